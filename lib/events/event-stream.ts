@@ -1,0 +1,97 @@
+import { fromBinary } from '@bufbuild/protobuf'
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+  type JsMsg,
+} from '@nats-io/jetstream'
+import { nanos, type NatsConnection } from '@nats-io/transport-node'
+import { backoffMs } from '#lib/backoff.ts'
+import type { Log } from '#lib/log.ts'
+import { allEvents, eventsStream, eventSubject } from '#lib/subjects.ts'
+import { EventSchema, type Event } from '#proto/events/v1/events_pb.ts'
+
+const dayMs = 24 * 3600 * 1000
+/** A consumer that is away for longer than this misses events; its reconciler has to notice. */
+const keepMs = 7 * dayMs
+const keepBytesMax = 256 * 1024 * 1024
+/** A crash may publish an event twice within this time without any consumer seeing it twice. */
+const duplicateWindowMs = 2 * 60 * 1000
+/** An event whose handler has not ended by then is delivered again. */
+const ackWaitMs = 30_000
+const redeliverBackoff = { firstMs: 200, maxMs: 30_000 }
+
+/** Makes the stream of events, or brings its settings up to date. Part of migrating. */
+export async function ensureEventStream(nats: NatsConnection): Promise<void> {
+  const manager = await jetstreamManager(nats)
+  const config = {
+    subjects: [allEvents],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_age: nanos(keepMs),
+    max_bytes: keepBytesMax,
+    duplicate_window: nanos(duplicateWindowMs),
+  }
+  const known = await manager.streams.list().next()
+  if (known.some((stream) => stream.config.name === eventsStream))
+    await manager.streams.update(eventsStream, config)
+  else await manager.streams.add({ name: eventsStream, ...config })
+}
+
+export type EventConsumer = { stop: () => Promise<void> }
+
+/**
+ * Hands every event of these facts ("app_created", …) to `handle`, one at a time and in order,
+ * from where the durable consumer of that name stopped last. An event is done when `handle`
+ * returns; when it throws, the event comes again after a back-off, for ever: a handler that cannot
+ * use an event must say so and return. Handlers must be idempotent.
+ */
+export async function consumeEvents(
+  nats: NatsConnection,
+  options: { durable: string; facts: string[]; handle: (event: Event) => Promise<void>; log: Log },
+): Promise<EventConsumer> {
+  const { durable, facts, handle, log } = options
+  const manager = await jetstreamManager(nats)
+  await manager.consumers.add(eventsStream, {
+    durable_name: durable,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: nanos(ackWaitMs),
+    max_ack_pending: 1,
+    // Several filters in one consumer need NATS 2.10; Debian 12 has 2.9, so the rest is let through.
+    filter_subject: facts.length === 1 ? eventSubject(facts[0] ?? '') : allEvents,
+  })
+  const wanted = new Set(facts.map(eventSubject))
+  const consumer = await jetstream(nats).consumers.get(eventsStream, durable)
+  const messages = await consumer.consume({ max_messages: 10 })
+  const running = (async () => {
+    for await (const message of messages) await deliver(message, wanted, handle, log)
+  })()
+  return {
+    stop: async () => {
+      await messages.close()
+      await running
+    },
+  }
+}
+
+async function deliver(
+  message: JsMsg,
+  wanted: Set<string>,
+  handle: (event: Event) => Promise<void>,
+  log: Log,
+): Promise<void> {
+  try {
+    if (wanted.has(message.subject)) await handle(fromBinary(EventSchema, message.data))
+    message.ack()
+  } catch (error) {
+    const tries = message.info.deliveryCount
+    log.error({ err: error, subject: message.subject, tries }, 'event could not be handled')
+    message.nak(backoffMs(tries, redeliverBackoff))
+  }
+}

@@ -1,0 +1,21 @@
+import { createClient, RESP_TYPES } from 'redis'
+import type { Log } from '#lib/log.ts'
+
+/**
+ * A connection to Redis whose bulk strings are Buffers: log bytes are never turned into text.
+ * It reconnects for ever; commands given while it is away fail at once, so that the caller's own
+ * bounded buffer, and not the client's, decides what waits.
+ */
+export async function connectRedis(url: string, log: Log) {
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    socket: { connectTimeout: 5_000, reconnectStrategy: (tries) => Math.min(tries * 50, 1_000) },
+    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+  })
+  client.on('error', (error: Error) => log.warn({ err: error }, 'redis connection error'))
+  await client.connect()
+  return client
+}
+
+export type Redis = Awaited<ReturnType<typeof connectRedis>>

@@ -1,0 +1,47 @@
+import type { Transaction } from '#lib/postgres.ts'
+
+/**
+ * What a step ends with. Its own writes go into `write`: they are committed together with where
+ * the workflow goes, so that a crash leaves both or neither.
+ */
+export type Outcome<Step extends string> = {
+  write?: (tx: Transaction) => Promise<void>
+} & (
+  | { go: Step; deadlineSeconds?: number } // on to that step, at once
+  | { waitSeconds: number } // this step again, then or when woken
+  | { done: string } // the end, with its result
+)
+
+/** What a step is told besides the service's own context. */
+export type StepInfo = {
+  workflowId: string
+  subjectId: string
+  /** Failed runs of this step so far. */
+  tries: number
+  lastError: string
+  /** Raised from outside since the start, "destroy" for example. */
+  wishes: ReadonlySet<string>
+  /** The step was given a deadline, and it has passed. */
+  deadlinePassed: boolean
+}
+
+export type Workflow<Context> = {
+  readonly name: string
+  readonly first: string
+  readonly steps: Readonly<
+    Record<string, (context: Context, info: StepInfo) => Promise<Outcome<string>>>
+  >
+}
+
+/**
+ * A workflow: named steps, each idempotent (it may run again after a crash), each ending in
+ * go / wait / done. A misspelled step name does not compile. A step that throws is run again with
+ * a growing back-off; it is never given up silently.
+ */
+export function defineWorkflow<Context>() {
+  return <Step extends string>(definition: {
+    name: string
+    first: NoInfer<Step>
+    steps: Record<Step, (context: Context, info: StepInfo) => Promise<Outcome<NoInfer<Step>>>>
+  }): Workflow<Context> => definition
+}

@@ -1,0 +1,40 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { natsPermissions, natsUsers } from '#lib/nats-permissions.ts'
+import type { Credentials } from '../credentials.ts'
+import { startEngine, type Engine } from './engine.ts'
+
+/** Starts nats-server with JetStream, a user for each service, and only on this machine. */
+export async function startNats(options: {
+  binary: string
+  dir: string
+  port: number
+  passwords: Credentials['nats']
+}): Promise<Engine> {
+  const { binary, dir, port, passwords } = options
+  await mkdir(dir, { recursive: true })
+  const users = natsUsers.map((user) => ({
+    user,
+    password: passwords[user],
+    permissions: { ...natsPermissions[user], allow_responses: { max: 1, expires: '2m' } },
+  }))
+  const config = {
+    server_name: 'plexus',
+    host: '127.0.0.1',
+    port,
+    max_payload: 8 * 1024 * 1024,
+    jetstream: { store_dir: join(dir, 'jetstream'), max_file_store: 1024 ** 3 },
+    authorization: { users },
+  }
+  const file = join(dir, 'nats.conf')
+  // NATS's own format takes JSON.
+  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
+  return startEngine({
+    name: 'nats',
+    command: binary,
+    args: ['--config', file],
+    logFile: join(dir, 'nats.log'),
+    port,
+    stopSignal: 'SIGINT',
+  })
+}

@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process'
+import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startEngine, type Engine } from './engine.ts'
+
+const run = promisify(execFile)
+
+export type PostgresOptions = {
+  name: string
+  /** Folder of initdb and postgres. */
+  binDir: string
+  dir: string
+  port: number
+  superuser: string
+  password: string
+  /** Whom it runs as; needed for root, whom PostgreSQL refuses. */
+  user?: { uid: number; gid: number } | undefined
+  env?: Record<string, string>
+  settings?: string[]
+}
+
+/**
+ * Starts a PostgreSQL server of our own under `dir`, made at the first start: only on this
+ * machine, passwords for everybody (SCRAM).
+ */
+export async function startPostgres(options: PostgresOptions): Promise<Engine> {
+  const { name, binDir, dir, port, user, env = {} } = options
+  const data = join(dir, 'data')
+  await mkdir(dir, { recursive: true, mode: 0o711 })
+  if (user) await chown(dir, user.uid, user.gid)
+  const exists = await access(join(data, 'PG_VERSION')).then(
+    () => true,
+    () => false,
+  )
+  if (!exists) await initialise(options, data)
+  return startEngine({
+    name,
+    command: join(binDir, 'postgres'),
+    args: [
+      '-D',
+      data,
+      '-p',
+      String(port),
+      '-c',
+      'listen_addresses=localhost',
+      '-c',
+      'unix_socket_directories=',
+      '-c',
+      'max_connections=200',
+      ...(options.settings ?? []).flatMap((setting) => ['-c', setting]),
+    ],
+    logFile: join(dir, 'postgres.log'),
+    port,
+    env,
+    // Fast shutdown: open sessions are ended, nothing committed is lost.
+    stopSignal: 'SIGINT',
+    user,
+  })
+}
+
+/** Makes the cluster aside and moves it into place: a crash half way leaves none. */
+async function initialise(options: PostgresOptions, data: string): Promise<void> {
+  const { binDir, dir, user, superuser, password, env = {} } = options
+  const fresh = join(dir, 'data.new')
+  const passwordFile = join(dir, 'password.new')
+  await rm(fresh, { recursive: true, force: true })
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  if (user) await chown(passwordFile, user.uid, user.gid)
+  try {
+    await run(
+      join(binDir, 'initdb'),
+      [
+        '-D',
+        fresh,
+        '-U',
+        superuser,
+        '--pwfile',
+        passwordFile,
+        '-A',
+        'scram-sha-256',
+        '-E',
+        'UTF8',
+        '--locale',
+        'C.UTF-8',
+        '--no-instructions',
+      ],
+      { cwd: '/', env: { PATH: process.env['PATH'] ?? '', ...env }, ...user },
+    )
+  } finally {
+    await rm(passwordFile, { force: true })
+  }
+  await rename(fresh, data)
+}

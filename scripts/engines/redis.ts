@@ -1,0 +1,36 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startEngine, type Engine } from './engine.ts'
+
+/** Starts the Redis that holds the apps' logs: append-only, synced each second, one user. */
+export async function startRedis(options: {
+  binary: string
+  dir: string
+  port: number
+  password: string
+  env?: Record<string, string>
+}): Promise<Engine> {
+  const { binary, dir, port, password } = options
+  await mkdir(dir, { recursive: true })
+  const file = join(dir, 'redis.conf')
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${JSON.stringify(dir)}`,
+    'appendonly yes',
+    'appendfsync everysec',
+    'save ""',
+    'maxmemory-policy noeviction',
+    'user default off',
+    `user logplex on >${password} ~* &* +@all -@admin +function +config|get +info`,
+  ]
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 })
+  return startEngine({
+    name: 'redis',
+    command: binary,
+    args: [file],
+    logFile: join(dir, 'redis.log'),
+    port,
+    ...(options.env && { env: options.env }),
+  })
+}

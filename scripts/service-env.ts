@@ -1,0 +1,90 @@
+import { join, resolve } from 'node:path'
+import type { Credentials, DatabaseService } from './credentials.ts'
+import { redisAddonPorts, type Layout } from './layout.ts'
+
+export const serviceNames = ['apps', 'broker', 'postgres', 'redis', 'logplex', 'api'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+/** The platform's own database: one, with a schema and a role for each service. */
+export const platformDatabase = 'plexus'
+
+const local = '127.0.0.1'
+
+export function natsUrl(
+  layout: Layout,
+  credentials: Credentials,
+  user: keyof Credentials['nats'],
+): string {
+  return `nats://${user}:${credentials.nats[user]}@${local}:${layout.ports.nats}`
+}
+
+export function databaseUrl(
+  layout: Layout,
+  credentials: Credentials,
+  service: DatabaseService,
+): string {
+  return `postgres://${service}:${credentials.database[service]}@${local}:${layout.ports.postgres}/${platformDatabase}`
+}
+
+/** What each service finds in its environment; the names are those of the services' config.ts. */
+export function serviceEnv(
+  service: ServiceName,
+  options: {
+    layout: Layout
+    credentials: Credentials
+    masterKeyFile: string
+    redisServer: string
+  },
+): Record<string, string> {
+  const { layout, credentials, masterKeyFile } = options
+  return {
+    PLEXUS_NATS_URL: natsUrl(layout, credentials, service),
+    ...(service !== 'api' && {
+      PLEXUS_DATABASE_URL: databaseUrl(layout, credentials, service),
+      PLEXUS_MASTER_KEY_FILE: masterKeyFile,
+    }),
+    ...ownEnv(service, options),
+  }
+}
+
+function ownEnv(
+  service: ServiceName,
+  { layout, credentials, redisServer }: Parameters<typeof serviceEnv>[1],
+): Record<string, string> {
+  const { ports, home } = layout
+  const apiUrl = `http://${local}:${ports.api}`
+  switch (service) {
+    case 'api':
+      return { PLEXUS_API_PORT: String(ports.api), PLEXUS_API_URL: apiUrl }
+    case 'apps':
+      return {}
+    case 'broker':
+      return {
+        PLEXUS_API_URL: apiUrl,
+        PLEXUS_ADDON_MANIFESTS: resolve(import.meta.dirname, '../addon-manifests'),
+      }
+    case 'postgres':
+      return {
+        PLEXUS_ADDON_POSTGRES_URL: `postgres://plexus:${credentials.addonPostgresSuperuser}@${local}:${ports.addonPostgres}/postgres`,
+        PLEXUS_ADDON_POSTGRES_HOST: 'localhost',
+      }
+    case 'redis':
+      return {
+        PLEXUS_ADDON_REDIS_DIR: join(home, 'redis-addons'),
+        PLEXUS_ADDON_REDIS_HOST: 'localhost',
+        PLEXUS_ADDON_REDIS_PORT_FIRST: String(ports.redisAddons),
+        PLEXUS_ADDON_REDIS_PORT_COUNT: String(redisAddonPorts),
+        PLEXUS_REDIS_SERVER: redisServer,
+      }
+    case 'logplex':
+      return {
+        PLEXUS_REDIS_URL: `redis://logplex:${credentials.redisLogplex}@${local}:${ports.redis}`,
+        PLEXUS_LOGS_PORT: String(ports.logs),
+        PLEXUS_LOGS_URL: `http://${local}:${ports.logs}`,
+        PLEXUS_SYSLOG_PORT: String(ports.syslog),
+        PLEXUS_SYSLOG_ADDR: `${local}:${ports.syslog}`,
+        // The platform's own machine is the only place a drain of the embedded copy may be.
+        PLEXUS_DRAINS_MAY_BE_LOCAL: 'true',
+      }
+  }
+}

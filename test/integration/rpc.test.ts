@@ -1,0 +1,63 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { invalidParams, isPlexusError } from '#lib/errors.ts'
+import { silentLog } from '#lib/log.ts'
+import { connectNats } from '#lib/nats.ts'
+import { rpcClient, serveRpc } from '#lib/rpc.ts'
+import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
+import { natsUrl } from '../../scripts/service-env.ts'
+
+const { layout, credentials } = inject('engines')
+let server: NatsConnection
+let client: NatsConnection
+
+beforeAll(async () => {
+  server = await connectNats(natsUrl(layout, credentials, 'postgres'), 'test-server', silentLog)
+  client = await connectNats(natsUrl(layout, credentials, 'broker'), 'test-client', silentLog)
+})
+
+afterAll(async () => {
+  await client.close()
+  await server.close()
+})
+
+test('a call is answered, refused with its own words, or answered as internal without them', async () => {
+  const stop = await serveRpc(server, {
+    name: 'provider.postgres',
+    service: ProviderService,
+    log: silentLog,
+    handlers: {
+      provision: async ({ uuid, plan }) => {
+        if (plan === 'none') throw invalidParams('No such plan.')
+        if (plan === 'bug') throw new Error('password is hunter2')
+        return { id: uuid, config: { URL: 'postgres://x' } }
+      },
+      deprovision: async () => ({}),
+    },
+  })
+  const provider = rpcClient(client, 'provider.postgres', ProviderService)
+
+  expect(await provider.provision({ uuid: 'u1', plan: 'mini' })).toMatchObject({
+    id: 'u1',
+    config: { URL: 'postgres://x' },
+  })
+  await expect(provider.provision({ plan: 'none' })).rejects.toMatchObject({
+    code: ErrorCode.INVALID_PARAMS,
+    message: 'No such plan.',
+  })
+  const bug = await provider.provision({ plan: 'bug' }).catch((error: unknown) => error)
+  expect(isPlexusError(bug, ErrorCode.INTERNAL)).toBe(true)
+  expect((bug as Error).message).not.toContain('hunter2')
+  await stop()
+})
+
+test('with nobody there the caller is told at once, and may not speak where it has no right', async () => {
+  const provider = rpcClient(client, 'provider.redis', ProviderService)
+  await expect(provider.provision({})).rejects.toMatchObject({ code: ErrorCode.UNAVAILABLE })
+
+  const forbidden = rpcClient(server, 'provider.redis', ProviderService)
+  await expect(forbidden.provision({}, { timeoutMs: 500 })).rejects.toMatchObject({
+    code: ErrorCode.UNAVAILABLE,
+  })
+})

@@ -1,0 +1,42 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { serviceEnv, type ServiceName } from '../../scripts/service-env.ts'
+import type { TestEngines } from './engines.ts'
+
+/** A service in a process of its own, as in production. */
+export type ServiceProcess = {
+  child: ChildProcess
+  /** kill -9: nothing is said, nothing is finished. */
+  kill: () => Promise<void>
+  /** SIGTERM, and waits for its end. */
+  stop: () => Promise<void>
+}
+
+/** Starts a service against the test engines and returns when it says that it is ready. */
+export async function startService(
+  service: ServiceName,
+  engines: TestEngines,
+  overrides: Record<string, string> = {},
+): Promise<ServiceProcess> {
+  const main = resolve(import.meta.dirname, '../../services', service, 'main.ts')
+  const child = spawn(process.execPath, [main], {
+    env: { PATH: process.env['PATH'], ...serviceEnv(service, engines), ...overrides },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise<void>((done) => child.once('exit', () => done()))
+  await new Promise<void>((ready, failed) => {
+    const said: string[] = []
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      said.push(line)
+      if (line.includes('"msg":"ready"')) ready()
+      if (process.env['PLEXUS_TEST_LOG']) process.stderr.write(`${service}: ${line}\n`)
+    })
+    child.once('exit', () => failed(new Error(`${service} ended at start:\n${said.join('\n')}`)))
+  })
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    child.kill(signal)
+    await ended
+  }
+  return { child, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') }
+}

@@ -1,0 +1,44 @@
+import { defineConfig } from 'vitest/config'
+
+// What a test needs decides where it runs: the unit project needs nothing, integration needs the
+// engines (NATS, Redis, PostgreSQL), system a whole platform, cli also the official heroku CLI.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{lib,services,scripts,cli,test}/**/*.test.ts'],
+          exclude: ['**/*.pg.test.ts', 'test/{integration,system,cli}/**'],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['{lib,services}/**/*.pg.test.ts', 'test/integration/**/*.test.ts'],
+          globalSetup: ['test/support/engines.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          name: 'cli',
+          include: ['test/cli/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+    // Two cores: files one after the other keep the engines' answers quick.
+    fileParallelism: false,
+  },
+})
