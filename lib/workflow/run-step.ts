@@ -1,0 +1,92 @@
+import { backoffMs } from '#lib/backoff.ts'
+import type { Log } from '#lib/log.ts'
+import { transaction, type Pool } from '#lib/postgres.ts'
+import type { Outcome, StepInfo, Workflow } from '#lib/workflow/define-workflow.ts'
+import { saveProgress, type Progress, type WorkflowRow } from '#lib/workflow/workflows-db.ts'
+
+const retryBackoff = { firstMs: 500, maxMs: 60_000 }
+
+export type StepContext<Context> = {
+  pool: Pool
+  workflows: ReadonlyMap<string, Workflow<Context>>
+  context: Context
+  log: Log
+}
+
+/**
+ * Runs the step at which a leased workflow stands, and commits the step's writes together with
+ * where it led. A step that throws is saved as a failed try. Throws when nothing could be saved:
+ * the lease then runs out and the step runs again, as after a crash.
+ */
+export async function runStep<Context>(
+  { pool, workflows, context, log }: StepContext<Context>,
+  row: WorkflowRow,
+  lease: string,
+): Promise<void> {
+  const where = { workflow: row.kind, subject: row.subjectId, step: row.step }
+  const info = stepInfo(row)
+  if (info.deadlinePassed)
+    log.error({ ...where, alert: true }, 'workflow step is past its deadline')
+  const step = workflows.get(row.kind)?.steps[row.step]
+  if (!step) throw new Error(`workflow ${row.kind} has no step ${row.step}`)
+  let outcome: Outcome<string>
+  try {
+    outcome = await step(context, info)
+  } catch (error) {
+    log.warn({ err: error, ...where, tries: row.tries + 1 }, 'step failed, trying again')
+    await transaction(pool, async (tx) => {
+      // When the lease is lost, the try of whoever has it now is the one that counts.
+      await saveProgress(tx, failedProgress(row, lease, error))
+    })
+    return
+  }
+  await transaction(pool, async (tx) => {
+    // First the row, whose lease is the fence, then the step's own writes.
+    if (!(await saveProgress(tx, nextProgress(row, lease, outcome))))
+      throw new Error('another runner has taken over')
+    await outcome.write?.(tx)
+  })
+}
+
+function stepInfo(row: WorkflowRow): StepInfo {
+  return {
+    workflowId: row.id,
+    subjectId: row.subjectId,
+    tries: row.tries,
+    lastError: row.lastError,
+    wishes: new Set(row.wishes),
+    deadlinePassed: row.deadline !== null && row.deadline.getTime() < Date.now(),
+  }
+}
+
+function failedProgress(row: WorkflowRow, lease: string, error: unknown): Progress {
+  const tries = row.tries + 1
+  return {
+    id: row.id,
+    lease,
+    step: row.step,
+    tries,
+    lastError: error instanceof Error ? error.message : String(error),
+    waitSeconds: backoffMs(tries, retryBackoff) / 1000,
+    deadlineSeconds: 'keep',
+    result: null,
+    seenWishes: row.wishes,
+  }
+}
+
+function nextProgress(row: WorkflowRow, lease: string, outcome: Outcome<string>): Progress {
+  const base = { id: row.id, lease, tries: 0, lastError: '', result: null, seenWishes: row.wishes }
+  if ('done' in outcome)
+    return {
+      ...base,
+      step: row.step,
+      waitSeconds: 0,
+      deadlineSeconds: 'none',
+      result: outcome.done,
+    }
+  if ('go' in outcome) {
+    const deadlineSeconds = outcome.deadlineSeconds ?? 'none'
+    return { ...base, step: outcome.go, waitSeconds: 0, deadlineSeconds }
+  }
+  return { ...base, step: row.step, waitSeconds: outcome.waitSeconds, deadlineSeconds: 'keep' }
+}
