@@ -1,9 +1,17 @@
-import { allEvents, allLogGrew, eventsStream, logplexChanged, rpcPrefix } from '#lib/subjects.ts'
+import {
+  allEvents,
+  allLogGrew,
+  eventsStream,
+  inboxPrefix,
+  logplexChanged,
+  rpcPrefix,
+  type RpcServiceName,
+} from '#lib/subjects.ts'
 
 /** Who connects to NATS: each has a user and a password of its own. */
 export const natsUsers = [
-  'apps',
   'api',
+  'apps',
   'broker',
   'logplex',
   'operator',
@@ -12,38 +20,54 @@ export const natsUsers = [
 ] as const
 export type NatsUser = (typeof natsUsers)[number]
 
-type Permissions = { publish: string[]; subscribe: string[] }
+type Permissions = { publish: { allow: string[]; deny: string[] }; subscribe: string[] }
 
-// Answers to requests and the service framework's discovery; every user needs them.
-const answering = ['_INBOX.>', '_R_.>', '$SRV.>']
+const every = (service: RpcServiceName): string => `${rpcPrefix(service)}.>`
+const calls = (service: RpcServiceName, ...methods: string[]): string[] =>
+  methods.map((method) => `${rpcPrefix(service)}.${method}`)
+
 const consuming = [
-  `$JS.API.CONSUMER.>`,
+  '$JS.API.INFO',
+  '$JS.API.CONSUMER.>',
   `$JS.API.STREAM.INFO.${eventsStream}`,
   `$JS.ACK.${eventsStream}.>`,
-  '$JS.API.INFO',
 ]
-const serving = (name: Parameters<typeof rpcPrefix>[0]): string => `${rpcPrefix(name)}.>`
 
-function permissions(serves: string[], asks: string[]): Permissions {
-  return { publish: ['_INBOX.>', '$SRV.>', ...asks], subscribe: [...answering, ...serves] }
+// Answering a request needs no right of its own: the server lets whoever was asked answer once.
+function permissions(
+  user: NatsUser,
+  rights: { hears?: string[]; says?: string[]; never?: string[] },
+): Permissions {
+  return {
+    publish: { allow: rights.says ?? [], deny: rights.never ?? [] },
+    subscribe: [`${inboxPrefix(user)}.>`, '$SRV.>', ...(rights.hears ?? [])],
+  }
 }
 
-/**
- * What each service may say and hear, and nothing else. Whoever answers must be able to publish to
- * the asker's inbox; inboxes are unguessable.
- */
+/** What each service may say and hear, and nothing else. */
 export const natsPermissions: Record<NatsUser, Permissions> = {
-  operator: { publish: ['>'], subscribe: ['>'] },
-  api: permissions([], [serving('apps'), serving('broker'), serving('logplex')]),
-  apps: permissions([serving('apps')], [allEvents, ...consuming]),
-  broker: permissions(
-    [serving('broker')],
-    [serving('apps'), serving('logplex'), serving('provider.*'), allEvents, ...consuming],
-  ),
-  logplex: permissions(
-    [serving('logplex'), allLogGrew, logplexChanged],
-    [allLogGrew, logplexChanged, allEvents, ...consuming],
-  ),
-  postgres: permissions([serving('provider.postgres')], []),
-  redis: permissions([serving('provider.redis')], []),
+  operator: { publish: { allow: ['>'], deny: [] }, subscribe: ['>'] },
+  api: permissions('api', {
+    says: [every('apps'), every('broker'), every('logplex')],
+    // Accounts are the operator's affair, attachments the broker's.
+    never: calls('apps', 'PutAccount', 'SetAttachment', 'RemoveAttachments'),
+  }),
+  apps: permissions('apps', { hears: [every('apps')], says: [allEvents, ...consuming] }),
+  broker: permissions('broker', {
+    hears: [every('broker')],
+    says: [
+      ...calls('apps', 'GetApp', 'FilterApps', 'GetConfigVars', 'SetAttachment'),
+      ...calls('apps', 'RemoveAttachments'),
+      every('logplex'),
+      every('provider.*'),
+      allEvents,
+      ...consuming,
+    ],
+  }),
+  logplex: permissions('logplex', {
+    hears: [every('logplex'), allLogGrew, logplexChanged],
+    says: [allLogGrew, logplexChanged, ...consuming],
+  }),
+  postgres: permissions('postgres', { hears: [every('provider.postgres')] }),
+  redis: permissions('redis', { hears: [every('provider.redis')] }),
 }

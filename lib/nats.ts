@@ -1,5 +1,6 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import type { Log } from '#lib/log.ts'
+import { inboxPrefix } from '#lib/subjects.ts'
 
 /**
  * Connects with the user and password in the url (nats://user:password@host:port) and keeps
@@ -11,6 +12,7 @@ export async function connectNats(url: string, name: string, log: Log): Promise<
     servers: host,
     name,
     user: decodeURIComponent(username),
+    inboxPrefix: inboxPrefix(decodeURIComponent(username)),
     pass: decodeURIComponent(password),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

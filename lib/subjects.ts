@@ -17,3 +17,6 @@ export const allLogGrew = 'plexus.log.grew.*'
 
 /** "Channels, tokens or drains have changed: read them again" (logplex to logplex). */
 export const logplexChanged = 'plexus.log.changed'
+
+/** Where answers to a user's requests arrive; nobody else may listen there. */
+export const inboxPrefix = (user: string): string => `_INBOX_${user}`

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { flag, integer, port, readConfig, secret, text } from '#lib/config.ts'
+
+const settings = {
+  apiPort: port('X_PORT', { help: 'where the api answers', fallback: 4000 }),
+  databaseUrl: secret('X_DATABASE_URL', { help: 'the database' }),
+  name: text('X_NAME', { help: 'the name' }),
+  tries: integer('X_TRIES', { help: 'how often', fallback: 3 }),
+  loud: flag('X_LOUD', { help: 'say more', fallback: false }),
+}
+
+test('values are parsed, defaults taken, secrets removed from the environment', () => {
+  const env = { X_DATABASE_URL: 'postgres://pw', X_NAME: 'a', X_LOUD: 'true', X_PORT: '' }
+  const config = readConfig(settings, env)
+  expect(config).toEqual({
+    apiPort: 4000,
+    databaseUrl: 'postgres://pw',
+    name: 'a',
+    tries: 3,
+    loud: true,
+  })
+  expect(env).not.toHaveProperty('X_DATABASE_URL')
+  expect(Object.isFrozen(config)).toBe(true)
+})
+
+test('one error names everything that is missing or wrong', () => {
+  const read = () => readConfig(settings, { X_PORT: '70000', X_TRIES: 'many', X_LOUD: 'yes' })
+  expect(read).toThrow(/X_PORT.*65535[\s\S]*X_DATABASE_URL is not set: the database[\s\S]*X_NAME/)
+  expect(read).toThrow(/X_TRIES wants a whole number/)
+  expect(read).toThrow(/X_LOUD wants true or false/)
+})

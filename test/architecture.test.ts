@@ -1,0 +1,185 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const root = resolve(import.meta.dirname, '..')
+
+type Source = { path: string; text: string; imports: string[] }
+
+/** Every TypeScript file of ours with what it imports: paths from the root, or package names. */
+const sources = readSources(['lib', 'services', 'scripts', 'cli', 'demo', 'test'])
+const product = sources.filter(({ path }) => !isTest(path))
+
+function readSources(folders: string[]): Source[] {
+  return folders.flatMap((folder) => {
+    const entries = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    return entries
+      .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+      .map((entry) => readSource(relative(root, join(entry.parentPath, entry.name))))
+  })
+}
+
+function readSource(path: string): Source {
+  const text = readFileSync(join(root, path), 'utf8')
+  const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name = '']) =>
+    resolveImport(path, name),
+  )
+  return { path, text, imports }
+}
+
+function resolveImport(from: string, name: string): string {
+  if (name.startsWith('#lib/')) return `lib/${name.slice(5)}`
+  if (name.startsWith('#proto/')) return `proto/gen/${name.slice(7)}`
+  if (name.startsWith('.')) return join(dirname(from), name)
+  return name
+}
+
+function isTest(path: string): boolean {
+  return path.startsWith('test/') || path.endsWith('.test.ts')
+}
+
+/** Files of `from` that import something they may not, as "file → import". */
+function wrongImports(
+  from: Source[],
+  forbidden: (name: string, source: Source) => boolean,
+): string[] {
+  return from.flatMap((source) =>
+    source.imports
+      .filter((name) => forbidden(name, source))
+      .map((name) => `${source.path} → ${name}`),
+  )
+}
+
+const inFolder = (folder: string): Source[] =>
+  product.filter(({ path }) => path.startsWith(`${folder}/`))
+const serviceOf = (path: string): string | undefined => /^services\/([^/]+)\//.exec(path)?.[1]
+
+describe('imports', () => {
+  test('no service imports another', () => {
+    const wrong = wrongImports(
+      inFolder('services'),
+      (name, { path }) => serviceOf(name) !== undefined && serviceOf(name) !== serviceOf(path),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('lib imports neither services nor what runs them', () => {
+    expect(
+      wrongImports(inFolder('lib'), (name) => /^(services|scripts|cli|demo)\//.test(name)),
+    ).toEqual([])
+  })
+
+  test('services do not import scripts, the command line or the demo', () => {
+    expect(
+      wrongImports(inFolder('services'), (name) => /^(scripts|cli|demo)\//.test(name)),
+    ).toEqual([])
+  })
+
+  test('nothing that ships imports tests', () => {
+    expect(wrongImports(product, isTest)).toEqual([])
+  })
+
+  test('the api has no tables: it imports nothing that speaks SQL', () => {
+    const wrong = wrongImports(inFolder('services/api'), (name) =>
+      /^(pg$|lib\/(postgres|migrate)\.ts|lib\/(workflow|events)\/|.*-db\.ts)/.test(name),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test("logplex's data path imports neither pg nor protobuf", () => {
+    const dataPath = inFolder('services/logplex').filter(
+      ({ path }) => !/logplex\/(control\/|main\.ts|config\.ts|schema\.ts)/.test(path),
+    )
+    const wrong = wrongImports(dataPath, (name) =>
+      /^(pg$|lib\/postgres\.ts|lib\/rpc\.ts|proto\/gen\/|@bufbuild\/)/.test(name),
+    )
+    expect(wrong).toEqual([])
+  })
+
+  test('business rules do not import transports: *-db.ts files import no rpc, routes or nouns above them', () => {
+    const databases = product.filter(({ path }) => path.endsWith('-db.ts'))
+    const wrong = wrongImports(databases, (name) =>
+      /(-rpc|-http)\.ts$|\/routes\/|\/workflows\//.test(name),
+    )
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('what is written where', () => {
+  const sqlPattern =
+    /[`'"]\s*(select|insert into|update \w+ set|delete from|create (table|role|database|schema)|alter (role|database))\b/i
+
+  test('SQL stands only in *-db.ts, migrate.ts, server-admin.ts and what prepares the databases', () => {
+    const allowed = /(-db|migrate|server-admin|prepare-database)\.ts$/
+    const wrong = product.filter(
+      ({ path, text }) => !path.startsWith('demo/') && !allowed.test(path) && sqlPattern.test(text),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('subjects on NATS are spelled only in lib/subjects.ts', () => {
+    const wrong = product.filter(
+      ({ path, text }) =>
+        path !== 'lib/subjects.ts' && /['"`]plexus\.(rpc|events|log)\b/.test(text),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('only lib/config.ts and the start of a process read the environment of a service', () => {
+    const wrong = [...inFolder('services'), ...inFolder('lib')].filter(
+      ({ path, text }) => path !== 'lib/run-service.ts' && text.includes('process.env'),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('only the api knows HTTP statuses of errors', () => {
+    const wrong = inFolder('services').filter(
+      ({ path, text }) =>
+        !/services\/(api|logplex)\//.test(path) && /\b(statusCode|\.status\(4)/.test(text),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('no dumping grounds and no barrels', () => {
+    const wrong = sources.filter(({ path }) =>
+      /(^|\/)(utils?|helpers?|index|common|misc)(\/|\.ts$)/.test(path),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('no test sleeps, is skipped or runs alone', () => {
+    // A contract test may be skipped, visibly and with its reason, where the published schema is not at hand.
+    const wrong = sources.filter(
+      ({ path, text }) =>
+        isTest(path) &&
+        path !== 'test/architecture.test.ts' &&
+        /\b(it|test|describe)\.(only|todo)\b|\bsleep\(/.test(text),
+    )
+    expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('files stay at one noun: 400 lines at most', () => {
+    const long = sources
+      .map(({ path, text }) => ({ path, lines: text.split('\n').length }))
+      .filter(({ lines }) => lines > 400)
+    expect(long).toEqual([])
+  })
+})
+
+describe('the layout', () => {
+  test('every service has its main and its config', () => {
+    for (const service of ['api', 'apps', 'broker', 'logplex', 'postgres', 'redis']) {
+      const files = readdirSync(join(root, 'services', service))
+      const missing = ['main.ts', 'config.ts'].filter((file) => !files.includes(file))
+      expect({ service, missing }).toEqual({ service, missing: [] })
+    }
+  })
+
+  test('mains wire and nothing else: 80 lines at most', () => {
+    const long = product
+      .filter(({ path }) => /^services\/[^/]+\/main\.ts$/.test(path))
+      .map(({ path, text }) => ({ path, lines: text.split('\n').length }))
+      .filter(({ lines }) => lines > 81)
+    expect(long).toEqual([])
+  })
+})
