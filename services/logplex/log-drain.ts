@@ -1,0 +1,23 @@
+import type { AppId, DrainId } from '#lib/ids.ts'
+
+/** A drain as the control side knows it; the drains side runs one cursor for each. */
+export type LogDrain = {
+  id: DrainId
+  appId: AppId
+  /** "d.<uuid>": the receiver's name for it. */
+  token: string
+  /** May hold credentials: never logged. */
+  url: string
+  /** Number of the first line that it is to have: the log's head when it was added, plus 1. */
+  firstLine: number
+}
+
+/** received = delivered + pending + dropped, in lines since the drain was added. */
+export type LogDrainState = {
+  received: number
+  delivered: number
+  pending: number
+  dropped: number
+  /** Empty while all is well. */
+  lastError: string
+}
