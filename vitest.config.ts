@@ -33,6 +33,7 @@ export default defineConfig({
         test: {
           name: 'cli',
           include: ['test/cli/**/*.test.ts'],
+          globalSetup: ['test/support/cli-platform.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
         },

@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { herokuCli } from '../support/heroku-cli.ts'
+
+const run = promisify(execFile)
+const env = inject('platformEnv')
+const heroku = herokuCli(env)
+const app = 'cli-access'
+const email = 'friend@example.com'
+let friend: ReturnType<typeof herokuCli>
+let friendPassword: string
+
+beforeAll(async () => {
+  await heroku.ok(['apps:create', app])
+  const plexus = resolve(import.meta.dirname, '../../bin/plexus')
+  const { stdout } = await run(process.execPath, [plexus, 'account:create', email, '--json'], {
+    env: { PATH: process.env['PATH'], ...env },
+  })
+  const account = JSON.parse(stdout) as { password: string; token: string }
+  friendPassword = account.password
+  friend = herokuCli(env, account.token)
+})
+
+afterAll(() => heroku.run(['apps:destroy', app, '--confirm', app]))
+
+test('a stranger sees nothing of the app', async () => {
+  for (const args of [
+    ['apps:info', '-a', app],
+    ['config', '-a', app],
+    ['addons', '-a', app],
+    ['releases', '-a', app],
+    ['logs', '-a', app],
+    ['drains', '-a', app],
+    ['access', '-a', app],
+  ]) {
+    const { code, stderr, stdout } = await friend.run(args)
+    expect({ args, code: code === 0, text: stderr + stdout }).toMatchObject({
+      code: false,
+      text: expect.stringContaining("Couldn't find that app."),
+    })
+  }
+})
+
+test('access:add lets somebody in, access shows who, access:remove shuts him out', async () => {
+  await heroku.ok(['access:add', email, '-a', app])
+  expect(await heroku.ok(['access', '-a', app])).toContain(email)
+  expect(await friend.ok(['apps:info', '-a', app])).toContain(`=== ${app}`)
+  await friend.ok(['config:set', 'BY=friend', '-a', app])
+  const destroy = await friend.run(['apps:destroy', app, '--confirm', app])
+  expect(destroy.code).not.toBe(0)
+  await heroku.ok(['access:remove', email, '-a', app])
+  expect(await heroku.ok(['access', '-a', app])).not.toContain(email)
+  expect((await friend.run(['config', '-a', app])).code).not.toBe(0)
+})
+
+test('login -i trades email and password for a token, a wrong password for none', async () => {
+  const visitor = herokuCli({ ...env, PLEXUS_API_TOKEN: '' })
+  const wrong = await visitor.run(['login', '-i'], `${email}\nwrong password\n`)
+  expect(wrong.code).not.toBe(0)
+  const { code, stdout, stderr } = await visitor.run(
+    ['login', '-i'],
+    `${email}\n${friendPassword}\n`,
+  )
+  expect({ code, text: stdout + stderr }).toMatchObject({
+    code: 0,
+    text: expect.stringContaining(`Logged in as ${email}`),
+  })
+})
+
+test('a token that is none is refused', async () => {
+  const nobody = herokuCli(env, 'HRKU-not-a-token')
+  const { code, stderr } = await nobody.run(['apps'])
+  expect(code).not.toBe(0)
+  expect(stderr).toMatch(/invalid|expired/i)
+})

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process'
+import { createServer, type Server } from 'node:net'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { eventually } from '../support/eventually.ts'
+import { herokuCli } from '../support/heroku-cli.ts'
+
+const run = promisify(execFile)
+const env = inject('platformEnv')
+const heroku = herokuCli(env)
+const app = 'cli-logs'
+
+type LogToken = { name: string; token: string; log_input_url: string; syslog_addr: string }
+let token: LogToken
+
+beforeAll(async () => {
+  await heroku.ok(['apps:create', app])
+  const response = await fetch(`${env['PLEXUS_API_URL']}/apps/${app}/log-tokens`, {
+    method: 'POST',
+    headers: {
+      accept: 'application/vnd.heroku+json; version=3',
+      authorization: `Bearer ${env['PLEXUS_API_TOKEN']}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({ name: 'app' }),
+  })
+  token = (await response.json()) as LogToken
+})
+
+afterAll(() => heroku.run(['apps:destroy', app, '--confirm', app]))
+
+/** Sends lines as `app[PROCESS]` over HTTP, as a log shipper does. */
+async function post(lines: string[], process = 'web.1'): Promise<void> {
+  const frames = lines.map((line) => {
+    const time = new Date().toISOString()
+    const message = `<190>1 ${time} host ${token.token} ${process} - - ${line}\n`
+    return `${Buffer.byteLength(message)} ${message}`
+  })
+  const url = new URL(token.log_input_url)
+  const authorization = `Basic ${btoa(`${url.username}:${url.password}`)}`
+  url.username = ''
+  url.password = ''
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/logplex-1', authorization },
+    body: frames.join(''),
+  })
+  expect(response.status).toBe(204)
+}
+
+test('logs shows what was sent and what the platform says, and ends', async () => {
+  await post(['first line', 'second line'])
+  await eventually(async () => {
+    const out = await heroku.ok(['logs', '-a', app])
+    expect(out).toMatch(/app\[web\.1\]: first line\n.*app\[web\.1\]: second line/)
+    expect(out).toContain('app[api]: Initial release by user demo@plexus.local')
+    expect(out).toContain('app[api]: Release v1 created by user demo@plexus.local')
+  }, 30_000)
+})
+
+test('logs -n, --source and --ps choose', async () => {
+  await post(Array.from({ length: 20 }, (_, index) => `web ${index}`))
+  await post(['from the worker'], 'worker.1')
+  const newest = await heroku.ok(['logs', '-a', app, '-n', '3'])
+  expect(newest.trimEnd().split('\n')).toHaveLength(3)
+  expect(newest).toContain('from the worker')
+  const worker = await heroku.ok(['logs', '-a', app, '--ps', 'worker'])
+  expect(worker).toContain('from the worker')
+  expect(worker).not.toContain('web 1')
+  const heroku0 = await heroku.ok(['logs', '-a', app, '--source', 'heroku'])
+  expect(heroku0).not.toContain('from the worker')
+})
+
+test('logs --tail shows lines of logger and curl as they come', async () => {
+  const tail = heroku.watch(['logs', '--tail', '-a', app])
+  await eventually(() => expect(tail.output()).toContain('from the worker'), 30_000)
+  await post(['over http while tailing'])
+  const [host = '', port = ''] = token.syslog_addr.split(':')
+  await run('logger', [
+    ...['--tcp', '--octet-count', '--rfc5424', '--server', host, '--port', port],
+    ...['--tag', token.token, '--id=7', 'over syslog while tailing'],
+  ])
+  await eventually(() => {
+    expect(tail.output()).toContain('over http while tailing')
+    expect(tail.output()).toContain('over syslog while tailing')
+  }, 30_000)
+  await tail.interrupt()
+  expect(tail.output().match(/over http while tailing/g)).toHaveLength(1)
+})
+
+test('drains:add, drains and drains:remove; the drain receives in the exact frame', async () => {
+  const received: string[] = []
+  const server: Server = createServer((socket) => {
+    socket.on('data', (chunk) => received.push(chunk.toString()))
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const address = server.address()
+  const port = typeof address === 'object' && address ? address.port : 0
+  const url = `syslog://127.0.0.1:${port}`
+  await heroku.ok(['drains:add', url, '-a', app])
+  const drains = await heroku.ok(['drains', '-a', app])
+  expect(drains).toContain(url)
+  const drainToken = /d\.[0-9a-f-]{36}/.exec(drains)?.[0]
+  await post(['to the drain'])
+  await eventually(() => {
+    expect(received.join('')).toMatch(
+      new RegExp(`\\d+ <190>1 \\S+ ${drainToken} app web\\.1 - - to the drain\n`),
+    )
+  }, 30_000)
+  await heroku.ok(['drains:remove', url, '-a', app])
+  expect(await heroku.ok(['drains', '-a', app])).not.toContain(url)
+  server.close()
+})
