@@ -1,0 +1,47 @@
+/** A buffer that grows by what is written: bytes are copied in, no string is made. */
+export class ByteWriter {
+  #bytes: Buffer
+  #length = 0
+
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafe(Math.max(capacity, 64))
+  }
+
+  byte(value: number): void {
+    this.#reserve(1)
+    this.#bytes[this.#length++] = value
+  }
+
+  copy(from: Uint8Array, start = 0, end = from.length): void {
+    if (end <= start) return
+    this.#reserve(end - start)
+    this.#bytes.set(from.subarray(start, end), this.#length)
+    this.#length += end - start
+  }
+
+  /** A whole number >= 0 in decimal digits. */
+  number(value: number): void {
+    let digits = 1
+    for (let limit = 10; value >= limit; limit *= 10) digits++
+    this.#reserve(digits)
+    let rest = value
+    for (let at = this.#length + digits - 1; at >= this.#length; at--) {
+      this.#bytes[at] = 0x30 + (rest % 10)
+      rest = Math.floor(rest / 10)
+    }
+    this.#length += digits
+  }
+
+  /** What was written; the writer is not to be used again. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  #reserve(more: number): void {
+    const wanted = this.#length + more
+    if (wanted <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafe(Math.max(wanted, this.#bytes.length * 2))
+    this.#bytes.copy(larger, 0, 0, this.#length)
+    this.#bytes = larger
+  }
+}

@@ -1,0 +1,21 @@
+/** Limits of the tails; "push back" slows the one reader, "refuse" answers 503. */
+export const tailLimits = {
+  /** Refuse: more readers of one app than any team has terminals. */
+  tailsPerAppMax: 500,
+  /** Refuse: each costs a socket and at most a batch of memory. */
+  tailsPerProcessMax: 10_000,
+  /** A session that asks for more gets this many: what every log surely keeps. */
+  historyLinesMax: 1_500,
+  /** Push back: what one tail reads, renders and has in its socket at a time. */
+  batchBytesMax: 256 * 1024,
+  /** Under load a tail is written to at most this often, so that batches grow with the load. */
+  flushMsMin: 10,
+  /** Routers in Heroku's manner cut a silent stream after 55 s. */
+  heartbeatSeconds: 14,
+  /** Then the stream ends; a client that wants more resumes where it was. */
+  streamSecondsMax: 3_600,
+  /** A reader that takes no byte for this long is cut off. */
+  stalledSecondsMax: 300,
+}
+
+export type TailLimits = typeof tailLimits

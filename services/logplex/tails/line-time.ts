@@ -1,0 +1,74 @@
+import type { ByteWriter } from './byte-writer.ts'
+
+const zero = 0x30
+const secondsEnd = 19
+const zeros = Buffer.from('000000')
+const utc = Buffer.from('+00:00')
+
+/**
+ * Writes a line's TIME the way tails show it: `2026-11-20T10:11:12.123456+00:00`, microseconds and
+ * UTC. What is not an RFC 3339 time is written as it was sent.
+ */
+export function writeLineTime(
+  writer: ByteWriter,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  const fractionEnd = endOfFraction(bytes, start, end)
+  if (fractionEnd === undefined) return writer.copy(bytes, start, end)
+  const offsetMinutes = readOffset(bytes, fractionEnd, end)
+  if (offsetMinutes === undefined) return writer.copy(bytes, start, end)
+  if (offsetMinutes === 0) writer.copy(bytes, start, start + secondsEnd)
+  else {
+    const shifted = shift(bytes, start, offsetMinutes)
+    if (shifted === undefined) return writer.copy(bytes, start, end)
+    writer.copy(shifted)
+  }
+  writer.byte(0x2e)
+  const digits = Math.max(0, Math.min(6, fractionEnd - start - secondsEnd - 1))
+  writer.copy(bytes, start + secondsEnd + 1, start + secondsEnd + 1 + digits)
+  writer.copy(zeros, digits)
+  writer.copy(utc)
+}
+
+const isDigit = (byte: number | undefined): boolean =>
+  byte !== undefined && byte >= zero && byte <= zero + 9
+
+/** Where the offset begins, when date, time and fraction have the right form. */
+function endOfFraction(bytes: Uint8Array, start: number, end: number): number | undefined {
+  if (end - start <= secondsEnd) return undefined
+  const form = 'dddd-dd-ddTdd:dd:dd'
+  for (let i = 0; i < secondsEnd; i++) {
+    const byte = bytes[start + i]
+    const wanted = form.charCodeAt(i)
+    if (wanted === 0x64 ? !isDigit(byte) : byte !== wanted) return undefined
+  }
+  let at = start + secondsEnd
+  if (bytes[at] !== 0x2e) return at
+  const fractionStart = ++at
+  while (at < end && isDigit(bytes[at])) at++
+  return at > fractionStart ? at : undefined
+}
+
+/** Minutes east of UTC of "Z" or "+hh:mm" that ends at `end`. */
+function readOffset(bytes: Uint8Array, at: number, end: number): number | undefined {
+  if (end - at === 1 && (bytes[at] === 0x5a || bytes[at] === 0x7a)) return 0
+  const sign = bytes[at] === 0x2b ? 1 : bytes[at] === 0x2d ? -1 : 0
+  if (sign === 0 || end - at !== 6 || bytes[at + 3] !== 0x3a) return undefined
+  const [h1, h2, m1, m2] = [bytes[at + 1], bytes[at + 2], bytes[at + 4], bytes[at + 5]]
+  if (![h1, h2, m1, m2].every(isDigit)) return undefined
+  const hours = twoDigits(bytes, at + 1)
+  const minutes = twoDigits(bytes, at + 4)
+  return hours > 23 || minutes > 59 ? undefined : sign * (hours * 60 + minutes)
+}
+
+const twoDigits = (bytes: Uint8Array, at: number): number =>
+  ((bytes[at] ?? 0) - zero) * 10 + ((bytes[at + 1] ?? 0) - zero)
+
+/** `YYYY-MM-DDThh:mm:ss` in UTC. Rare: the platform and its shippers write UTC. */
+function shift(bytes: Uint8Array, start: number, offsetMinutes: number): Buffer | undefined {
+  const local = Date.parse(`${Buffer.from(bytes.subarray(start, start + secondsEnd)).toString()}Z`)
+  if (Number.isNaN(local)) return undefined
+  return Buffer.from(new Date(local - offsetMinutes * 60_000).toISOString().slice(0, secondsEnd))
+}
