@@ -13,5 +13,6 @@ export const chunked: TailFormat = {
   writeStart: () => {},
   writeLine: (writer, _number, frames, line) => writeTextLine(writer, frames, line),
   notice: (_last, text) => Buffer.from(`${text}\n`),
+  unavailable: (text) => Buffer.from(`${text}\n`),
   heartbeat: () => nul,
 }

@@ -31,5 +31,6 @@ export const sse: TailFormat = {
     writer.byte(0x0a)
   },
   notice: (last, text) => Buffer.from(`id: ${last}\ndata: ${text}\n\n`),
+  unavailable: (text) => Buffer.from(`data: ${text}\n\n`),
   heartbeat: (last) => Buffer.from(`: \nid: ${last}\n\n`),
 }

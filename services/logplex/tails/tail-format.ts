@@ -12,6 +12,8 @@ export type TailFormat = {
   writeLine: (writer: ByteWriter, number: number, frames: Uint8Array, line: StoredLine) => void
   /** A line of the plexer's own, in the place of the lines up to number `last`. */
   notice: (last: number, text: string) => Buffer
+  /** A line that says that the log cannot be read; the stream ends after it. */
+  unavailable: (text: string) => Buffer | undefined
   /** Keeps the stream alive and says that the reader has seen all up to number `last`. */
   heartbeat: (last: number) => Buffer
 }

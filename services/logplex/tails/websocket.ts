@@ -19,5 +19,6 @@ export const websocketText: TailFormat = {
   },
   writeLine: (writer, _number, frames, line) => writeTextLine(writer, frames, line),
   notice: (last, text) => Buffer.from(`${last}\n${text}\n`),
+  unavailable: () => undefined,
   heartbeat: (last) => Buffer.from(`${last}\n`),
 }

@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { ByteWriter } from './byte-writer.ts'
+import { writeLineTime } from './line-time.ts'
+
+const shown = (time: string): string => {
+  const bytes = Buffer.from(`x${time} host`)
+  const writer = new ByteWriter(8)
+  writeLineTime(writer, bytes, 1, 1 + Buffer.byteLength(time))
+  return writer.finish().toString()
+}
+
+test.each([
+  ['2019-01-12T11:45:26.371000+00:00', '2019-01-12T11:45:26.371000+00:00'],
+  ['2019-01-12T11:45:26.371Z', '2019-01-12T11:45:26.371000+00:00'],
+  ['2019-01-12T11:45:26Z', '2019-01-12T11:45:26.000000+00:00'],
+  ['2019-01-12T11:45:26.123456789Z', '2019-01-12T11:45:26.123456+00:00'],
+  ['2012-01-01T01:30:00.5+02:00', '2011-12-31T23:30:00.500000+00:00'],
+  ['2012-12-31T23:30:00-01:30', '2013-01-01T01:00:00.000000+00:00'],
+  ['2019-01-12T11:45:26.000001-00:00', '2019-01-12T11:45:26.000001+00:00'],
+])('the time %s is shown in microseconds and UTC', (sent, expected) => {
+  expect(shown(sent)).toBe(expected)
+})
+
+test.each([
+  '-',
+  'Jan 12',
+  '2019-01-12',
+  '2019-01-12T11:45:26',
+  '2019-01-12T11:45:26.Z',
+  '2019-01-12T11:45:26.5+0200',
+  '2019-01-12T11:45:26.5+02:99',
+  '2019-13-42T11:45:26+02:00',
+  '2019-01-12T11:45:26Zulu',
+])('the time %s is no RFC 3339 time and stays as it was sent', (sent) => {
+  expect(shown(sent)).toBe(sent)
+})

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest'
+import { ByteWriter } from './byte-writer.ts'
+import { chunked } from './chunked.ts'
+import { lineFilter } from './line-filter.ts'
+import { renderLines } from './render.ts'
+import { sse } from './sse.ts'
+import type { TailFormat } from './tail-format.ts'
+import { websocketText } from './websocket.ts'
+
+const time = '2019-01-12T11:45:26.371000+00:00'
+const frame = (source: string, proc: string, message: string): Buffer => {
+  const body = Buffer.from(`<190>1 ${time} host ${source} ${proc} - ${message}`)
+  return Buffer.concat([Buffer.from(`${body.length} `), body])
+}
+const chunk = (first: number, ...frames: Buffer[]) => ({
+  first,
+  count: frames.length,
+  frames: Buffer.concat(frames),
+})
+const all = lineFilter('', '')
+const render = (format: TailFormat, ...messages: string[]): string => {
+  const frames = messages.map((message) => frame('app', 'web.1', message))
+  return renderLines([chunk(7, ...frames)], 0, all, format).bytes.toString()
+}
+
+test('an event holds one line, with its number as id', () => {
+  expect(render(sse, 'hi', 'there\n')).toBe(
+    `id: 7\ndata: ${time} app[web.1]: hi\n\nid: 8\ndata: ${time} app[web.1]: there\n\n`,
+  )
+})
+
+test('every line of a message of several has a data field of its own, whatever ends it', () => {
+  expect(render(sse, 'Error\n  at x\r\n  at y\rz\n')).toBe(
+    `id: 7\ndata: ${time} app[web.1]: Error\ndata:   at x\ndata:   at y\ndata: z\n\n`,
+  )
+})
+
+test('an empty message is a line of its own', () => {
+  const empty = `id: 7\ndata: ${time} app[web.1]: \n\n`
+  expect(render(sse, '')).toBe(empty)
+  expect(render(sse, '\n')).toBe(empty)
+  expect(render(chunked, '')).toBe(`${time} app[web.1]: \n`)
+})
+
+test('text keeps the newlines of a message and ends it with one', () => {
+  expect(render(chunked, 'a\nb', 'c\n')).toBe(`${time} app[web.1]: a\nb\n${time} app[web.1]: c\n`)
+})
+
+test('a WebSocket message begins with the number of its newest line', () => {
+  expect(render(websocketText, 'a', 'b')).toBe(`8\n${time} app[web.1]: a\n${time} app[web.1]: b\n`)
+})
+
+test('lines before the wanted number are left out, in the middle of a chunk too', () => {
+  const chunks = [
+    chunk(1, frame('app', 'web.1', 'one'), frame('app', 'web.1', 'two')),
+    chunk(3, frame('app', 'web.1', 'three')),
+  ]
+  const { bytes, lines } = renderLines(chunks, 2, all, chunked)
+  expect(bytes.toString()).toBe(`${time} app[web.1]: two\n${time} app[web.1]: three\n`)
+  expect(lines).toBe(2)
+})
+
+test.each([
+  ['', '', 'abcdef'],
+  ['app', '', 'abcd'],
+  ['ap', '', ''],
+  ['', 'web.1', 'a'],
+  ['', 'web', 'abe'],
+  ['', 'we', ''],
+  ['', 'web.', ''],
+  ['app', 'web', 'ab'],
+  ['heroku', 'router', 'f'],
+])('the filter source=%j dyno=%j lets %j pass', (source, dyno, expected) => {
+  const chunks = [
+    chunk(
+      1,
+      frame('app', 'web.1', 'a'),
+      frame('app', 'web.12', 'b'),
+      frame('app', 'webhook.1', 'c'),
+      frame('app', 'worker.1', 'd'),
+      frame('heroku', 'web', 'e'),
+      frame('heroku', 'router', 'f'),
+    ),
+  ]
+  const { bytes, lines } = renderLines(chunks, 0, lineFilter(source, dyno), chunked)
+  const shown = [...bytes.toString().matchAll(/: (\w)\n/g)].map(([, letter]) => letter).join('')
+  expect(shown).toBe(expected)
+  expect(lines).toBe(expected.length)
+})
+
+test('bytes that are no UTF-8 pass through untouched', () => {
+  const body = Buffer.concat([
+    Buffer.from(`<190>1 ${time} host app web.1 - `),
+    Buffer.from([0xff, 0x00]),
+  ])
+  const frames = Buffer.concat([Buffer.from(`${body.length} `), body])
+  const { bytes } = renderLines([{ first: 1, count: 1, frames }], 0, all, chunked)
+  expect([...bytes.subarray(-3)]).toEqual([0xff, 0x00, 0x0a])
+})
+
+test('the writer grows and writes numbers of any length', () => {
+  const writer = new ByteWriter(0)
+  for (const number of [0, 9, 10, 99, 100, 123_456_789_012]) {
+    writer.number(number)
+    writer.byte(0x20)
+  }
+  writer.copy(Buffer.alloc(1_000, 'x'))
+  expect(writer.finish().toString()).toBe(`0 9 10 99 100 123456789012 ${'x'.repeat(1_000)}`)
+})

@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '#lib/backoff.ts'
+import type { Log } from '#lib/log.ts'
+import type { AppLog } from '../app-log.ts'
+import type { LogSession } from '../log-session.ts'
+import { lineTimeNow, logUnavailableLine, tailLossLine } from '../loss.ts'
+import { watchGrowth } from './growth.ts'
+import { findStart } from './history.ts'
+import type { TailLimits } from './limits.ts'
+import { lineFilter } from './line-filter.ts'
+import { lastNumber, timeOfFirstLine } from './render.ts'
+import type { TailFeed } from './tail-feed.ts'
+import type { TailFormat } from './tail-format.ts'
+
+export type TailOptions = {
+  session: LogSession
+  /** Number of the newest line that the client has; undefined: begin with the session's history. */
+  after: number | undefined
+  format: TailFormat
+  /** Resolves when the system has taken the bytes, so that a slow reader slows only itself. */
+  send: (bytes: Buffer) => Promise<void>
+  signal: AbortSignal
+  log: AppLog
+  feed: TailFeed
+  limits: TailLimits
+  logger: Log
+}
+
+const readBackoff = { firstMs: 100, maxMs: 5_000 }
+
+/**
+ * Runs one tail to its end: a cursor in the app's log that reads only when its client has taken
+ * what it read before. It keeps no queue: while the client is slow the log moves on, and when the
+ * buffer has moved past the cursor the numbers say how many lines that were (L11).
+ * Returns when all is said (no tail) or the signal aborts.
+ */
+export async function runTail(options: TailOptions): Promise<void> {
+  const { session, format, signal, log, limits, logger } = options
+  const filter = lineFilter(session.source, session.dyno)
+  const growth = watchGrowth(log, session.appId)
+  const onAbort = (): void => growth.end()
+  signal.addEventListener('abort', onAbort)
+  try {
+    const greeting = format.greeting(session.tail)
+    if (greeting) await options.send(greeting)
+    const start = await begin(options, filter)
+    let next = start.from
+    let since = ''
+    let failures = 0
+    while (!signal.aborted && (session.tail || next <= start.head)) {
+      try {
+        const step = await advance(options, filter, next, since)
+        failures = 0
+        if (step) {
+          if (step.next < next) growth.forget()
+          next = step.next
+          since = step.since
+          if (session.tail) await delay(limits.flushMsMin)
+          continue
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        logger.warn({ err: error, app: session.appId }, 'tail could not read the log')
+        await growth.waitPast(Infinity, backoffMs(++failures, readBackoff))
+        continue
+      }
+      if (!session.tail) return
+      if (await growth.waitPast(next - 1, limits.heartbeatSeconds * 1_000)) continue
+      if (!signal.aborted) await options.send(format.heartbeat(next - 1))
+    }
+  } catch (error) {
+    if (signal.aborted) return
+    logger.warn({ err: error, app: session.appId }, 'tail ended early')
+    const notice = format.unavailable(logUnavailableLine())
+    if (notice) await options.send(notice)
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    growth.end()
+  }
+}
+
+/** Where the tail starts to read, and the head up to which it reads when it does not follow. */
+async function begin(
+  { session, after, log, limits }: TailOptions,
+  filter: ReturnType<typeof lineFilter>,
+): Promise<{ from: number; head: number }> {
+  if (after === undefined) {
+    const lines = Math.min(session.lines, limits.historyLinesMax)
+    return findStart(log, session.appId, filter, lines)
+  }
+  const { oldest, head } = await log.bounds(session.appId)
+  // A number that the log has not reached is from before it was lost and began anew.
+  return { from: after > head ? oldest : after + 1, head }
+}
+
+/** Reads and sends what there is from `next` on; undefined when there is nothing. */
+async function advance(
+  { session, format, send, feed }: TailOptions,
+  filter: ReturnType<typeof lineFilter>,
+  next: number,
+  since: string,
+): Promise<{ next: number; since: string } | undefined> {
+  const reading = await feed.read(session.appId, next)
+  const { chunks, bounds } = reading
+  const first = chunks[0]
+  if (!first && bounds.head < next - 1) return { next: bounds.oldest, since }
+  const available = first ? first.first : bounds.oldest
+  if (available > next) {
+    const firstLost = since || (first ? timeOfFirstLine(first) : lineTimeNow())
+    const loss = { count: available - next, since: firstLost }
+    await send(format.notice(available - 1, tailLossLine(loss)))
+  }
+  const last = chunks.at(-1)
+  if (!first || !last) return available > next ? { next: available, since } : undefined
+  const { bytes, lines } = reading.render(filter, format)
+  if (lines > 0) await send(bytes)
+  return { next: lastNumber(chunks) + 1, since: timeOfFirstLine(last) }
+}

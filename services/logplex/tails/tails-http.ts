@@ -1,0 +1,186 @@
+import { isUtf8 } from 'node:buffer'
+import fastifyWebsocket from '@fastify/websocket'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { parseId, type SessionId } from '#lib/ids.ts'
+import type { Log } from '#lib/log.ts'
+import type { AppLog } from '../app-log.ts'
+import type { FindSession, LogSession } from '../log-session.ts'
+import { chunked } from './chunked.ts'
+import { tailLimits, type TailLimits } from './limits.ts'
+import { createOpenTails, type OpenTails } from './open-tails.ts'
+import { sse } from './sse.ts'
+import type { TailFormat } from './tail-format.ts'
+import { createTailFeed, type TailFeed } from './tail-feed.ts'
+import { runTail } from './tail.ts'
+import { websocketText } from './websocket.ts'
+
+export type TailsDeps = {
+  log: AppLog
+  /** Also keeps the session valid for a client that comes back. */
+  findSession: FindSession
+  logger: Log
+  /** Smaller ones for tests. */
+  limits?: Partial<TailLimits>
+}
+
+type TailsContext = {
+  log: AppLog
+  feed: TailFeed
+  open: OpenTails
+  limits: TailLimits
+  logger: Log
+}
+
+/** What a connection gives a tail: where bytes go, and how it is closed. */
+type Connection = {
+  send: (bytes: Buffer) => Promise<void>
+  /** `finished`: all was said; otherwise the client may come back for more. */
+  close: (finished: boolean) => void
+  cut: () => void
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    logSession: LogSession | null
+  }
+}
+
+const gone = 'This log session is unknown or has expired: ask for a new one.\n'
+const unavailable = 'Log sessions cannot be looked up just now: try again in a moment.\n'
+const full = 'Too many log streams are open for this app: close one, or try again later.\n'
+
+/**
+ * Serves `GET /sessions/:id` in the form that the client asks for: server-sent events (`Accept:
+ * text/event-stream`), WebSocket (an upgrade) or plain text in chunks. The url is the credential.
+ * A client that comes back says what it has by `Last-Event-ID` or `?after=`.
+ */
+export async function registerTails(server: FastifyInstance, deps: TailsDeps): Promise<void> {
+  const limits = { ...tailLimits, ...deps.limits }
+  const { log, logger } = deps
+  const feed = createTailFeed(log, limits.batchBytesMax)
+  const context = { log, logger, limits, feed, open: createOpenTails(limits) }
+  await server.register(fastifyWebsocket, {
+    options: { perMessageDeflate: false, maxPayload: 1_024 },
+  })
+  server.decorateRequest('logSession', null)
+  server.addHook('preClose', (done) => {
+    context.open.endAll()
+    done()
+  })
+  server.route<{ Params: { id: string } }>({
+    method: 'GET',
+    url: '/sessions/:id',
+    exposeHeadRoute: false,
+    preHandler: async (request, reply) => {
+      const id = parseId<SessionId>(request.params.id)
+      try {
+        request.logSession = (id && (await deps.findSession(id))) ?? null
+      } catch (error) {
+        logger.warn({ err: error }, 'log session could not be looked up')
+        return reply.code(503).header('retry-after', '1').type('text/plain').send(unavailable)
+      }
+      if (!request.logSession) return reply.code(404).type('text/plain').send(gone)
+    },
+    handler: (request, reply) => serveHttp(context, request, reply),
+    wsHandler: (socket, request) => serveWebSocket(context, socket, request),
+  })
+}
+
+function serveHttp(context: TailsContext, request: FastifyRequest, reply: FastifyReply): void {
+  const session = request.logSession
+  const tail = session && context.open.enter(session.appId)
+  if (!session || !tail) {
+    void reply.code(503).header('retry-after', '10').type('text/plain').send(full)
+    return
+  }
+  const format = request.headers.accept?.includes('text/event-stream') ? sse : chunked
+  reply.hijack()
+  const { raw } = reply
+  raw.writeHead(200, {
+    'content-type': format === sse ? 'text/event-stream' : 'text/plain; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+  })
+  raw.flushHeaders()
+  raw.once('close', () => tail.abort())
+  void serveTail(
+    context,
+    { session, tail, format, after: readAfter(request) },
+    {
+      send: (bytes) =>
+        new Promise((resolve) => {
+          raw.write(bytes, () => resolve())
+        }),
+      close: () => raw.end(),
+      cut: () => raw.destroy(),
+    },
+  )
+}
+
+function serveWebSocket(context: TailsContext, socket: WebSocket, request: FastifyRequest): void {
+  const session = request.logSession
+  const tail = session && context.open.enter(session.appId)
+  if (!session || !tail) return socket.close(1013, full.trim())
+  socket.on('error', () => tail.abort())
+  socket.once('close', () => tail.abort())
+  void serveTail(
+    context,
+    { session, tail, format: websocketText, after: readAfter(request) },
+    {
+      send: (bytes) =>
+        new Promise((resolve) => {
+          // A text message that is not UTF-8 would end the connection.
+          const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString('utf8'))
+          socket.send(text, { binary: false }, () => resolve())
+        }),
+      close: (finished) => socket.close(finished ? 1000 : 1001),
+      cut: () => socket.terminate(),
+    },
+  )
+}
+
+type Tail = {
+  session: LogSession
+  tail: AbortController
+  format: TailFormat
+  after: number | undefined
+}
+
+/** Runs the tail over its connection, within its lifetime, and closes the connection after it. */
+async function serveTail(
+  context: TailsContext,
+  { session, tail, format, after }: Tail,
+  connection: Connection,
+): Promise<void> {
+  const { limits, log, feed, logger, open } = context
+  const { signal } = tail
+  const life = setTimeout(() => tail.abort(), limits.streamSecondsMax * 1_000)
+  const aborted = new Promise<void>((resolve) =>
+    signal.addEventListener('abort', () => resolve(), { once: true }),
+  )
+  const send = async (bytes: Buffer): Promise<void> => {
+    const stalled = setTimeout(() => {
+      logger.info({ app: session.appId }, 'tail took nothing for too long and is cut off')
+      tail.abort()
+      connection.cut()
+    }, limits.stalledSecondsMax * 1_000)
+    await Promise.race([connection.send(bytes), aborted])
+    clearTimeout(stalled)
+  }
+  try {
+    await runTail({ session, after, format, send, signal, log, feed, limits, logger })
+  } finally {
+    clearTimeout(life)
+    if (open.leave(session.appId, tail)) feed.forget(session.appId)
+    connection.close(!signal.aborted)
+  }
+}
+
+/** The number of the newest line that the client has, if it says one. */
+function readAfter(request: FastifyRequest): number | undefined {
+  const { after } = request.query as { after?: unknown }
+  const text = request.headers['last-event-id'] ?? after
+  if (typeof text !== 'string' || !/^\d{1,15}$/.test(text)) return undefined
+  return Number(text)
+}
