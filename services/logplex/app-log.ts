@@ -16,7 +16,8 @@ export type AppLog = {
   /**
    * Adds `count` lines and gives the number of the first. The frames belong to the log from then
    * on: the caller may not write to them again. With `once`, lines of that id that are already in
-   * the log are not added a second time (remembered for a day). Rejects when Redis cannot be asked.
+   * the log are not added a second time (remembered for a day). While Redis is away it goes on
+   * trying, and rejects only when the log is closed. Gives 0 when the log was removed.
    */
   append: (appId: AppId, count: number, frames: Uint8Array, once?: string) => Promise<number>
   /**

@@ -1,0 +1,86 @@
+// Every bound of the service: with its unit, why it is that much, and what happens beyond it.
+
+const kiB = 1024
+const miB = 1024 * 1024
+
+// --- the app's log ---------------------------------------------------------------------------
+
+/** Lines that an app's log keeps whatever they weigh. Heroku's promise is 1,500. */
+export const logLinesMin = 1_500
+/** A log that nobody writes to is forgotten after a week, as Heroku's is; its numbers stay. */
+export const logKeptSeconds = 7 * 24 * 3600
+/** How long an id given as `once` is remembered: longer than any redelivery takes. */
+export const onceKeptSeconds = 24 * 3600
+/** Late lines of a destroyed app are refused (dropped, counted) for as long as a sender may hold them. */
+export const removedKeptSeconds = 24 * 3600
+
+/** A chunk is one entry of the log: small enough that trimming is fine-grained, large enough to be cheap. */
+export const chunkBytesMax = 64 * kiB
+export const chunkLinesMax = 500
+/** What a history may weigh in one answer: 1,500 lines of the longest kind fit. */
+export const historyBytesMax = 32 * miB
+
+/** The newest chunks of a log that somebody here reads stay in memory; older ones come from Redis. */
+export const recentBytesPerAppMax = 256 * kiB
+/** For all apps together; beyond it an app's newest are forgotten and Redis is asked. */
+export const recentBytesMax = 64 * miB
+
+/** Between two tries to append while Redis is away. */
+export const appendBackoff = { firstMs: 50, maxMs: 1_000 }
+/** Readers are told of growth over NATS; this is how late they are when a message was lost … */
+export const growthPollMs = 15_000
+/** … or while NATS is away. */
+export const growthPollWithoutNatsMs = 1_000
+/** Apps asked about at once in a poll. */
+export const growthPollBatch = 100
+
+// --- ingest ----------------------------------------------------------------------------------
+
+/** Longest frame that Logplex takes, without its length prefix; longer ones are malformed. */
+export const frameBytesMax = 10_240
+/** Bytes of lines accepted and not yet in Redis, in this process: beyond it senders are held back. */
+export const pendingBytesMax = 64 * miB
+/** Held-back senders go on when this much is left. */
+export const pendingBytesResume = 32 * miB
+/** What was already read when senders were held back still finds room; beyond it: dropped, counted. */
+export const pendingBytesHardMax = 96 * miB
+
+/** Longest body of POST /logs, packed or unpacked: Logplex's own. More is refused with 413. */
+export const postBytesMax = 8_000_000
+/** A body must have arrived whole by then, or the connection is closed. */
+export const postReadMs = 15_000
+/** log-shuttle gives a post up after 5 s; before that it hears that its lines are held. */
+export const postAppendWaitMs = 4_000
+export const httpConnectionsMax = 10_000
+
+export const tcpConnectionsMax = 10_000
+/** A frame that has begun must be whole by then: half-open and slow-loris connections are closed. */
+export const tcpFrameSecondsMax = 60
+/** A connection on which nothing was said for so long is closed; senders connect again. */
+export const tcpIdleSecondsMax = 3_600
+/** How often connections are looked at for the two limits above. */
+export const tcpSweepMs = 5_000
+/** TCP keep-alive finds peers that vanished. */
+export const tcpKeepAliveMs = 60_000
+
+/** Lines with an unknown token that wait while the token is looked up; more are dropped, counted. */
+export const strangerBytesMax = miB
+/** Lookups of unknown tokens per second, so that a wrong sender cannot flood PostgreSQL. */
+export const tokenLookupsPerSecondMax = 50
+/** A token that was not found is not looked up again for so long. */
+export const unknownTokenKeptMs = 5_000
+export const unknownTokensKeptMax = 10_000
+
+// --- control ---------------------------------------------------------------------------------
+
+/** Heroku's: "You have already added the maximum number of drains allowed." */
+export const drainsPerAppMax = 5
+export const drainUrlBytesMax = 2_048
+/** A session must be opened within five minutes … */
+export const sessionOpenSeconds = 300
+/** … and may be reconnected to for an hour from then. */
+export const sessionOpenedSeconds = 3_600
+/** Between two complete readings of tokens and drains, should a broadcast have been lost. */
+export const registryPollMs = 60_000
+/** How often the counters are written into the service's own log, when they have changed. */
+export const countersEveryMs = 60_000

@@ -1,0 +1,51 @@
+import type { AppId } from '#lib/ids.ts'
+import type { LogChunk } from './app-log.ts'
+import { recentBytesMax, recentBytesPerAppMax } from './limits.ts'
+
+type Recent = { chunks: LogChunk[]; bytes: number }
+
+/**
+ * The newest chunks of the apps that have readers in this process, so that a line that came in
+ * here goes out from here without a way through Redis. Per app an unbroken run of numbers.
+ */
+export class RecentChunks {
+  readonly #apps = new Map<AppId, Recent>()
+  #bytes = 0
+
+  /** Keeps a chunk; one that does not follow the newest begins a new run. */
+  add(appId: AppId, chunk: LogChunk): void {
+    const newest = this.#apps.get(appId)?.chunks.at(-1)
+    if (newest && newest.first + newest.count !== chunk.first) this.forget(appId)
+    if (this.#bytes + chunk.frames.length > recentBytesMax) this.forget(appId)
+    if (this.#bytes + chunk.frames.length > recentBytesMax) return
+    const recent = this.#apps.get(appId) ?? { chunks: [], bytes: 0 }
+    this.#apps.set(appId, recent)
+    recent.chunks.push(chunk)
+    recent.bytes += chunk.frames.length
+    this.#bytes += chunk.frames.length
+    while (recent.bytes > recentBytesPerAppMax && recent.chunks.length > 1) {
+      const size = recent.chunks.shift()?.frames.length ?? 0
+      recent.bytes -= size
+      this.#bytes -= size
+    }
+  }
+
+  /** Chunks from the one that holds `from`, up to maxBytes; none when that line is not here. */
+  read(appId: AppId, from: number, maxBytes: number): LogChunk[] {
+    const chunks = this.#apps.get(appId)?.chunks ?? []
+    if (!chunks[0] || from < chunks[0].first) return []
+    const start = chunks.findIndex(({ first, count }) => first + count > from)
+    if (start < 0) return []
+    let end = start
+    for (let bytes = 0; end < chunks.length; end++) {
+      bytes += chunks[end]?.frames.length ?? 0
+      if (end > start && bytes > maxBytes) break
+    }
+    return chunks.slice(start, end)
+  }
+
+  forget(appId: AppId): void {
+    this.#bytes -= this.#apps.get(appId)?.bytes ?? 0
+    this.#apps.delete(appId)
+  }
+}

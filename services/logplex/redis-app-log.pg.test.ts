@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { newId, type AppId } from '#lib/ids.ts'
+import { eventually } from '../../test/support/eventually.ts'
+import {
+  keptMessages,
+  linesOf,
+  openTestLog,
+  storedFrames,
+  type TestLog,
+} from '../../test/support/logs.ts'
+import { appendLog, readLog } from './redis-log.ts'
+
+const engines = inject('engines')
+let one: TestLog
+let other: TestLog
+
+beforeAll(async () => {
+  one = await openTestLog(engines)
+  other = await openTestLog(engines)
+})
+
+afterAll(async () => {
+  await one.close()
+  await other.close()
+})
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => `line ${from + index}`)
+
+test('lines get numbers from 1 on, and are read from any number in chunks', async () => {
+  const appId = newId<AppId>()
+  expect(await one.appLog.bounds(appId)).toEqual({ oldest: 1, head: 0 })
+  expect(await one.appLog.append(appId, 2, storedFrames('a', 'b'))).toBe(1)
+  expect(await one.appLog.append(appId, 1, storedFrames('c'))).toBe(3)
+
+  const all = await one.appLog.read(appId, 1, 1_000_000)
+  expect(linesOf(all.chunks)).toEqual(['1 app[web.1]: a', '2 app[web.1]: b', '3 app[web.1]: c'])
+  expect(all.bounds).toEqual({ oldest: 1, head: 3 })
+  expect((await one.appLog.read(appId, 2, 1_000_000)).chunks[0]?.first).toBe(1)
+  expect((await one.appLog.read(appId, 3, 1_000_000)).chunks[0]?.first).toBe(3)
+  expect((await one.appLog.read(appId, 4, 1_000_000)).chunks).toEqual([])
+})
+
+test('a reading ends at its byte limit but holds at least one chunk', async () => {
+  const appId = newId<AppId>()
+  for (let at = 1; at <= 20; at++) await one.appLog.append(appId, 1, storedFrames(`line ${at}`))
+  const size = storedFrames('line 1').length
+  expect(linesOf((await one.appLog.read(appId, 1, 1)).chunks)).toHaveLength(1)
+  expect(linesOf((await one.appLog.read(appId, 1, 3 * size)).chunks)).toHaveLength(3)
+  const newest = await one.appLog.readNewest(appId, 2)
+  expect(linesOf(newest.chunks)).toEqual(['19 app[web.1]: line 19', '20 app[web.1]: line 20'])
+  expect((await one.appLog.readNewest(appId, 0)).chunks).toEqual([])
+})
+
+test('two processes appending at once share one run of numbers without a gap', async () => {
+  const appId = newId<AppId>()
+  const firsts = await Promise.all(
+    numbered(1, 100).map((text, at) =>
+      (at % 2 === 0 ? one : other).appLog.append(appId, 2, storedFrames(text, text)),
+    ),
+  )
+  expect(firsts.toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: 100 }, (_, at) => 2 * at + 1),
+  )
+  expect((await keptMessages(one.appLog, appId)).toSorted()).toEqual(
+    [...numbered(1, 100), ...numbered(1, 100)].toSorted(),
+  )
+})
+
+test('the oldest chunks go when the log is too heavy, but 1,500 lines always stay', async () => {
+  const small = await openTestLog(engines, { bytesPerAppMax: 1_000 })
+  const appId = newId<AppId>()
+  for (let at = 0; at < 40; at++)
+    await small.appLog.append(appId, 50, storedFrames(...numbered(50 * at + 1, 50 * at + 50)))
+  const { oldest, head } = await small.appLog.bounds(appId)
+  expect({ oldest, head }).toEqual({ oldest: 501, head: 2000 })
+  expect(await keptMessages(small.appLog, appId)).toEqual(numbered(501, 2000))
+  // A reader that comes too late sees by the numbers what it has missed.
+  expect((await small.appLog.read(appId, 100, 1)).chunks[0]?.first).toBe(501)
+  await small.close()
+})
+
+test('a log within its budget keeps more than 1,500 lines', async () => {
+  const appId = newId<AppId>()
+  for (let at = 0; at < 10; at++)
+    await one.appLog.append(appId, 400, storedFrames(...numbered(400 * at + 1, 400 * at + 400)))
+  expect(await one.appLog.bounds(appId)).toEqual({ oldest: 1, head: 4000 })
+})
+
+test('lines with an id are added once, whoever adds them', async () => {
+  const appId = newId<AppId>()
+  expect(await one.appLog.append(appId, 1, storedFrames('said once'), 'event-1')).toBe(1)
+  expect(await other.appLog.append(appId, 1, storedFrames('said once'), 'event-1')).toBe(1)
+  expect(await other.appLog.append(appId, 1, storedFrames('other'), 'event-2')).toBe(2)
+  expect(await keptMessages(one.appLog, appId)).toEqual(['said once', 'other'])
+})
+
+test('a batch whose answer got lost is not added again when it is given again', async () => {
+  const appId = newId<AppId>()
+  const append = { appId, count: 1, writer: 'w', once: undefined, bytesMax: 1_000_000 }
+  const first = { ...append, batch: 1, frames: storedFrames('first') }
+  const second = { ...append, batch: 2, frames: storedFrames('second') }
+  expect((await appendLog(one.redis, first)).first).toBe(1)
+  expect((await appendLog(one.redis, first)).first).toBe(1)
+  expect((await appendLog(one.redis, second)).first).toBe(2)
+  expect((await readLog(one.redis, appId, 1, 1000)).bounds.head).toBe(2)
+})
+
+test('a reader is told of lines that this or another process added', async () => {
+  const appId = newId<AppId>()
+  const heads: number[] = []
+  const stop = one.appLog.onGrew(appId, (head) => heads.push(head))
+  await one.appLog.append(appId, 1, storedFrames('here'))
+  expect(heads).toEqual([1])
+  await other.appLog.append(appId, 1, storedFrames('there'))
+  await eventually(() => expect(heads).toEqual([1, 2]))
+  // What was added here is at hand without Redis, what was added there is not, and both are read.
+  expect(linesOf((await one.appLog.read(appId, 1, 1)).chunks)).toEqual(['1 app[web.1]: here'])
+  expect(linesOf((await one.appLog.read(appId, 2, 1)).chunks)).toEqual(['2 app[web.1]: there'])
+  stop()
+  await one.appLog.append(appId, 1, storedFrames('unheard'))
+  expect(heads).toEqual([1, 2])
+})
+
+test('a removed log is empty and takes no late lines', async () => {
+  const appId = newId<AppId>()
+  await one.appLog.append(appId, 1, storedFrames('x'))
+  await one.appLog.remove(appId)
+  expect(await other.appLog.append(appId, 1, storedFrames('late'))).toBe(0)
+  expect(await keptMessages(one.appLog, appId)).toEqual([])
+})
+
+test('functions that Redis has lost are given to it again', async () => {
+  const appId = newId<AppId>()
+  await one.redis.functionDelete('plexus_log_1')
+  expect(await one.appLog.append(appId, 1, storedFrames('x'))).toBe(1)
+})

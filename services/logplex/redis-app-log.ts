@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { backoffMs } from '#lib/backoff.ts'
+import type { AppId } from '#lib/ids.ts'
+import type { Log } from '#lib/log.ts'
+import type { Redis } from '#lib/redis.ts'
+import type { AppLog } from './app-log.ts'
+import { openDoorbell, type Doorbell } from './doorbell.ts'
+import { GrowthListeners } from './growth-listeners.ts'
+import {
+  appendBackoff,
+  growthPollBatch,
+  growthPollMs,
+  growthPollWithoutNatsMs,
+  historyBytesMax,
+} from './limits.ts'
+import { RecentChunks } from './recent-chunks.ts'
+import {
+  appendLog,
+  loadLogFunctions,
+  readLog,
+  readNewestLog,
+  removeLog,
+  type LogAppend,
+} from './redis-log.ts'
+
+export type AppLogOptions = {
+  redis: Redis
+  nats: NatsConnection
+  log: Log
+  /** What an app's log may weigh beyond its newest 1,500 lines. */
+  bytesPerAppMax: number
+}
+
+type Shared = AppLogOptions & {
+  recent: RecentChunks
+  growth: GrowthListeners
+  doorbell: Doorbell
+  closing: AbortController
+}
+
+/** Opens the logs of all apps; close() rejects the appends that still wait for Redis. */
+export async function openAppLog(
+  options: AppLogOptions,
+): Promise<AppLog & { close: () => Promise<void> }> {
+  const { redis } = options
+  await loadLogFunctions(redis)
+  const growth = new GrowthListeners()
+  const shared: Shared = {
+    ...options,
+    growth,
+    recent: new RecentChunks(),
+    doorbell: openDoorbell(options.nats, (appId, head) => growth.tell(appId, head), options.log),
+    closing: new AbortController(),
+  }
+  const polling = pollGrowth(shared)
+  return {
+    append: createAppend(shared),
+    read: async (appId, from, maxBytes) => {
+      const chunks = shared.recent.read(appId, from, maxBytes)
+      const newest = chunks.at(-1)
+      if (!newest) return readLog(redis, appId, from, maxBytes)
+      const head = Math.max(newest.first + newest.count - 1, growth.headOf(appId))
+      return { chunks, bounds: { oldest: Math.min(from, head), head } }
+    },
+    readNewest: (appId, lines) =>
+      lines > 0
+        ? readNewestLog(redis, appId, lines, historyBytesMax)
+        : boundsOf(redis, appId).then((bounds) => ({ chunks: [], bounds })),
+    bounds: (appId) => boundsOf(redis, appId),
+    onGrew: (appId, listener) => {
+      const stop = growth.add(appId, listener)
+      return () => {
+        stop()
+        if (!growth.has(appId)) shared.recent.forget(appId)
+      }
+    },
+    remove: async (appId) => {
+      await removeLog(redis, appId)
+      shared.recent.forget(appId)
+    },
+    close: async () => {
+      shared.closing.abort()
+      shared.doorbell.stop()
+      await polling
+    },
+  }
+}
+
+async function boundsOf(redis: Redis, appId: AppId): Promise<{ oldest: number; head: number }> {
+  return (await readLog(redis, appId, 1, 0)).bounds
+}
+
+function createAppend(shared: Shared): AppLog['append'] {
+  const writer = randomBytes(8).toString('hex')
+  const last = new Map<AppId, Promise<unknown>>()
+  let batch = 0
+  return (appId, count, frames, once) => {
+    const { bytesPerAppMax: bytesMax } = shared
+    const append = { appId, count, frames, writer, batch: ++batch, once, bytesMax }
+    // One at a time per app: only so is the last batch the one that may have been asked twice.
+    const added = (last.get(appId) ?? Promise.resolve()).then(() => keepAppending(shared, append))
+    const settled = added
+      .then(noMatter, noMatter)
+      .finally(() => last.get(appId) === settled && last.delete(appId))
+    last.set(appId, settled)
+    return added
+  }
+}
+
+/** Whoever gave the lines hears how it went; the next ones only wait for the end of it. */
+function noMatter(): undefined {}
+
+/** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
+async function keepAppending(shared: Shared, append: LogAppend): Promise<number> {
+  const { redis, log, closing } = shared
+  for (let tries = 1; ; tries++) {
+    try {
+      closing.signal.throwIfAborted()
+      const { first } = await appendLog(redis, append)
+      if (first > 0) announce(shared, append, first)
+      return first
+    } catch (error) {
+      if (closing.signal.aborted)
+        throw new Error('the app log was closed before Redis had the lines', { cause: error })
+      if (tries === 1) log.warn({ err: error }, 'lines wait for redis')
+      await delay(backoffMs(tries, appendBackoff), undefined, { signal: closing.signal }).catch(
+        () => undefined,
+      )
+    }
+  }
+}
+
+function announce(shared: Shared, { appId, count, frames }: LogAppend, first: number): void {
+  const head = first + count - 1
+  if (shared.growth.has(appId)) shared.recent.add(appId, { first, count, frames })
+  shared.growth.tell(appId, head)
+  shared.doorbell.ring(appId, head)
+}
+
+/** Finds what no doorbell told: rarely while NATS is there, often while it is not. */
+async function pollGrowth(shared: Shared): Promise<void> {
+  const { redis, growth, doorbell, closing, log } = shared
+  const { signal } = closing
+  while (!signal.aborted) {
+    const pause = doorbell.connected() ? growthPollMs : growthPollWithoutNatsMs
+    await waitForNatsLoss(pause, doorbell, signal)
+    const apps = growth.apps()
+    for (let index = 0; index < apps.length && !signal.aborted; index += growthPollBatch) {
+      const some = apps.slice(index, index + growthPollBatch)
+      try {
+        const heads = await Promise.all(some.map((appId) => boundsOf(redis, appId)))
+        heads.forEach(({ head }, at) => {
+          const appId = some[at]
+          if (appId) growth.tell(appId, head)
+        })
+      } catch (error) {
+        log.debug({ err: error }, 'growth of logs could not be asked for')
+        break
+      }
+    }
+  }
+}
+
+/** Waits so long, but no longer than the short pause once NATS is away. */
+async function waitForNatsLoss(ms: number, doorbell: Doorbell, signal: AbortSignal): Promise<void> {
+  for (let waited = 0; waited < ms && !signal.aborted; waited += growthPollWithoutNatsMs) {
+    await delay(growthPollWithoutNatsMs, undefined, { signal }).catch(() => undefined)
+    if (!doorbell.connected()) return
+  }
+}

@@ -1,0 +1,119 @@
+import type { AppId } from '#lib/ids.ts'
+import type { Redis } from '#lib/redis.ts'
+import { logFunctions } from './app-log-functions.ts'
+import type { LogChunk, LogReading } from './app-log.ts'
+import { logKeptSeconds, logLinesMin, onceKeptSeconds, removedKeptSeconds } from './limits.ts'
+
+// The calls of app-log-functions.ts with their keys, arguments and answers. All reject with the
+// client's error when Redis is away.
+
+const keysOf = (appId: AppId): [string, string] => {
+  const log = `plexus:log:{${appId}}`
+  return [log, `${log}:meta`]
+}
+
+export type LogAppend = {
+  appId: AppId
+  count: number
+  frames: Uint8Array
+  /** A writer's batches are numbered; the last one may be given again and is then not added again. */
+  writer: string
+  batch: number
+  once: string | undefined
+  bytesMax: number
+}
+
+/** Makes the functions known to Redis, or brings them up to date; any process may at any time. */
+export async function loadLogFunctions(redis: Redis): Promise<void> {
+  await redis.functionLoad(logFunctions, { REPLACE: true })
+}
+
+/** @returns the number of the first line (0: the log was removed) and of the oldest kept one. */
+export async function appendLog(
+  redis: Redis,
+  append: LogAppend,
+): Promise<{ first: number; oldest: number }> {
+  const keys: string[] = keysOf(append.appId)
+  if (append.once !== undefined) keys.push(`${keys[0]}:once:${append.once}`)
+  const { buffer, byteOffset, byteLength } = append.frames
+  const frames = Buffer.from(buffer, byteOffset, byteLength)
+  const reply = (await call(redis, 'plexus_log_append', keys, [
+    frames,
+    String(append.count),
+    append.writer,
+    String(append.batch),
+    String(append.bytesMax),
+    String(logLinesMin),
+    String(logKeptSeconds),
+    String(onceKeptSeconds),
+  ])) as [number, number]
+  return { first: reply[0], oldest: reply[1] }
+}
+
+/** Chunks from the one that holds `from`, up to maxBytes but at least one. */
+export function readLog(
+  redis: Redis,
+  appId: AppId,
+  from: number,
+  maxBytes: number,
+): Promise<LogReading> {
+  return read(redis, appId, from, maxBytes, false)
+}
+
+/** Chunks that hold the newest lines, as many as asked for. */
+export function readNewestLog(
+  redis: Redis,
+  appId: AppId,
+  lines: number,
+  maxBytes: number,
+): Promise<LogReading> {
+  return read(redis, appId, lines, maxBytes, true)
+}
+
+export async function removeLog(redis: Redis, appId: AppId): Promise<void> {
+  await call(redis, 'plexus_log_remove', keysOf(appId), [String(removedKeptSeconds)])
+}
+
+async function read(
+  redis: Redis,
+  appId: AppId,
+  from: number,
+  maxBytes: number,
+  newest: boolean,
+): Promise<LogReading> {
+  const args = [String(from), String(maxBytes), newest ? '1' : '0']
+  const reply = (await call(redis, 'plexus_log_read', keysOf(appId), args)) as [
+    number,
+    number,
+    ...Buffer[],
+  ]
+  const [head, oldest, ...entries] = reply
+  const chunks: LogChunk[] = []
+  for (let index = 0; index + 1 < entries.length; index += 2)
+    chunks.push(readChunk(String(entries[index]), entries[index + 1]))
+  return { chunks, bounds: { oldest, head } }
+}
+
+/** An entry's id is `<number of the last line>-<lines>`. */
+function readChunk(id: string, frames: Buffer | undefined): LogChunk {
+  const [last, count] = id.split('-').map(Number)
+  if (!frames || last === undefined || count === undefined)
+    throw new Error(`no chunk of a log: ${id}`)
+  return { first: last - count + 1, count, frames }
+}
+
+async function call(
+  redis: Redis,
+  name: string,
+  keys: string[],
+  args: (string | Buffer)[],
+): Promise<unknown> {
+  try {
+    return await redis.fCall(name, { keys, arguments: args })
+  } catch (error) {
+    // A Redis that was emptied, or replaced by a fresh one, does not know our functions.
+    if (!(error instanceof Error) || !error.message.includes('Function not found')) throw error
+    await loadLogFunctions(redis)
+    return redis.fCall(name, { keys, arguments: args })
+  }
+}

@@ -1,0 +1,68 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { AppId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { connectNats } from '#lib/nats.ts'
+import { connectRedis, type Redis } from '#lib/redis.ts'
+import { natsUrl, serviceEnv } from '../../scripts/service-env.ts'
+import type { AppLog, LogChunk } from '../../services/logplex/app-log.ts'
+import { openAppLog } from '../../services/logplex/redis-app-log.ts'
+import { forEachLine } from '../../services/logplex/stored-line.ts'
+import type { TestEngines } from './engines.ts'
+
+export type TestLog = {
+  appLog: AppLog
+  redis: Redis
+  nats: NatsConnection
+  close: () => Promise<void>
+}
+
+/** The logs of all apps with connections of their own, as a logplex process has them. */
+export async function openTestLog(
+  engines: TestEngines,
+  options: { bytesPerAppMax?: number; redisUrl?: string } = {},
+): Promise<TestLog> {
+  const { layout, credentials } = engines
+  const redisUrl = options.redisUrl ?? serviceEnv('logplex', engines)['PLEXUS_REDIS_URL'] ?? ''
+  const redis = await connectRedis(redisUrl, silentLog)
+  const nats = await connectNats(natsUrl(layout, credentials, 'logplex'), 'test-log', silentLog)
+  const bytesPerAppMax = options.bytesPerAppMax ?? 4 * 1024 * 1024
+  const appLog = await openAppLog({ redis, nats, log: silentLog, bytesPerAppMax })
+  return {
+    appLog,
+    redis,
+    nats,
+    close: async () => {
+      await appLog.close()
+      await nats.close()
+      redis.destroy()
+    },
+  }
+}
+
+/** Stored frames of lines with these messages, from app[web.1]. */
+export function storedFrames(...messages: string[]): Buffer {
+  const bodies = messages.map((text) =>
+    Buffer.from(`<190>1 2026-11-21T09:00:00.000000+00:00 host app web.1 - ${text}`),
+  )
+  return Buffer.concat(bodies.flatMap((body) => [Buffer.from(`${body.length} `), body]))
+}
+
+/** Number and `SOURCE[PROC]: MSG` of each line of the chunks. */
+export function linesOf(chunks: LogChunk[]): string[] {
+  return chunks.flatMap(({ first, frames }) => {
+    const text = (start: number, end: number) => Buffer.from(frames.subarray(start, end)).toString()
+    const lines: string[] = []
+    forEachLine(frames, (line, index) => {
+      const source = text(line.sourceStart, line.sourceEnd)
+      const proc = text(line.procStart, line.procEnd)
+      lines.push(`${first + index} ${source}[${proc}]: ${text(line.msgStart, line.end)}`)
+    })
+    return lines
+  })
+}
+
+/** The messages that an app's log keeps, oldest first. */
+export async function keptMessages(appLog: AppLog, appId: AppId): Promise<string[]> {
+  const { chunks } = await appLog.readNewest(appId, 100_000)
+  return linesOf(chunks).map((line) => line.slice(line.indexOf(': ') + 2))
+}
