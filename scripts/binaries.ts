@@ -1,5 +1,5 @@
 import { access, constants, readdir } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 
 /** Programs that Plexus runs and does not bring itself. */
 export type Binaries = {
@@ -9,12 +9,29 @@ export type Binaries = {
   postgresBin: string
 }
 
-/** Finds what the machine has; a missing one is undefined. */
+const postgresVersionMin = 14
+
+/**
+ * The folder for programs fetched for Plexus alone: PLEXUS_ENGINES, or `engines` under PLEXUS_HOME.
+ */
+export function enginesFolder(env: NodeJS.ProcessEnv): string {
+  const home = env['PLEXUS_HOME'] || resolve(import.meta.dirname, '../.plexus')
+  return resolve(env['PLEXUS_ENGINES'] || join(home, 'engines'))
+}
+
+/**
+ * Finds the machine's programs, and where it has none those fetched before; a missing one is
+ * undefined. With PLEXUS_SYSTEM_ENGINES=no the machine's own are not looked at.
+ */
 export async function findBinaries(env: NodeJS.ProcessEnv): Promise<Partial<Binaries>> {
+  const fetched = join(enginesFolder(env), 'bin')
+  const useSystem = env['PLEXUS_SYSTEM_ENGINES'] !== 'no'
+  const folders = [...(useSystem ? systemFolders(env) : []), fetched]
+  const postgresFolders = [...(useSystem ? await postgresServerFolders() : []), fetched]
   const [natsServer, redisServer, postgresBin] = await Promise.all([
-    findInPath('nats-server', env),
-    findInPath('redis-server', env),
-    findPostgres(),
+    findProgram('nats-server', folders),
+    findProgram('redis-server', folders),
+    findFolderOf('initdb', postgresFolders),
   ])
   return {
     ...(natsServer && { natsServer }),
@@ -23,23 +40,40 @@ export async function findBinaries(env: NodeJS.ProcessEnv): Promise<Partial<Bina
   }
 }
 
-async function findInPath(program: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const folders = [...(env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
-  for (const folder of folders) {
-    const file = join(folder, program)
-    if (await isExecutable(file)) return file
-  }
-  return undefined
+function systemFolders(env: NodeJS.ProcessEnv): string[] {
+  return [
+    ...(env['PATH'] ?? '').split(delimiter).filter(Boolean),
+    '/usr/sbin',
+    '/usr/local/sbin',
+    '/usr/local/bin',
+    '/opt/homebrew/bin',
+  ]
 }
 
-/** Debian keeps PostgreSQL's server programs out of the PATH, a folder per version. */
-async function findPostgres(): Promise<string | undefined> {
-  const root = '/usr/lib/postgresql'
-  const versions = await readdir(root).catch(() => [])
-  for (const version of versions.toSorted((a, b) => Number(b) - Number(a))) {
-    const folder = join(root, version, 'bin')
-    if (await isExecutable(join(folder, 'initdb'))) return folder
-  }
+/** Debian and Homebrew keep PostgreSQL's server programs out of the PATH, a folder per version. */
+async function postgresServerFolders(): Promise<string[]> {
+  const debian = await versionFolders('/usr/lib/postgresql', /^(\d+)$/)
+  const arm = await versionFolders('/opt/homebrew/opt', /^postgresql@(\d+)$/)
+  const intel = await versionFolders('/usr/local/opt', /^postgresql@(\d+)$/)
+  return [...debian, ...arm, ...intel].map((folder) => join(folder, 'bin'))
+}
+
+async function versionFolders(root: string, pattern: RegExp): Promise<string[]> {
+  const names = await readdir(root).catch(() => [])
+  return names
+    .map((name) => ({ folder: join(root, name), version: Number(pattern.exec(name)?.[1] ?? 0) }))
+    .filter(({ version }) => version >= postgresVersionMin)
+    .toSorted((a, b) => b.version - a.version)
+    .map(({ folder }) => folder)
+}
+
+async function findProgram(program: string, folders: string[]): Promise<string | undefined> {
+  const folder = await findFolderOf(program, folders)
+  return folder && join(folder, program)
+}
+
+async function findFolderOf(program: string, folders: string[]): Promise<string | undefined> {
+  for (const folder of folders) if (await isExecutable(join(folder, program))) return folder
   return undefined
 }
 

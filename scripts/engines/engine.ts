@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { openSync, closeSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { spawnRecorded } from '../supervisor/process-record.ts'
 
 /** A server under us (NATS, Redis, PostgreSQL), as a child process of its own. */
 export type Engine = {
@@ -17,6 +18,8 @@ export type EngineOptions = {
   command: string
   args: string[]
   logFile: string
+  /** Where its process id is kept for whoever starts after a crash. */
+  pidFile: string
   port: number
   env?: Record<string, string>
   stopSignal?: NodeJS.Signals
@@ -27,15 +30,21 @@ const readyTimeoutMs = 30_000
 const stopTimeoutMs = 10_000
 const probeMs = 30
 
+/** Where an engine's log and process id go; without these, into its own folder. */
+export type EngineFiles = { logFile?: string; pidFile?: string }
+
 /** Starts an engine and returns when its port answers; its output goes to logFile. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
-  const { name, command, args, logFile, port, stopSignal = 'SIGTERM' } = options
+  const { name, command, args, logFile, pidFile, port, stopSignal = 'SIGTERM' } = options
   const output = openSync(logFile, 'a')
-  const child = spawn(command, args, {
+  const child = spawnRecorded({
+    pidFile,
+    command,
+    args,
     stdio: ['ignore', output, output],
     env: { PATH: process.env['PATH'] ?? '', LANG: 'C.UTF-8', ...options.env },
     cwd: '/',
-    ...options.user,
+    user: options.user,
   })
   closeSync(output)
   let failure: Error | undefined

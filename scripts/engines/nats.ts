@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { natsPermissions, natsUsers } from '#lib/nats-permissions.ts'
 import type { Credentials } from '../credentials.ts'
-import { startEngine, type Engine } from './engine.ts'
+import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
 /** Starts nats-server with JetStream, a user for each service, and only on this machine. */
 export async function startNats(options: {
@@ -10,8 +10,9 @@ export async function startNats(options: {
   dir: string
   port: number
   passwords: Credentials['nats']
+  files?: EngineFiles
 }): Promise<Engine> {
-  const { binary, dir, port, passwords } = options
+  const { binary, dir, port, passwords, files = {} } = options
   await mkdir(dir, { recursive: true })
   const users = natsUsers.map((user) => ({
     user,
@@ -33,7 +34,8 @@ export async function startNats(options: {
     name: 'nats',
     command: binary,
     args: ['--config', file],
-    logFile: join(dir, 'nats.log'),
+    logFile: files.logFile ?? join(dir, 'nats.log'),
+    pidFile: files.pidFile ?? join(dir, 'nats.pid'),
     port,
     stopSignal: 'SIGINT',
   })

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { startEngine, type Engine } from './engine.ts'
+import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
 const run = promisify(execFile)
 
@@ -16,8 +16,8 @@ export type PostgresOptions = {
   password: string
   /** Whom it runs as; needed for root, whom PostgreSQL refuses. */
   user?: { uid: number; gid: number } | undefined
-  env?: Record<string, string>
   settings?: string[]
+  files?: EngineFiles
 }
 
 /**
@@ -25,7 +25,7 @@ export type PostgresOptions = {
  * machine, passwords for everybody (SCRAM).
  */
 export async function startPostgres(options: PostgresOptions): Promise<Engine> {
-  const { name, binDir, dir, port, user, env = {} } = options
+  const { name, binDir, dir, port, user, files = {} } = options
   const data = join(dir, 'data')
   await mkdir(dir, { recursive: true, mode: 0o711 })
   if (user) await chown(dir, user.uid, user.gid)
@@ -48,11 +48,14 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
       'unix_socket_directories=',
       '-c',
       'max_connections=200',
+      // Its compiler is not among the programs that are fetched, and our queries are short.
+      '-c',
+      'jit=off',
       ...(options.settings ?? []).flatMap((setting) => ['-c', setting]),
     ],
-    logFile: join(dir, 'postgres.log'),
+    logFile: files.logFile ?? join(dir, 'postgres.log'),
+    pidFile: files.pidFile ?? join(dir, 'postgres.pid'),
     port,
-    env,
     // Fast shutdown: open sessions are ended, nothing committed is lost.
     stopSignal: 'SIGINT',
     user,
@@ -61,7 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
 
 /** Makes the cluster aside and moves it into place: a crash half way leaves none. */
 async function initialise(options: PostgresOptions, data: string): Promise<void> {
-  const { binDir, dir, user, superuser, password, env = {} } = options
+  const { binDir, dir, user, superuser, password } = options
   const fresh = join(dir, 'data.new')
   const passwordFile = join(dir, 'password.new')
   await rm(fresh, { recursive: true, force: true })
@@ -85,7 +88,7 @@ async function initialise(options: PostgresOptions, data: string): Promise<void>
         'C.UTF-8',
         '--no-instructions',
       ],
-      { cwd: '/', env: { PATH: process.env['PATH'] ?? '', ...env }, ...user },
+      { cwd: '/', env: { PATH: process.env['PATH'] ?? '' }, ...user },
     )
   } finally {
     await rm(passwordFile, { force: true })

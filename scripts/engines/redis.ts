@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startEngine, type Engine } from './engine.ts'
+import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
 /** Starts the Redis that holds the apps' logs: append-only, synced each second, one user. */
 export async function startRedis(options: {
@@ -8,9 +8,9 @@ export async function startRedis(options: {
   dir: string
   port: number
   password: string
-  env?: Record<string, string>
+  files?: EngineFiles
 }): Promise<Engine> {
-  const { binary, dir, port, password } = options
+  const { binary, dir, port, password, files = {} } = options
   await mkdir(dir, { recursive: true })
   const file = join(dir, 'redis.conf')
   const lines = [
@@ -29,8 +29,8 @@ export async function startRedis(options: {
     name: 'redis',
     command: binary,
     args: [file],
-    logFile: join(dir, 'redis.log'),
+    logFile: files.logFile ?? join(dir, 'redis.log'),
+    pidFile: files.pidFile ?? join(dir, 'redis.pid'),
     port,
-    ...(options.env && { env: options.env }),
   })
 }
