@@ -1,0 +1,114 @@
+import { chunkBytesMax, chunkLinesMax, frameBytesMax } from './limits.ts'
+import type { SyslogMessage } from './syslog-message.ts'
+
+const firstBytes = 1_024
+const space = 0x20
+const dash = 0x2d
+const lineAfterPri = Buffer.from('>1 ')
+const lineAfterTime = Buffer.from(' host ')
+const lineAfterProc = Buffer.from(' - ')
+
+/** Longest name of a token, which takes the place of APP-NAME. */
+export const sourceBytesMax = 64
+/** A stored line weighs at most this much more than the frame that it came in. */
+const lineBytesMax = frameBytesMax + sourceBytesMax + 64
+
+/**
+ * Lines on their way into an app's log, written as stored frames (stored-line.ts) one behind the
+ * other into memory of the chunk's own.
+ */
+export class Chunk {
+  count = 0
+  #bytes = Buffer.allocUnsafeSlow(firstBytes)
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** No further line may be added; every line fits into a chunk that is not full. */
+  get full(): boolean {
+    return this.count >= chunkLinesMax || this.#size + lineBytesMax > chunkBytesMax
+  }
+
+  /** The lines; nothing may be added afterwards. */
+  get frames(): Uint8Array {
+    return this.#bytes.subarray(0, this.#size)
+  }
+
+  /**
+   * Adds the message with `source` in place of its APP-NAME; `now` stands for a time that the
+   * sender left out ("-").
+   *
+   * @returns the bytes that the line takes.
+   */
+  add(bytes: Uint8Array, message: SyslogMessage, source: Uint8Array, now: Uint8Array): number {
+    const noTime = message.timeEnd - message.timeStart === 1 && bytes[message.timeStart] === dash
+    const timeBytes = noTime ? now.length : message.timeEnd - message.timeStart
+    const length =
+      1 +
+      (message.priEnd - message.priStart) +
+      lineAfterPri.length +
+      timeBytes +
+      lineAfterTime.length +
+      source.length +
+      1 +
+      (message.procEnd - message.procStart) +
+      lineAfterProc.length +
+      (message.end - message.msgStart)
+    this.#reserve(length + 8)
+    const from = this.#size
+    const target = this.#bytes
+    let to = writeNumber(target, from, length)
+    target[to++] = space
+    target[to++] = 0x3c
+    to = copy(target, to, bytes, message.priStart, message.priEnd)
+    to = copy(target, to, lineAfterPri, 0, lineAfterPri.length)
+    to = noTime
+      ? copy(target, to, now, 0, now.length)
+      : copy(target, to, bytes, message.timeStart, message.timeEnd)
+    to = copy(target, to, lineAfterTime, 0, lineAfterTime.length)
+    to = copy(target, to, source, 0, source.length)
+    target[to++] = space
+    to = copy(target, to, bytes, message.procStart, message.procEnd)
+    to = copy(target, to, lineAfterProc, 0, lineAfterProc.length)
+    to = copy(target, to, bytes, message.msgStart, message.end)
+    this.#size = to
+    this.count++
+    return to - from
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#size + bytes <= this.#bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#size + bytes, this.#bytes.length * 2))
+    larger.set(this.#bytes.subarray(0, this.#size))
+    this.#bytes = larger
+  }
+}
+
+/** A loop costs less than a subarray up to some dozen bytes. */
+const loopBytesMax = 40
+
+function copy(
+  target: Uint8Array,
+  at: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  let to = at
+  if (end - start > loopBytesMax) target.set(bytes.subarray(start, end), to)
+  else for (let from = start; from < end; from++) target[to++] = bytes[from] ?? 0
+  return at + end - start
+}
+
+function writeNumber(target: Uint8Array, at: number, value: number): number {
+  let end = at + 1
+  for (let rest = value; rest >= 10; rest = (rest - (rest % 10)) / 10) end++
+  let rest = value
+  for (let to = end - 1; to >= at; to--) {
+    target[to] = 0x30 + (rest % 10)
+    rest = (rest - (rest % 10)) / 10
+  }
+  return end
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest'
+import { FrameScanner } from './syslog-frame.ts'
+
+type Scanned = { frames: string[]; malformed: number; partial: boolean }
+
+function scan(...pieces: (string | Buffer)[]): Scanned {
+  const frames: string[] = []
+  const scanner = new FrameScanner((bytes, start, end) =>
+    frames.push(Buffer.from(bytes.subarray(start, end)).toString('latin1')),
+  )
+  for (const piece of pieces) scanner.push(Buffer.from(piece as string))
+  return { frames, malformed: scanner.malformed, partial: scanner.partial }
+}
+
+const whole = (frames: string[], malformed = 0): Scanned => ({ frames, malformed, partial: false })
+const long = 'x'.repeat(10_240)
+
+describe('a stream of frames', () => {
+  test.each<[string, string | Buffer, Scanned]>([
+    ['one frame', '3 abc', whole(['abc'])],
+    ['frames one behind the other', '3 abc2 de', whole(['abc', 'de'])],
+    ['a newline that is counted', '4 abc\n2 de', whole(['abc\n', 'de'])],
+    ['newlines between frames', '3 abc\n2 de\r\n1 f', whole(['abc', 'de', 'f'])],
+    ['a frame of spaces and digits', '5 3 abc2 de', whole(['3 abc', 'de'])],
+    ['the longest frame', `10240 ${long}`, whole([long])],
+    ['NULs and broken UTF-8', Buffer.from('4 \0\xff\xfe\0', 'latin1'), whole(['\0\xff\xfe\0'])],
+    ['a frame too long', `10241 ${long}y\n1 a`, whole(['a'], 1)],
+    ['a huge length', '99999999999999999999 x\n1 a', whole(['a'], 1)],
+    ['a length with a leading zero', '03 abc\n1 a', whole(['a'], 1)],
+    ['no length', '<13>1 - - - hello\n1 a', whole(['a'], 1)],
+    ['a length with no space', '12a\n1 a', whole(['a'], 1)],
+    ['a leading space', ' 3 abc\r\n1 a', whole(['a'], 1)],
+    ['lines that end with a newline only', 'one\ntwo\nthree\n', whole([], 3)],
+    ['a negative length', '-3 abc\n1 a', whole(['a'], 1)],
+  ])('%s', (_name, bytes, expected) => {
+    expect(scan(bytes)).toEqual(expected)
+  })
+
+  test.each([
+    '3 abc2 de',
+    '12 hello world\n5 again',
+    'x bad\n3 abc',
+    '1x\n3 abc',
+    '99999 a\n3 abc10 0123456789',
+    '3 abc\r\n\n3 def',
+  ])('means the same wherever it is cut: %j', (text) => {
+    const expected = scan(text)
+    for (let first = 0; first <= text.length; first++)
+      for (let second = first; second <= text.length; second++)
+        expect(
+          scan(text.slice(0, first), text.slice(first, second), text.slice(second)),
+          `cut at ${first} and ${second}`,
+        ).toEqual(expected)
+    expect(scan(...text)).toEqual(expected)
+  })
+
+  test('digits without end are malformed at once and held nowhere', () => {
+    const endless = Array.from({ length: 1_000 }, () => '1'.repeat(1_000))
+    expect(scan(...endless)).toEqual(whole([], 1))
+    expect(scan(...endless, '\n3 abc')).toEqual(whole(['abc'], 1))
+  })
+
+  test('half a frame at the end counts as malformed', () => {
+    const scanner = new FrameScanner(() => expect.unreachable())
+    scanner.push(Buffer.from('10 abc'))
+    expect([scanner.partial, scanner.malformed]).toEqual([true, 0])
+    scanner.end()
+    expect([scanner.partial, scanner.malformed]).toEqual([false, 1])
+  })
+
+  test('the longest frame may come byte by byte', () => {
+    expect(scan(...`10240 ${long}`)).toEqual(whole([long]))
+  })
+})

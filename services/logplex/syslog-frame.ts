@@ -1,0 +1,142 @@
+import { frameBytesMax } from './limits.ts'
+
+// Octet counting (RFC 6587 § 3.4.1): `LEN SP frame`, LEN a decimal number of bytes without leading
+// zero. Logplex takes nothing else; what is not such a frame is malformed up to its next newline.
+
+/** Where a frame lies, without its length: filled by readFrame. */
+export type FrameSpan = { start: number; end: number }
+
+/** Nothing wrong so far, but the frame goes on beyond the given bytes. */
+export const frameIncomplete = -1
+export const frameMalformed = -2
+
+const lengthDigitsMax = String(frameBytesMax).length
+/** The longest a frame can be with its length and space. */
+const carriedBytesMax = lengthDigitsMax + 1 + frameBytesMax
+const newline = 0x0a
+const carriageReturn = 0x0d
+const space = 0x20
+
+/**
+ * Reads the frame that starts at `at` of bytes[..end) and gives the position after it, or
+ * frameIncomplete or frameMalformed. Of an incomplete one span.end is where it will end, or 0 while
+ * its length is not known.
+ */
+export function readFrame(bytes: Uint8Array, at: number, end: number, span: FrameSpan): number {
+  span.end = 0
+  let length = 0
+  for (let position = at; position < end; position++) {
+    const byte = bytes[position] ?? 0
+    if (byte === space && position > at) {
+      span.start = position + 1
+      span.end = position + 1 + length
+      return span.end <= end ? span.end : frameIncomplete
+    }
+    const digit = byte - 0x30
+    if (digit < 0 || digit > 9 || (digit === 0 && position === at)) return frameMalformed
+    length = length * 10 + digit
+    if (length > frameBytesMax) return frameMalformed
+  }
+  return frameIncomplete
+}
+
+/** Takes one frame: bytes[start..end), valid only during the call. */
+export type FrameVisitor = (bytes: Uint8Array, start: number, end: number) => void
+
+/**
+ * The frames of one connection, however its bytes are cut. Holds at most one unfinished frame.
+ * After something that is no frame it goes on behind the next newline, as Logplex does; a newline
+ * between two frames is let pass.
+ */
+export class FrameScanner {
+  /** Pieces that were no frame: each up to its newline counts once. */
+  malformed = 0
+  readonly #visit: FrameVisitor
+  readonly #span: FrameSpan = { start: 0, end: 0 }
+  #carry = new Uint8Array(0)
+  #carried = 0
+  #skipping = false
+
+  constructor(visit: FrameVisitor) {
+    this.#visit = visit
+  }
+
+  /** True while a frame has begun and is not whole. */
+  get partial(): boolean {
+    return this.#carried > 0
+  }
+
+  push(bytes: Uint8Array): void {
+    let at = this.#carried > 0 ? this.#finishCarried(bytes) : 0
+    while (at < bytes.length) {
+      if (this.#skipping) at = this.#skip(bytes, at)
+      else if (bytes[at] === newline || bytes[at] === carriageReturn) at++
+      else at = this.#read(bytes, at)
+    }
+  }
+
+  /** The connection has ended: half a frame is malformed. */
+  end(): void {
+    if (this.#carried > 0) this.malformed++
+    this.#carried = 0
+  }
+
+  #read(bytes: Uint8Array, at: number): number {
+    const next = readFrame(bytes, at, bytes.length, this.#span)
+    if (next === frameMalformed) return this.#startSkipping(at)
+    if (next === frameIncomplete) {
+      this.#keep(bytes, at, bytes.length)
+      return bytes.length
+    }
+    this.#visit(bytes, this.#span.start, this.#span.end)
+    return next
+  }
+
+  /** Adds to the unfinished frame what it lacks; gives the position after that. */
+  #finishCarried(bytes: Uint8Array): number {
+    for (let at = 0; at < bytes.length;) {
+      readFrame(this.#carry, 0, this.#carried, this.#span)
+      // Until the length is known, byte by byte: what follows may already be the next frame.
+      const missing = this.#span.end > 0 ? this.#span.end - this.#carried : 1
+      const until = Math.min(at + missing, bytes.length)
+      this.#keep(bytes, at, until)
+      const next = readFrame(this.#carry, 0, this.#carried, this.#span)
+      if (next === frameMalformed) {
+        // The byte that is wrong came last; it may be the newline that ends the malformed piece.
+        this.#carried = 0
+        return this.#startSkipping(until - 1)
+      }
+      at = until
+      if (next !== frameIncomplete) {
+        this.#carried = 0
+        this.#visit(this.#carry, this.#span.start, this.#span.end)
+        return at
+      }
+    }
+    return bytes.length
+  }
+
+  #keep(bytes: Uint8Array, from: number, until: number): void {
+    const size = this.#carried + until - from
+    if (size > this.#carry.length) {
+      const larger = new Uint8Array(Math.min(carriedBytesMax, Math.max(512, size * 2)))
+      larger.set(this.#carry.subarray(0, this.#carried))
+      this.#carry = larger
+    }
+    this.#carry.set(bytes.subarray(from, until), this.#carried)
+    this.#carried = size
+  }
+
+  #startSkipping(at: number): number {
+    this.malformed++
+    this.#skipping = true
+    return at
+  }
+
+  #skip(bytes: Uint8Array, at: number): number {
+    const found = bytes.indexOf(newline, at)
+    if (found < 0) return bytes.length
+    this.#skipping = false
+    return found + 1
+  }
+}
