@@ -11,6 +11,7 @@ export type AppId = Id<'app'>
 export type AttachmentId = Id<'attachment'>
 export type AuthorizationId = Id<'authorization'>
 export type ChangeId = Id<'change'>
+export type CollaboratorId = Id<'collaborator'>
 export type DrainId = Id<'drain'>
 export type ReleaseId = Id<'release'>
 export type SessionId = Id<'session'>

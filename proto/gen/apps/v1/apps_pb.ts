@@ -1043,7 +1043,8 @@ export const RemoveAttachmentsRequestSchema: GenMessage<RemoveAttachmentsRequest
 /**
  * Accounts, tokens, apps, collaborators, config vars and releases.
  * Every call that names an app checks that the actor may touch it; an app that the actor may not
- * see is answered as NOT_FOUND.
+ * see is answered as NOT_FOUND. The broker's two calls do not: it has checked when its user asked,
+ * and what it began must end even when that user has lost the app since.
  *
  * @generated from service plexus.apps.v1.AppsService
  */

@@ -1,0 +1,52 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { silentLog } from '#lib/log.ts'
+import type { NatsUser } from '#lib/nats-permissions.ts'
+import { connectNats } from '#lib/nats.ts'
+import { rpcClient, type RpcClient } from '#lib/rpc.ts'
+import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
+import { natsUrl } from '../../scripts/service-env.ts'
+import type { TestEngines } from './engines.ts'
+
+export type AppsClient = RpcClient<typeof AppsService>
+export type TestUser = { accountId: string; email: string }
+
+export const testPassword = 'correct horse battery'
+
+/** Clients of the apps service with the rights of those who call it, and what tests begin with. */
+export async function connectApps({ layout, credentials }: TestEngines) {
+  const connect = (user: NatsUser) =>
+    connectNats(natsUrl(layout, credentials, user), 'test', silentLog)
+  const connections = await Promise.all([connect('operator'), connect('api'), connect('broker')])
+  const [operator, api, broker] = connections.map((nats) => rpcClient(nats, 'apps', AppsService))
+  if (!operator || !api || !broker) throw new Error('three clients expected')
+
+  return {
+    nats: connections[0],
+    operator,
+    api,
+    broker,
+    /** A new account of its own for a test. */
+    async newUser(): Promise<TestUser> {
+      const email = `${randomBytes(6).toString('hex')}@example.com`
+      const account = await operator.putAccount({ email, password: testPassword })
+      return { accountId: account.id, email }
+    },
+    newApp: (actor: TestUser): Promise<App> => api.createApp({ actor }),
+    close: async (): Promise<void> => {
+      await Promise.all(connections.map((nats) => nats.close()))
+    },
+  }
+}
+
+/** An attachment as the broker sends it, with what a test cares about. */
+export function testAttachment(vars: Record<string, string>, name = 'DATABASE') {
+  return {
+    id: randomUUID() as string,
+    name,
+    addonId: randomUUID() as string,
+    addonName: 'postgresql-flat-02648',
+    planName: 'heroku-postgresql:essential-0',
+    billingApp: true,
+    vars,
+  }
+}
