@@ -1,0 +1,28 @@
+import { connectNats } from '#lib/nats.ts'
+import { rpcClient } from '#lib/rpc.ts'
+import { runService, type Lifecycle } from '#lib/run-service.ts'
+import { AppsService } from '#proto/apps/v1/apps_pb.ts'
+import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
+import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
+import { settings, type ApiConfig } from './config.ts'
+import { httpStopMs } from './limits.ts'
+import { buildServer } from './server.ts'
+
+/** The gateway: HTTP in, requests over NATS out. It keeps nothing. */
+export async function start(config: ApiConfig, lifecycle: Lifecycle): Promise<void> {
+  const { log, onStop } = lifecycle
+  const nats = await connectNats(config.natsUrl, 'api', log)
+  onStop('nats', () => nats.close())
+
+  const server = buildServer({
+    apps: rpcClient(nats, 'apps', AppsService),
+    broker: rpcClient(nats, 'broker', BrokerService),
+    logplex: rpcClient(nats, 'logplex', LogplexService),
+    publicUrl: config.publicUrl.replace(/\/+$/, ''),
+    log,
+  })
+  onStop('http', () => server.close(), httpStopMs)
+  await server.listen({ host: config.host, port: config.port })
+}
+
+if (import.meta.main) await runService('api', settings, start)

@@ -1,0 +1,7 @@
+import type { Session } from '#proto/logplex/v1/logplex_pb.ts'
+import { isoTime } from './time.ts'
+
+export function renderSession({ id, url, createdAt }: Session) {
+  const time = isoTime(createdAt)
+  return { created_at: time, id, logplex_url: url, updated_at: time }
+}

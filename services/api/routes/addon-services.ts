@@ -1,0 +1,47 @@
+import { notFound } from '#lib/errors.ts'
+import type { Api, ApiContext } from '../context.ts'
+import { renderAddonService } from '../render/addon-service.ts'
+import { renderPlan } from '../render/plan.ts'
+import { PlanParams, ServiceParams, ServicePlanParams } from '../schemas/addon-services.ts'
+
+const listed = { ranges: ['id', 'name'] } as const
+
+/** What can be added, and at which price: the same for everybody. */
+export function addonServiceRoutes(api: Api, context: ApiContext): void {
+  const { broker } = context
+
+  api.get('/addon-services', { config: listed }, async () => {
+    const list = await broker.listAddonServices({})
+    return list.addonServices.map(renderAddonService)
+  })
+
+  api.get('/addon-services/:service', { schema: { params: ServiceParams } }, async (request) => {
+    const { service } = request.params
+    return renderAddonService(await broker.getAddonService({ addonService: service }))
+  })
+
+  api.get(
+    '/addon-services/:service/plans',
+    { config: listed, schema: { params: ServiceParams } },
+    async (request) => {
+      const list = await broker.listPlans({ addonService: request.params.service })
+      return list.plans.map(renderPlan)
+    },
+  )
+
+  api.get(
+    '/addon-services/:service/plans/:plan',
+    { schema: { params: ServicePlanParams } },
+    async (request) => {
+      const { service, plan } = request.params
+      const { plans } = await broker.listPlans({ addonService: service })
+      const found = plans.find(({ id, name }) => [id, name, name.split(':')[1]].includes(plan))
+      if (!found) throw notFound('plan')
+      return renderPlan(found)
+    },
+  )
+
+  api.get('/plans/:plan', { schema: { params: PlanParams } }, async (request) =>
+    renderPlan(await broker.getPlan({ plan: request.params.plan })),
+  )
+}

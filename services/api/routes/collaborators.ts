@@ -1,0 +1,53 @@
+import { notFound } from '#lib/errors.ts'
+import { isUuid } from '#lib/ids.ts'
+import type { Api, ApiContext } from '../context.ts'
+import { actorOf } from '../hooks/identity.ts'
+import { renderCollaborator } from '../render/collaborator.ts'
+import { AddCollaborator, CollaboratorParams } from '../schemas/collaborators.ts'
+import { AppParams } from '../schemas/fields.ts'
+import { targetApp } from '../targets.ts'
+
+export function collaboratorRoutes(api: Api, context: ApiContext): void {
+  const { apps } = context
+  const one = { schema: { params: CollaboratorParams } }
+
+  api.get('/apps/:app/collaborators', { schema: { params: AppParams } }, async (request) => {
+    const { id } = await targetApp(context, request)
+    const list = await apps.listCollaborators({ actor: actorOf(request), app: id })
+    return list.collaborators.map(renderCollaborator)
+  })
+
+  api.post(
+    '/apps/:app/collaborators',
+    { schema: { params: AppParams, body: AddCollaborator } },
+    async (request, reply) => {
+      const { id } = await targetApp(context, request)
+      const given = request.body.user
+      const user = typeof given === 'string' ? given : (given.email ?? given.id ?? '')
+      const added = await apps.addCollaborator({ actor: actorOf(request), app: id, user })
+      reply.code(201)
+      return renderCollaborator(added)
+    },
+  )
+
+  api.get('/apps/:app/collaborators/:collaborator', one, async (request) => {
+    const { id } = await targetApp(context, request)
+    const list = await apps.listCollaborators({ actor: actorOf(request), app: id })
+    const wanted = request.params.collaborator
+    const found = list.collaborators.find(({ id: own, account }) =>
+      isUuid(wanted)
+        ? [own, account?.id].includes(wanted.toLowerCase())
+        : account?.email === wanted,
+    )
+    if (!found) throw notFound('collaborator')
+    return renderCollaborator(found)
+  })
+
+  api.delete('/apps/:app/collaborators/:collaborator', one, async (request) => {
+    const { id } = await targetApp(context, request)
+    const user = request.params.collaborator
+    return renderCollaborator(
+      await apps.removeCollaborator({ actor: actorOf(request), app: id, user }),
+    )
+  })
+}

@@ -1,0 +1,18 @@
+import { Type } from '@fastify/type-provider-typebox'
+import { AppParams, closed, Ignored, NullableString, optionalBody } from './fields.ts'
+
+export const CreateLogSession = optionalBody({
+  lines: Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: 0 })),
+  tail: Type.Optional(Type.Unsafe<boolean | null>({ type: ['boolean', 'null'] })),
+  source: Type.Optional(NullableString),
+  dyno: Type.Optional(NullableString),
+  type: Ignored,
+})
+
+export const DrainParams = Type.Object({ ...AppParams.properties, drain: Type.String() })
+
+export const CreateLogDrain = Type.Object({ url: Type.String({ maxLength: 2_048 }) }, closed)
+
+export const CreateLogToken = optionalBody({
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+})

@@ -1,0 +1,188 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import { ApiRefusal } from './api-refusal.ts'
+import type { Api, ApiContext } from './context.ts'
+import { accept } from './hooks/accept.ts'
+import { authenticate } from './hooks/authenticate.ts'
+import { cors } from './hooks/cors.ts'
+import { checkIfMatch, tagAnswer } from './hooks/etag.ts'
+import { lastModified } from './hooks/last-modified.ts'
+import { overrideMethod } from './hooks/method-override.ts'
+import { ranges } from './hooks/ranges.ts'
+import { rateLimit } from './hooks/rate-limit.ts'
+import { requestId } from './hooks/request-id.ts'
+import * as limits from './limits.ts'
+import { renderError } from './render-error.ts'
+import { accountRoutes } from './routes/account.ts'
+import { addonAttachmentRoutes } from './routes/addon-attachments.ts'
+import { addonServiceRoutes } from './routes/addon-services.ts'
+import { addonRoutes } from './routes/addons.ts'
+import { appRoutes } from './routes/apps.ts'
+import { authorizationRoutes } from './routes/authorizations.ts'
+import { collaboratorRoutes } from './routes/collaborators.ts'
+import { configVarRoutes } from './routes/config-vars.ts'
+import { healthRoutes } from './routes/health.ts'
+import { logDrainRoutes } from './routes/log-drains.ts'
+import { logSessionRoutes, logTokenRoutes } from './routes/logs.ts'
+import { platformRoutes } from './routes/platform.ts'
+import { releaseRoutes } from './routes/releases.ts'
+import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
+
+/** The HTTP server of the API, with every hook and route in the order in which they apply. */
+export function buildServer(context: ApiContext): Api {
+  const api = createInstance()
+  api.decorateRequest('identity', null)
+  const allowances = createTokenBuckets({
+    capacity: limits.accountRequestsMax,
+    perMinute: limits.accountRequestsPerMinute,
+    keysMax: limits.bucketsMax,
+  })
+  readJsonBodies(api)
+  answerErrors(api, context)
+
+  api.addHook('onRequest', async (request, reply) => {
+    reply.header('Request-Id', request.id).header('Cache-Control', 'private, no-cache')
+    reply.header('X-Content-Type-Options', 'nosniff')
+  })
+  api.addHook('onRequest', cors)
+  api.addHook('onResponse', logRequest(context))
+
+  healthRoutes(api)
+  void api.register(async (scope: Api) => herokuRoutes(scope, context, allowances))
+  void api.register(async (scope: Api) => ownRoutes(scope, context, allowances))
+  return api
+}
+
+function createInstance(): Api {
+  const api = fastify({
+    // Our own log has one line for each answer; see logRequest.
+    logger: false,
+    genReqId: requestId,
+    rewriteUrl: overrideMethod,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestArrivalMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    routerOptions: { maxParamLength: limits.pathPartCharsMax, ignoreTrailingSlash: true },
+    http: { maxHeaderSize: limits.headerBytesMax },
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, _request, reply) => sendError(error, reply),
+    clientErrorHandler: answerBrokenRequest,
+    ajv: {
+      customOptions: {
+        // Params are what the client said, or refused: nothing is bent into shape.
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+        allowUnionTypes: true,
+        allErrors: true,
+      },
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  api.server.maxConnections = limits.connectionsMax
+  return api
+}
+
+/** JSON whatever its content type says, and nothing at all where there is none. */
+function readJsonBodies(api: Api): void {
+  const parse = api.getDefaultJsonParser('error', 'error')
+  api.removeAllContentTypeParsers()
+  api.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
+    const text = String(body)
+    if (text.trim() === '') return done(null, null)
+    return parse(request, text, (error, value) =>
+      error
+        ? done(new ApiRefusal('bad_request', 'The body is not JSON. Send a JSON object.'))
+        : done(null, value),
+    )
+  })
+}
+
+function answerErrors(api: Api, { log }: ApiContext): void {
+  api.setErrorHandler((error, request, reply) => {
+    const { method, id, routeOptions } = request
+    if (renderError(error).internal)
+      log.error({ err: error, method, route: routeOptions.url, requestId: id }, 'request failed')
+    return sendError(error, reply)
+  })
+  api.setNotFoundHandler((request, reply) => {
+    const [path] = request.url.split('?')
+    const message = `Plexus has no ${request.method} ${path}. Check the method and the path.`
+    return sendError(new ApiRefusal('not_found', message), reply)
+  })
+}
+
+function sendError(error: unknown, reply: FastifyReply): FastifyReply {
+  const { status, body } = renderError(error)
+  return reply.code(status).send(body)
+}
+
+/** What is no HTTP never reaches a route; it gets the same kind of answer, and the line is cut. */
+function answerBrokenRequest(_error: Error, socket: Socket): void {
+  if (!socket.writable) return
+  const refusal = new ApiRefusal(
+    'bad_request',
+    'That was no HTTP request, or its headers too long.',
+  )
+  const { status, body } = renderError(refusal)
+  const text = JSON.stringify(body)
+  socket.end(
+    `HTTP/1.1 ${status} Bad Request\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
+  )
+}
+
+/** One line for each answer: the route's pattern, for a path may carry a drain's credentials. */
+function logRequest({ log }: ApiContext) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const { method, id, routeOptions } = request
+    const ms = Math.round(reply.elapsedTime)
+    const { statusCode: status } = reply
+    log.info({ method, route: routeOptions.url, status, ms, requestId: id }, 'request')
+  }
+}
+
+/** What every call of an account passes on its way in and out. */
+function guard(api: Api, context: ApiContext, allowances: TokenBuckets): void {
+  api.addHook('onRequest', authenticate(context))
+  api.addHook('onRequest', rateLimit(allowances))
+  api.addHook('preHandler', checkIfMatch(api))
+  api.addHook('preSerialization', ranges)
+  api.addHook('preSerialization', lastModified)
+  api.addHook('onSend', tagAnswer)
+}
+
+/** What Heroku's clients call: version 3 of the API, each call by an account. */
+function herokuRoutes(api: Api, context: ApiContext, allowances: TokenBuckets): void {
+  api.addHook('onRequest', accept)
+  guard(api, context, allowances)
+  authorizationRoutes(api, context, {
+    byEmail: createTokenBuckets({
+      capacity: limits.loginFailuresPerEmailMax,
+      perMinute: limits.loginFailuresPerEmailPerMinute,
+      keysMax: limits.bucketsMax,
+    }),
+    byPeer: createTokenBuckets({
+      capacity: limits.loginFailuresPerPeerMax,
+      perMinute: limits.loginFailuresPerPeerPerMinute,
+      keysMax: limits.bucketsMax,
+    }),
+  })
+  accountRoutes(api, context, allowances)
+  appRoutes(api, context)
+  collaboratorRoutes(api, context)
+  configVarRoutes(api, context)
+  releaseRoutes(api, context)
+  addonServiceRoutes(api, context)
+  addonRoutes(api, context)
+  addonAttachmentRoutes(api, context)
+  logSessionRoutes(api, context)
+  logDrainRoutes(api, context)
+  platformRoutes(api, context)
+}
+
+/** What only Plexus has: the same, without a version to name. */
+function ownRoutes(api: Api, context: ApiContext, allowances: TokenBuckets): void {
+  guard(api, context, allowances)
+  logTokenRoutes(api, context)
+}
