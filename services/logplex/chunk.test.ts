@@ -6,12 +6,13 @@ import { blankMessage, readMessage } from './syslog-message.ts'
 
 const source = Buffer.from('heroku')
 const now = Buffer.from('2026-11-21T10:00:00.000000+00:00')
+const clock = () => now
 
 function add(chunk: Chunk, text: string): number {
   const bytes = Buffer.from(text, 'latin1')
   const message = blankMessage()
   expect(readMessage(bytes, 0, bytes.length, message)).toBe(true)
-  return chunk.add(bytes, message, source, now)
+  return chunk.add(bytes, message, source, clock)
 }
 
 function lines(frames: Uint8Array): Record<string, string>[] {
@@ -70,9 +71,9 @@ test('damage is said, not read over', () => {
   const chunk = new Chunk()
   add(chunk, '<13>1 - h t.x p - - hello')
   const line = blankLine()
-  expect(() => readStoredLine(chunk.frames.subarray(2), 0, line)).toThrow('no stored line')
+  expect(() => readStoredLine(chunk.frames.subarray(3), 0, line)).toThrow('no stored line')
   expect(() => readStoredLine(chunk.frames.subarray(0, 20), 0, line)).toThrow(
     'no whole stored line',
   )
-  expect(() => readStoredLine(Buffer.from('5 abcde'), 0, line)).toThrow()
+  expect(() => readStoredLine(Buffer.from('5 abcde'), 0, line)).toThrow('has no header')
 })

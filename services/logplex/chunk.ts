@@ -37,19 +37,26 @@ export class Chunk {
   }
 
   /**
-   * Adds the message with `source` in place of its APP-NAME; `now` stands for a time that the
-   * sender left out ("-").
+   * Adds the message with `source` in place of its APP-NAME; `clock` gives the time that stands for
+   * one that the sender left out ("-").
    *
    * @returns the bytes that the line takes.
    */
-  add(bytes: Uint8Array, message: SyslogMessage, source: Uint8Array, now: Uint8Array): number {
+  add(
+    bytes: Uint8Array,
+    message: SyslogMessage,
+    source: Uint8Array,
+    clock: () => Uint8Array,
+  ): number {
     const noTime = message.timeEnd - message.timeStart === 1 && bytes[message.timeStart] === dash
-    const timeBytes = noTime ? now.length : message.timeEnd - message.timeStart
+    const time = noTime ? clock() : bytes
+    const timeStart = noTime ? 0 : message.timeStart
+    const timeEnd = noTime ? time.length : message.timeEnd
     const length =
       1 +
       (message.priEnd - message.priStart) +
       lineAfterPri.length +
-      timeBytes +
+      (timeEnd - timeStart) +
       lineAfterTime.length +
       source.length +
       1 +
@@ -64,9 +71,7 @@ export class Chunk {
     target[to++] = 0x3c
     to = copy(target, to, bytes, message.priStart, message.priEnd)
     to = copy(target, to, lineAfterPri, 0, lineAfterPri.length)
-    to = noTime
-      ? copy(target, to, now, 0, now.length)
-      : copy(target, to, bytes, message.timeStart, message.timeEnd)
+    to = copy(target, to, time, timeStart, timeEnd)
     to = copy(target, to, lineAfterTime, 0, lineAfterTime.length)
     to = copy(target, to, source, 0, source.length)
     target[to++] = space

@@ -1,0 +1,37 @@
+/**
+ * What became of every frame that reached this process. Plain fields, read by whoever wants to
+ * know: received = malformed + unknownToken + droppedBufferFull + accepted, and
+ * accepted = appended + pending + droppedRemoved + droppedClosed.
+ */
+export type IngestCounters = {
+  received: number
+  /** Frames and pieces that were no syslog message. */
+  malformed: number
+  /** Frames with a token that nobody has, or that was not found in time. */
+  unknownToken: number
+  accepted: number
+  /** Accepted and in Redis. */
+  appended: number
+  /** Refused because too much waits for Redis already; such frames are received, not accepted. */
+  droppedBufferFull: number
+  /** Accepted for an app that has been destroyed meanwhile. */
+  droppedRemoved: number
+  /** Accepted, and not in Redis when the process had to stop. */
+  droppedClosed: number
+  /** Connections that were closed for being slow, idle or too many. */
+  connectionsClosed: number
+}
+
+export function newCounters(): IngestCounters {
+  return {
+    received: 0,
+    malformed: 0,
+    unknownToken: 0,
+    accepted: 0,
+    appended: 0,
+    droppedBufferFull: 0,
+    droppedRemoved: 0,
+    droppedClosed: 0,
+    connectionsClosed: 0,
+  }
+}

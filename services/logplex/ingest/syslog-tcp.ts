@@ -1,0 +1,153 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Log } from '#lib/log.ts'
+import {
+  tcpConnectionsMax,
+  tcpFrameSecondsMax,
+  tcpIdleSecondsMax,
+  tcpKeepAliveMs,
+  tcpSweepMs,
+} from '../limits.ts'
+import { FrameScanner, type FrameVisitor } from '../syslog-frame.ts'
+import { blankMessage, readMessage } from '../syslog-message.ts'
+import type { IngestCounters } from './counters.ts'
+import type { Intake } from './intake.ts'
+import { Strangers } from './strangers.ts'
+import type { TokenLookup } from './token-lookup.ts'
+import type { TokenTable } from './token-table.ts'
+
+export type SyslogTcpOptions = {
+  port: number
+  host: string
+  intake: Intake
+  tokens: TokenTable
+  lookup: TokenLookup
+  counters: IngestCounters
+  log: Log
+}
+
+export type SyslogListener = { port: number; close: () => Promise<void> }
+
+type Connection = {
+  socket: Socket
+  scanner: FrameScanner
+  lastDataAt: number
+  /** When the unfinished frame began, or undefined while there is none. */
+  partialSince: number | undefined
+}
+
+/**
+ * Syslog over TCP with octet counting; the token stands in the place of APP-NAME. Nothing is ever
+ * answered: what is malformed or has a wrong token is counted, and the connection stays open.
+ */
+export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<SyslogListener> {
+  const { counters, intake } = options
+  const connections = new Set<Connection>()
+  const visit = frameVisitor(options)
+  const server = createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs })
+  server.maxConnections = tcpConnectionsMax
+  server.on('drop', () => counters.connectionsClosed++)
+  server.on('connection', (socket) => {
+    connections.add(receive(socket, visit, options, (closed) => connections.delete(closed)))
+  })
+  intake.onRoom(() => {
+    for (const { socket } of connections) socket.resume()
+  })
+  const sweep = setInterval(() => closeLate(connections, counters, Date.now()), tcpSweepMs)
+  const port = await listen(server, options)
+  return {
+    port,
+    close: async () => {
+      clearInterval(sweep)
+      const closed = new Promise<void>((done) => server.close(() => done()))
+      for (const { socket } of connections) socket.destroy()
+      await closed
+    },
+  }
+}
+
+/** Closes connections that hold a frame back, or say nothing, for too long. */
+export function closeLate(
+  connections: Iterable<Connection>,
+  counters: IngestCounters,
+  now: number,
+): void {
+  for (const { socket, partialSince, lastDataAt } of connections) {
+    // A connection that we hold back ourselves is not late.
+    if (socket.isPaused()) continue
+    const slow = partialSince !== undefined && now - partialSince > tcpFrameSecondsMax * 1000
+    if (!slow && now - lastDataAt <= tcpIdleSecondsMax * 1000) continue
+    counters.connectionsClosed++
+    socket.destroy()
+  }
+}
+
+function receive(
+  socket: Socket,
+  visit: FrameVisitor,
+  { intake, counters, log }: SyslogTcpOptions,
+  onClose: (connection: Connection) => void,
+): Connection {
+  const scanner = new FrameScanner(visit)
+  const connection: Connection = {
+    socket,
+    scanner,
+    lastDataAt: Date.now(),
+    partialSince: undefined,
+  }
+  const countMalformed = (): void => {
+    counters.received += scanner.malformed
+    counters.malformed += scanner.malformed
+    scanner.malformed = 0
+  }
+  socket.on('data', (bytes) => {
+    connection.lastDataAt = Date.now()
+    scanner.push(bytes)
+    countMalformed()
+    connection.partialSince = scanner.partial
+      ? (connection.partialSince ?? connection.lastDataAt)
+      : undefined
+    if (intake.heldBack) socket.pause()
+  })
+  socket.on('error', (error) => log.debug({ err: error }, 'syslog connection failed'))
+  socket.on('close', () => {
+    scanner.end()
+    countMalformed()
+    onClose(connection)
+  })
+  return connection
+}
+
+/** What becomes of a frame; one visitor serves all connections, for it ends before the next begins. */
+function frameVisitor({ intake, tokens, lookup, counters }: SyslogTcpOptions): FrameVisitor {
+  const message = blankMessage()
+  const strangers = new Strangers(
+    lookup,
+    (route, frame) => {
+      if (readMessage(frame, 0, frame.length, message)) intake.add(route, frame, message)
+    },
+    (frames) => {
+      counters.unknownToken += frames
+    },
+  )
+  return (bytes, start, end) => {
+    counters.received++
+    if (!readMessage(bytes, start, end, message)) {
+      counters.malformed++
+      return
+    }
+    const route = tokens.find(bytes, message.appStart, message.appEnd)
+    if (route) intake.add(route, bytes, message)
+    else strangers.hold(bytes, start, end, message)
+  }
+}
+
+function listen(server: Server, { port, host }: SyslogTcpOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      const address = server.address()
+      resolve(typeof address === 'object' && address ? address.port : port)
+    })
+  })
+}
