@@ -69,7 +69,7 @@ export async function findAppsById(
 ): Promise<App[]> {
   const { rows } = await db.query<AppRow>(
     `${selectApps} where a.id = any($2::uuid[]) and ($1::uuid is null or m.role is not null)
-     order by a.name`,
+     order by a.name collate "C"`,
     [accountId ?? null, ids],
   )
   return rows.map(toApp)
@@ -83,7 +83,7 @@ export async function findAppsOf(
 ): Promise<App[]> {
   const { rows } = await db.query<AppRow>(
     `${selectApps} where m.role = 'owner' or (m.role is not null and not $2::boolean)
-     order by a.name`,
+     order by a.name collate "C"`,
     [accountId, options.ownedOnly],
   )
   return rows.map(toApp)

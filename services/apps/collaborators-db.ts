@@ -25,7 +25,7 @@ export async function findCollaborators(db: Queryable, appId: AppId): Promise<Co
        a.id as "accountId", a.email,
        a.created_at as "accountCreatedAt", a.updated_at as "accountUpdatedAt"
      from collaborators c join accounts a on a.id = c.account_id
-     where c.app_id = $1 order by c.role = 'owner' desc, a.email`,
+     where c.app_id = $1 order by c.role = 'owner' desc, a.email collate "C"`,
     [appId],
   )
   return rows.map(({ accountId, email, accountCreatedAt, accountUpdatedAt, ...row }) => ({

@@ -2,12 +2,11 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { silentLog } from '#lib/log.ts'
 import type { NatsUser } from '#lib/nats-permissions.ts'
 import { connectNats } from '#lib/nats.ts'
-import { rpcClient, type RpcClient } from '#lib/rpc.ts'
+import { rpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
 import { natsUrl } from '../../scripts/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
-export type AppsClient = RpcClient<typeof AppsService>
 export type TestUser = { accountId: string; email: string }
 
 export const testPassword = 'correct horse battery'
