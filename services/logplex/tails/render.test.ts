@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ByteWriter } from './byte-writer.ts'
+import { ByteWriter } from '../byte-writer.ts'
 import { chunked } from './chunked.ts'
 import { lineFilter } from './line-filter.ts'
 import { renderLines } from './render.ts'

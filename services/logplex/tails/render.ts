@@ -1,6 +1,6 @@
 import type { LogChunk } from '../app-log.ts'
 import { blankLine, readStoredLine } from '../stored-line.ts'
-import { ByteWriter } from './byte-writer.ts'
+import { ByteWriter } from '../byte-writer.ts'
 import { passes, type LineFilter } from './line-filter.ts'
 import type { TailFormat } from './tail-format.ts'
 

@@ -1,5 +1,5 @@
 import type { StoredLine } from '../stored-line.ts'
-import type { ByteWriter } from './byte-writer.ts'
+import type { ByteWriter } from '../byte-writer.ts'
 import { writeLineTime } from './line-time.ts'
 
 /** How lines look on one kind of tail: sse.ts, websocket.ts, chunked.ts. */

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import type { LogChunk } from '../app-log.ts'
+import { ByteWriter } from '../byte-writer.ts'
+import type { Loss } from '../loss.ts'
+import { blankLine, readStoredLine, type StoredLine } from '../stored-line.ts'
+import type { DrainFrame } from './drain-frame.ts'
+
+/** Lines first … last of an app's log, composed for one drain. */
+export type Batch = {
+  first: number
+  last: number
+  bytes: Buffer
+  /** Frames in it: the lines and, if it tells of loss, one more. */
+  frames: number
+  /** What the L10 frame in front of the lines tells; count 0: there is none. */
+  loss: Loss
+  /** TIME of the first line, as it was sent. */
+  firstTime: string
+  /** 32 hex digits, the same for the same lines: over retries and over restarts of the process. */
+  id: string
+}
+
+export type BatchLimits = { bytesMax: number; linesMax: number }
+
+/**
+ * Composes lines from number `from` on, up to `last` or the limits, but at least one; undefined
+ * when the chunks hold none. A loss that is to be told goes first.
+ */
+export function composeBatch(
+  chunks: LogChunk[],
+  options: {
+    drainId: string
+    from: number
+    last: number
+    limits: BatchLimits
+    loss: Loss
+    frame: DrainFrame
+  },
+): Batch | undefined {
+  const { drainId, from, limits, loss, frame } = options
+  const writer = new ByteWriter(limits.bytesMax + limits.bytesMax / 4)
+  if (loss.count > 0) frame.writeLoss(writer, loss)
+  let first = 0
+  let last = 0
+  let bytes = 0
+  let firstTime = ''
+  forLinesFrom(chunks, from, (number, frames, line) => {
+    const size = line.end - line.start
+    const lines = first === 0 ? 0 : number - first
+    const full = lines > 0 && (lines === limits.linesMax || bytes + size > limits.bytesMax)
+    if (full || number > options.last) return false
+    if (first === 0) {
+      first = number
+      firstTime = Buffer.from(frames.subarray(line.timeStart, line.timeEnd)).toString('latin1')
+    }
+    frame.writeLine(writer, frames, line)
+    bytes += size
+    last = number
+    return true
+  })
+  if (first === 0) return undefined
+  const name = `${drainId} ${first} ${last} ${loss.count}`
+  const id = createHash('md5').update(name).digest('hex').toUpperCase()
+  const frames = last - first + 1 + (loss.count > 0 ? 1 : 0)
+  return { first, last, bytes: writer.finish(), frames, loss, firstTime, id }
+}
+
+/** How many of the lines first … last are the plexer's own (source heroku, process logplex). */
+export function countLogplexLines(chunks: LogChunk[], first: number, last: number): number {
+  let count = 0
+  forLinesFrom(chunks, first, (number, frames, line) => {
+    if (number > last) return false
+    const name = Buffer.from(frames.subarray(line.sourceStart, line.procEnd)).toString('latin1')
+    if (name === 'heroku logplex') count++
+    return true
+  })
+  return count
+}
+
+function forLinesFrom(
+  chunks: LogChunk[],
+  from: number,
+  visit: (number: number, frames: Uint8Array, line: StoredLine) => boolean,
+): void {
+  const line = blankLine()
+  for (const { first, frames } of chunks) {
+    let number = first
+    for (let at = 0; at < frames.length; number++) {
+      at = readStoredLine(frames, at, line)
+      if (number >= from && !visit(number, frames, line)) return
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import type { DrainId } from '#lib/ids.ts'
+import type { Redis } from '#lib/redis.ts'
+import type { Loss } from '../loss.ts'
+import { drainFunctions } from './drain-functions.ts'
+
+/** Where a drain stands in its app's log, durable in Redis: counts are lines since it was added. */
+export type DrainCursor = {
+  /** Number of the first line that is neither delivered nor dropped. */
+  next: number
+  delivered: number
+  /** Dropped because the buffer moved past the drain. */
+  overflowed: number
+  /** Dropped because the receiver refused them for good. */
+  refused: number
+  /** Dropped lines that the receiver has not been told of yet (L10 in the next batch). */
+  lost: Loss
+  /** Dropped lines that the app's own log has not been told of yet. */
+  untold: Loss
+  /** When the app's log was told last, in milliseconds since 1970; 0: never. */
+  toldAt: number
+  /** TIME of line `next`, when it was seen: the time of the first loss if it gets lost. */
+  nextTime: string
+  /** What went wrong last; empty while all is well. */
+  lastError: string
+}
+
+/** A process that runs drains. */
+export type DrainOwner = { name: string; leaseMs: number }
+
+const cursorKey = (id: DrainId): string => `plexus:drain:{${id}}`
+const ownerKey = (id: DrainId): string => `plexus:drain:{${id}}:owner`
+
+export async function loadDrainFunctions(redis: Redis): Promise<void> {
+  await redis.functionLoad(drainFunctions, { REPLACE: true })
+}
+
+/** The cursor, now ours until the lease ends; undefined when another process has the drain. */
+export async function claimDrain(
+  redis: Redis,
+  owner: DrainOwner,
+  id: DrainId,
+  firstLine: number,
+): Promise<DrainCursor | undefined> {
+  const reply = await call(redis, 'plexus_drain_claim', id, [
+    owner.name,
+    String(owner.leaseMs),
+    String(firstLine),
+  ])
+  return Array.isArray(reply) ? parseCursor(toRecord(reply), firstLine) : undefined
+}
+
+/** Makes the lease last longer; false when another process has the drain by now. */
+export async function renewDrain(redis: Redis, owner: DrainOwner, id: DrainId): Promise<boolean> {
+  return (await call(redis, 'plexus_drain_renew', id, [owner.name, String(owner.leaseMs)])) === 1
+}
+
+/**
+ * Writes the cursor if the drain is still ours and still stands where we think it does, or has
+ * already been written by a try whose answer was lost. False: another process has it.
+ */
+export async function commitCursor(
+  redis: Redis,
+  owner: DrainOwner,
+  id: DrainId,
+  expectedNext: number,
+  cursor: DrainCursor,
+): Promise<boolean> {
+  const fields = [owner.name, String(expectedNext), String(cursor.next), ...toFields(cursor)]
+  return (await call(redis, 'plexus_drain_commit', id, fields)) === 1
+}
+
+/** Gives the drain up, so that another process can have it at once. */
+export async function releaseDrain(redis: Redis, owner: DrainOwner, id: DrainId): Promise<void> {
+  await call(redis, 'plexus_drain_release', id, [owner.name])
+}
+
+/** Which of the drains nobody owns now. */
+export async function findUnowned(redis: Redis, ids: DrainId[]): Promise<DrainId[]> {
+  if (ids.length === 0) return []
+  const owners = await redis.mGet(ids.map(ownerKey))
+  return ids.filter((_, index) => owners[index] === null)
+}
+
+/** The cursor as it is now, whoever runs the drain. */
+export async function readCursor(
+  redis: Redis,
+  id: DrainId,
+  firstLine: number,
+): Promise<DrainCursor> {
+  const fields: Record<string, unknown> = await redis.hGetAll(cursorKey(id))
+  return parseCursor(new Map(Object.entries(fields).map(([k, v]) => [k, String(v)])), firstLine)
+}
+
+/** The drain was removed: its cursor goes after some time, in case that proves untrue. */
+export async function expireCursor(redis: Redis, id: DrainId, seconds: number): Promise<void> {
+  await redis.expire(cursorKey(id), seconds)
+}
+
+function toFields(cursor: DrainCursor): string[] {
+  return Object.entries({
+    next: cursor.next,
+    delivered: cursor.delivered,
+    overflowed: cursor.overflowed,
+    refused: cursor.refused,
+    lost: cursor.lost.count,
+    lost_since: cursor.lost.since,
+    untold: cursor.untold.count,
+    untold_since: cursor.untold.since,
+    told_at: cursor.toldAt,
+    next_time: cursor.nextTime,
+    last_error: cursor.lastError,
+  }).flatMap(([field, value]) => [field, String(value)])
+}
+
+function parseCursor(fields: Map<string, string>, firstLine: number): DrainCursor {
+  const number = (field: string, fallback = 0): number => Number(fields.get(field) ?? fallback)
+  const text = (field: string): string => fields.get(field) ?? ''
+  return {
+    next: number('next', firstLine),
+    delivered: number('delivered'),
+    overflowed: number('overflowed'),
+    refused: number('refused'),
+    lost: { count: number('lost'), since: text('lost_since') },
+    untold: { count: number('untold'), since: text('untold_since') },
+    toldAt: number('told_at'),
+    nextTime: text('next_time'),
+    lastError: text('last_error'),
+  }
+}
+
+function toRecord(reply: unknown[]): Map<string, string> {
+  const fields = new Map<string, string>()
+  for (let index = 0; index + 1 < reply.length; index += 2)
+    fields.set(String(reply[index]), String(reply[index + 1]))
+  return fields
+}
+
+async function call(redis: Redis, name: string, id: DrainId, args: string[]): Promise<unknown> {
+  const keys = [cursorKey(id), ownerKey(id)]
+  try {
+    return await redis.fCall(name, { keys, arguments: args })
+  } catch (error) {
+    // A Redis that was emptied, or replaced by a fresh one, does not know our functions.
+    if (!(error instanceof Error) || !error.message.includes('Function not found')) throw error
+    await loadDrainFunctions(redis)
+    return redis.fCall(name, { keys, arguments: args })
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What Redis does with a drain's cursor, each as one atomic call. KEYS of all: the cursor (a hash)
+ * and the owner (the name of the process that runs the drain, with a time to live: the lease). Only
+ * the owner moves the cursor, and only from where it believes it to stand, so that a process that
+ * was paused beyond its lease can move nothing.
+ */
+export const drainFunctions = `#!lua name=plexus_drains_1
+
+-- ARGV owner, lease in ms, first line. Gives the cursor's fields, or nothing when it is another's.
+local function claim(keys, args)
+  local owner = redis.call('GET', keys[2])
+  if owner and owner ~= args[1] then return nil end
+  redis.call('SET', keys[2], args[1], 'PX', args[2])
+  redis.call('HSETNX', keys[1], 'next', args[3])
+  redis.call('PERSIST', keys[1])
+  return redis.call('HGETALL', keys[1])
+end
+
+-- ARGV owner, lease in ms. A lease that ran out and that nobody took is ours again.
+local function renew(keys, args)
+  local owner = redis.call('GET', keys[2])
+  if owner and owner ~= args[1] then return 0 end
+  redis.call('SET', keys[2], args[1], 'PX', args[2])
+  return 1
+end
+
+-- ARGV owner, next as the owner knows it, next to be, field, value, …
+local function commit(keys, args)
+  if redis.call('GET', keys[2]) ~= args[1] then return 0 end
+  local next = redis.call('HGET', keys[1], 'next')
+  if next ~= args[2] and next ~= args[3] then return 0 end
+  redis.call('HSET', keys[1], unpack(args, 4))
+  return 1
+end
+
+-- ARGV owner.
+local function release(keys, args)
+  if redis.call('GET', keys[2]) == args[1] then redis.call('DEL', keys[2]) end
+  return 1
+end
+
+redis.register_function('plexus_drain_claim', claim)
+redis.register_function('plexus_drain_renew', renew)
+redis.register_function('plexus_drain_commit', commit)
+redis.register_function('plexus_drain_release', release)
+`

@@ -1,0 +1,262 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '#lib/backoff.ts'
+import type { Log } from '#lib/log.ts'
+import type { Redis } from '#lib/redis.ts'
+import type { AppLog, LogReading } from '../app-log.ts'
+import type { LogDrain } from '../log-drain.ts'
+import { drainLossInLog, lineTimeNow, type Loss } from '../loss.ts'
+import { composeBatch, countLogplexLines, type Batch } from './batch.ts'
+import type { Carrier } from './carrier.ts'
+import { commitCursor, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
+import { logplexLine } from './drain-frame.ts'
+import type { DrainLimits } from './limits.ts'
+
+export type DrainDeps = {
+  log: AppLog
+  redis: Redis
+  logger: Log
+  owner: DrainOwner
+  limits: DrainLimits
+}
+
+const noLoss: Loss = { count: 0, since: '' }
+
+/**
+ * One drain that this process owns: a cursor in the app's log that moves when the receiver has
+ * accepted. It works only while there are lines past the cursor; idle, it is this object and a
+ * listener. A batch that failed is not kept either: it is read again, with the same lines and the
+ * same frame id, so a dead receiver costs nothing but a timer.
+ */
+export class Drain {
+  readonly #deps: DrainDeps
+  readonly #drain: LogDrain
+  readonly #carrier: Carrier
+  readonly #stopListening: () => void
+  readonly #stopping = new AbortController()
+  #cursor: DrainCursor
+  #running: Promise<void> | undefined
+  #written = Promise.resolve(true)
+  #grown = false
+  /** Another process has it now: this one may move nothing any more. */
+  #lost = false
+  /** The last line of a batch that is to be tried again as it was. */
+  #retryUpTo: number | undefined
+  #failures = 0
+
+  constructor(deps: DrainDeps, drain: LogDrain, cursor: DrainCursor, carrier: Carrier) {
+    this.#deps = deps
+    this.#drain = drain
+    this.#cursor = cursor
+    this.#carrier = carrier
+    this.#stopListening = deps.log.onGrew(drain.appId, () => this.wake())
+    this.wake()
+  }
+
+  get url(): string {
+    return this.#drain.url
+  }
+
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  /** There may be lines past the cursor. */
+  wake(): void {
+    this.#grown = true
+    if (this.#running || this.#over) return
+    this.#running = this.#work()
+      .catch((error: unknown) =>
+        this.#deps.logger.error({ err: error, drain: this.#drain.id }, 'drain stopped working'),
+      )
+      .finally(() => {
+        this.#running = undefined
+        if (this.#grown) this.wake()
+      })
+  }
+
+  /** Tells the app's own log what was dropped since it was told last, at most once a minute. */
+  async tell(): Promise<void> {
+    const { untold, toldAt } = this.#cursor
+    const { limits, log } = this.#deps
+    if (untold.count === 0 || Date.now() - toldAt < limits.tellMsMin || this.#over) return
+    // First the mark, then the line: told twice would be a second loss to whoever counts.
+    let told = noLoss
+    const marked = await this.#commit((cursor) => {
+      told = cursor.untold
+      return { untold: noLoss, toldAt: Date.now() }
+    })
+    if (!marked || told.count === 0) return
+    await log.append(this.#drain.appId, 1, logplexLine(drainLossInLog(this.#drain.token, told)))
+  }
+
+  /** Lets a batch in flight end for a moment, then gives it up; the cursor stays where it was. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#stopListening()
+    const { stopMsMax } = this.#deps.limits
+    const waited = new AbortController()
+    const { signal } = waited
+    await Promise.race([
+      this.#running,
+      delay(stopMsMax, undefined, { signal }).catch(() => undefined),
+    ])
+    waited.abort()
+    await this.#carrier.close()
+    await this.#running
+  }
+
+  /** Another process has taken the drain over: no more work, and no more writing. */
+  async yield(): Promise<void> {
+    this.#lost = true
+    await this.stop()
+  }
+
+  get #over(): boolean {
+    return this.#lost || this.#stopping.signal.aborted
+  }
+
+  async #work(): Promise<void> {
+    let behind = false
+    let unread = 0
+    while (!this.#over) {
+      if (!behind) await this.#pause(this.#deps.limits.lingerMs)
+      this.#grown = false
+      if (this.#over) return
+      try {
+        const reading = await this.#read()
+        unread = 0
+        const batch = this.#compose(reading)
+        if (!batch || this.#lost) return
+        await this.#deliver(batch, reading)
+        behind = batch.last < reading.bounds.head
+      } catch (error) {
+        this.#deps.logger.warn(
+          { err: error, drain: this.#drain.id },
+          'drain could not read its log',
+        )
+        await this.#pause(backoffMs(++unread, this.#deps.limits.redisRetry))
+      }
+    }
+  }
+
+  /** What there is past the cursor, after what is lost of it has been counted. */
+  async #read(): Promise<LogReading> {
+    const { log } = this.#deps
+    const { next } = this.#cursor
+    const reading = await log.read(this.#drain.appId, next, this.#carrier.limits.bytesMax)
+    const { chunks, bounds } = reading
+    const available = chunks[0]?.first ?? bounds.oldest
+    // A head before the cursor: the log was lost and its numbers began anew.
+    if (chunks.length === 0 && bounds.head < next - 1) {
+      await this.#commit(() => ({ next: bounds.oldest }))
+      this.#grown = bounds.oldest <= bounds.head
+    } else if (available > next) await this.#count(available - next, 'overflowed')
+    return reading
+  }
+
+  #compose({ chunks }: LogReading): Batch | undefined {
+    const { next, lost } = this.#cursor
+    return composeBatch(chunks, {
+      drainId: this.#drain.id,
+      from: next,
+      last: this.#retryUpTo ?? Infinity,
+      limits: this.#carrier.limits,
+      loss: lost,
+      frame: this.#carrier.frame,
+    })
+  }
+
+  async #deliver(batch: Batch, { chunks }: LogReading): Promise<void> {
+    const delivery = await this.#carrier.deliver(batch)
+    const lines = batch.last - batch.first + 1
+    const { limits, logger } = this.#deps
+    switch (delivery.kind) {
+      case 'accepted':
+        this.#failures = 0
+        this.#retryUpTo = undefined
+        await this.#commit(({ delivered }) => ({
+          next: batch.last + 1,
+          delivered: delivered + lines,
+          lost: noLoss,
+          nextTime: '',
+          lastError: '',
+        }))
+        return
+      case 'refused': {
+        this.#retryUpTo = undefined
+        const since = batch.firstTime
+        // Lines about loss that are lost do not ask for more such lines, or they never ended.
+        const own = countLogplexLines(chunks, batch.first, batch.last)
+        await this.#count(lines, 'refused', { since, own, lastError: delivery.reason })
+        return
+      }
+      case 'retry': {
+        // Stopped from outside is not the receiver's fault.
+        if (this.#over) return
+        this.#retryUpTo = batch.last
+        const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = delivery
+        const lastError = reason.slice(0, limits.errorCharactersMax)
+        logger.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
+        await this.#commit(() => ({ nextTime: batch.firstTime, lastError }))
+        await this.#pause(afterMs)
+      }
+    }
+  }
+
+  /** Moves the cursor past lines that will never be delivered, and remembers to say so. */
+  async #count(
+    lines: number,
+    reason: 'overflowed' | 'refused',
+    known: { since?: string; own?: number; lastError?: string } = {},
+  ): Promise<void> {
+    const since = known.since || this.#cursor.nextTime || lineTimeNow()
+    const add = (loss: Loss, count: number): Loss =>
+      count > 0 ? { count: loss.count + count, since: loss.since || since } : loss
+    this.#retryUpTo = undefined
+    await this.#commit((cursor) => ({
+      next: cursor.next + lines,
+      [reason]: cursor[reason] + lines,
+      lost: add(cursor.lost, lines),
+      untold: add(cursor.untold, lines - (known.own ?? 0)),
+      nextTime: '',
+      lastError: known.lastError ?? cursor.lastError,
+    }))
+  }
+
+  /** Changes the cursor, here and in Redis: one change after the other. */
+  #commit(change: (cursor: DrainCursor) => Partial<DrainCursor>): Promise<boolean> {
+    this.#written = this.#written.then(() => {
+      const expectedNext = this.#cursor.next
+      this.#cursor = { ...this.#cursor, ...change(this.#cursor) }
+      return this.#write(expectedNext)
+    })
+    return this.#written
+  }
+
+  /**
+   * Writes the cursor, for as long as it takes; what was delivered is delivered. False when the
+   * drain is no longer ours: then its new owner sends the batch in flight a second time.
+   */
+  async #write(expectedNext: number): Promise<boolean> {
+    const { redis, owner, limits, logger } = this.#deps
+    const { id } = this.#drain
+    for (let tries = 1; !this.#lost; tries++) {
+      try {
+        const ours = await commitCursor(redis, owner, id, expectedNext, this.#cursor)
+        if (!ours) this.#lost = true
+        return ours
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return false
+        logger.warn({ err: error, drain: id }, 'drain waits for redis to move its cursor')
+        await this.#pause(backoffMs(tries, limits.redisRetry))
+      }
+    }
+    return false
+  }
+
+  /** Waits, but not when the drain is stopped. */
+  async #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping
+    await delay(ms, undefined, { signal }).catch(() => undefined)
+  }
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import type { DrainId } from '#lib/ids.ts'
+import type { Log } from '#lib/log.ts'
+import type { Redis } from '#lib/redis.ts'
+import type { AppLog } from '../app-log.ts'
+import type { LogDrain, LogDrainState } from '../log-drain.ts'
+import type { Carrier } from './carrier.ts'
+import {
+  claimDrain,
+  expireCursor,
+  findUnowned,
+  loadDrainFunctions,
+  readCursor,
+  releaseDrain,
+  renewDrain,
+} from './drain-cursor.ts'
+import { Drain, type DrainDeps } from './drain.ts'
+import { openHttpsDrain, type CarrierOptions } from './https-drain.ts'
+import { drainLimits, type DrainLimits } from './limits.ts'
+import { openSyslogDrain } from './syslog-drain.ts'
+
+export type DrainsOptions = {
+  log: AppLog
+  redis: Redis
+  /** Targets may be loopback and private addresses. */
+  mayBeLocal: boolean
+  logger: Log
+  /** Other ones for tests. */
+  limits?: Partial<DrainLimits>
+}
+
+export type Drains = {
+  /** All drains that there are, whenever some were added, removed or changed. */
+  sync: (drains: LogDrain[]) => void
+  /** What became of the app's lines for a drain, whichever process runs it. */
+  state: (drain: LogDrain) => Promise<LogDrainState>
+  stop: () => Promise<void>
+}
+
+/**
+ * Runs the drains of all apps together with the other processes: each drain has one owner at a
+ * time, by a lease in Redis; the drains of a process that died are taken over when it runs out.
+ */
+export async function startDrains(options: DrainsOptions): Promise<Drains> {
+  const limits = { ...drainLimits, ...options.limits }
+  await loadDrainFunctions(options.redis)
+  const owner = { name: randomUUID(), leaseMs: limits.leaseMs }
+  const set = new DrainSet({ ...options, limits, owner })
+  return {
+    sync: (drains) => set.sync(drains),
+    state: (drain) => readState(options, drain),
+    stop: () => set.stop(),
+  }
+}
+
+class DrainSet {
+  readonly #deps: DrainDeps & { mayBeLocal: boolean }
+  readonly #timer: NodeJS.Timeout
+  #wanted = new Map<DrainId, LogDrain>()
+  readonly #owned = new Map<DrainId, Drain>()
+  readonly #removed = new Set<DrainId>()
+  #looking: Promise<void> | undefined
+  #lookAgain = false
+  #stopped = false
+
+  constructor(deps: DrainDeps & { mayBeLocal: boolean }) {
+    this.#deps = deps
+    this.#timer = setInterval(() => this.#look(), deps.limits.tickMs)
+  }
+
+  sync(drains: LogDrain[]): void {
+    const wanted = new Map(drains.map((drain) => [drain.id, drain]))
+    for (const id of this.#wanted.keys()) if (!wanted.has(id)) this.#removed.add(id)
+    this.#wanted = wanted
+    this.#look()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    await this.#looking
+    await Promise.all([...this.#owned.keys()].map((id) => this.#giveUp(id)))
+  }
+
+  #look(): void {
+    this.#lookAgain = true
+    if (this.#looking || this.#stopped) return
+    this.#looking = this.#lookAround()
+      .catch((error: unknown) =>
+        this.#deps.logger.warn({ err: error }, 'drains could not be looked after'),
+      )
+      .finally(() => {
+        this.#looking = undefined
+        if (this.#lookAgain && !this.#stopped) this.#look()
+      })
+  }
+
+  /** Takes no input: compares what there should be with what this process runs. */
+  async #lookAround(): Promise<void> {
+    this.#lookAgain = false
+    const { redis, limits } = this.#deps
+    await this.#inTurns([...this.#owned.keys()], (id) => this.#keep(id))
+    for (const id of this.#removed) {
+      if (!this.#wanted.has(id)) await expireCursor(redis, id, limits.removedCursorSeconds)
+      this.#removed.delete(id)
+    }
+    const missing = [...this.#wanted.keys()].filter((id) => !this.#owned.has(id))
+    const unowned = await findUnowned(redis, missing)
+    await this.#inTurns(unowned, (id) => this.#claim(id))
+  }
+
+  /** Some at a time; one drain's trouble is not another's. */
+  async #inTurns(ids: DrainId[], run: (id: DrainId) => Promise<void>): Promise<void> {
+    const { limits, logger } = this.#deps
+    for (let index = 0; index < ids.length; index += limits.claimsInFlightMax) {
+      const some = ids.slice(index, index + limits.claimsInFlightMax)
+      const results = await Promise.allSettled(some.map(run))
+      const failed = results.filter(({ status }) => status === 'rejected')
+      const [first] = failed
+      if (first?.status === 'rejected')
+        logger.warn({ err: first.reason, count: failed.length }, 'drains could not be looked after')
+    }
+  }
+
+  /** Renews the lease of a drain, or ends what is no longer ours, wanted or the same. */
+  async #keep(id: DrainId): Promise<void> {
+    const { redis, owner, logger } = this.#deps
+    const drain = this.#owned.get(id)
+    const wanted = this.#wanted.get(id)
+    if (!drain || wanted?.url !== drain.url) return this.#giveUp(id)
+    if (drain.lost || !(await renewDrain(redis, owner, id))) {
+      logger.info({ drain: id }, 'drain was taken over by another process')
+      this.#owned.delete(id)
+      await drain.yield()
+      return
+    }
+    // It waits for Redis, and the leases of others may not wait with it.
+    drain
+      .tell()
+      .catch((error: unknown) =>
+        logger.warn({ err: error, drain: id }, 'loss could not be told to the app'),
+      )
+  }
+
+  async #claim(id: DrainId): Promise<void> {
+    const drain = this.#wanted.get(id)
+    if (!drain || this.#stopped) return
+    const { redis, owner, limits, mayBeLocal } = this.#deps
+    const { token, firstLine } = drain
+    const carrier = openCarrier({ url: new URL(drain.url), token, mayBeLocal, limits })
+    const cursor = await claimDrain(redis, owner, id, firstLine)
+    if (!cursor) return
+    this.#owned.set(id, new Drain(this.#deps, drain, cursor, carrier))
+  }
+
+  async #giveUp(id: DrainId): Promise<void> {
+    const drain = this.#owned.get(id)
+    this.#owned.delete(id)
+    await drain?.stop()
+    await releaseDrain(this.#deps.redis, this.#deps.owner, id).catch((error: unknown) =>
+      this.#deps.logger.warn({ err: error, drain: id }, 'drain could not be released'),
+    )
+  }
+}
+
+function openCarrier(options: CarrierOptions): Carrier {
+  switch (options.url.protocol) {
+    case 'http:':
+    case 'https:':
+      return openHttpsDrain(options)
+    case 'syslog:':
+      return openSyslogDrain(options)
+    default:
+      throw new Error(`there are no ${options.url.protocol} drains`)
+  }
+}
+
+/** From one look at the cursor and one at the log; received = delivered + pending + dropped. */
+async function readState({ redis, log }: DrainsOptions, drain: LogDrain): Promise<LogDrainState> {
+  const cursor = await readCursor(redis, drain.id, drain.firstLine)
+  const { oldest, head } = await log.bounds(drain.appId)
+  const next = Math.min(cursor.next, head + 1)
+  // Lines that the buffer has let go and that the drain has not come to count yet.
+  const passed = Math.max(0, oldest - next)
+  const { delivered, overflowed, refused, lastError } = cursor
+  const dropped = overflowed + refused + passed
+  const pending = head + 1 - next - passed
+  return { received: delivered + dropped + pending, delivered, pending, dropped, lastError }
+}

@@ -1,0 +1,42 @@
+/** Limits and times of the drains. None drops by itself: what is late stays in the app's log. */
+export const drainLimits = {
+  /** What Logplex posts at most, and what most receivers are sized for. */
+  httpsBatchBytesMax: 102_400,
+  syslogBatchBytesMax: 64 * 1024,
+  batchLinesMax: 500,
+  /** A drain that has caught up waits this long for more, so that batches grow with the load. */
+  lingerMs: 10,
+
+  httpsConnectMsMax: 3_000,
+  httpsAnswerMsMax: 5_000,
+  httpsIdleMsMax: 144_000,
+  /** Of an answer's body, which nobody reads. */
+  answerBytesMax: 16 * 1024,
+  syslogConnectMsMax: 4_000,
+  /** A receiver that takes a batch more slowly than this is reconnected to. */
+  syslogSendMsMax: 10_000,
+  syslogIdleMsMax: 240_000,
+  /** Receivers behind a load balancer are spread anew from time to time. */
+  syslogConnectionMsMax: 5 * 3_600_000,
+
+  /** By time, and not begun anew by a mere connect: only an accepted batch does that. */
+  retry: { firstMs: 1_000, maxMs: 300_000 },
+  retryAfterMsMax: 600_000,
+  /** Between tries to read the log or to write the cursor while Redis is away. */
+  redisRetry: { firstMs: 100, maxMs: 2_000 },
+
+  /** A dead process's drains are taken over after at most leaseMs + tickMs. */
+  leaseMs: 10_000,
+  tickMs: 3_000,
+  /** Drains claimed at a time. */
+  claimsInFlightMax: 100,
+  /** How long a batch in flight may still be answered when the process stops. */
+  stopMsMax: 3_000,
+  /** A removed drain's cursor is kept for as long as a late reading of the table may revive it. */
+  removedCursorSeconds: 86_400,
+  /** The app's own log is told of losses at most this often. */
+  tellMsMin: 60_000,
+  errorCharactersMax: 200,
+}
+
+export type DrainLimits = typeof drainLimits
