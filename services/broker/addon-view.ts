@@ -1,0 +1,96 @@
+import { must } from '#lib/assert.ts'
+import { appNames, type AppRef } from './access.ts'
+import type { AddonServiceRow } from './addon-services-db.ts'
+import { listAddonsById, type AddonRow, type AddonState } from './addons-db.ts'
+import { attachmentVarNames } from './app-config.ts'
+import { listAttachmentsOfAddons, type AttachmentRow } from './attachments-db.ts'
+import type { StepContext } from './context.ts'
+import { plansById } from './plans.ts'
+import type { PlanRow } from './plans-db.ts'
+
+/** An add-on with everything that an answer shows of it. */
+export type AddonView = {
+  addon: AddonRow
+  /** As the customer sees it: one that is to go is going. */
+  state: AddonState
+  plan: PlanRow
+  service: AddonServiceRow
+  app: AppRef
+  attachments: AttachmentView[]
+  /** Names of its variables on the billing app, sorted. */
+  configVars: string[]
+}
+
+export type AttachmentView = {
+  attachment: AttachmentRow
+  app: AppRef
+  /** Names of its variables, sorted; empty until they are in the app's config. */
+  configVars: string[]
+}
+
+/** An app that is gone has the empty name here, until its add-ons are gone as well. */
+export async function viewAddons(context: StepContext, addons: AddonRow[]): Promise<AddonView[]> {
+  const attachments = await listAttachmentsOfAddons(
+    context.pool,
+    addons.map(({ id }) => id),
+  )
+  const [plans, names] = await Promise.all([
+    plansById(
+      context.pool,
+      addons.map(({ planId }) => planId),
+    ),
+    appNames(
+      context,
+      [...addons, ...attachments].map(({ appId }) => appId),
+    ),
+  ])
+  const appRef = (id: AppRef['id']): AppRef => ({ id, name: names.get(id) ?? '' })
+  return addons.map((addon) => {
+    const { plan, service } = must(plans.get(addon.planId), 'plan of add-on')
+    const own = attachments
+      // One that still waits for another's name is not to be seen yet.
+      .filter((attachment) => attachment.addonId === addon.id && attachment.replaces === null)
+      .map((attachment) => ({
+        attachment,
+        app: appRef(attachment.appId),
+        configVars: hasVars(attachment)
+          ? attachmentVarNames(service, addon.configNames, attachment.name)
+          : [],
+      }))
+    const billed = own.filter(({ app }) => app.id === addon.appId)
+    return {
+      addon,
+      state: addon.state === 'provisioning' && addon.destroyWished ? 'deprovisioning' : addon.state,
+      plan,
+      service,
+      app: appRef(addon.appId),
+      attachments: own,
+      configVars: billed.flatMap(({ configVars }) => configVars).toSorted(),
+    }
+  })
+}
+
+function hasVars({ state }: AttachmentRow): boolean {
+  return state === 'attached' || state === 'detaching'
+}
+
+export async function viewAddon(context: StepContext, addon: AddonRow): Promise<AddonView> {
+  return must((await viewAddons(context, [addon]))[0], 'view of add-on')
+}
+
+/** Attachments with their add-ons, in the given order. */
+export async function viewAttachments(
+  context: StepContext,
+  attachments: AttachmentRow[],
+): Promise<Array<{ view: AttachmentView; addon: AddonView }>> {
+  const ids = [...new Set(attachments.map(({ addonId }) => addonId))]
+  const addons = await viewAddons(context, await listAddonsById(context.pool, ids))
+  return attachments.flatMap(({ id, addonId }) => {
+    const addon = must(
+      addons.find((candidate) => candidate.addon.id === addonId),
+      'add-on of attachment',
+    )
+    const view = addon.attachments.find(({ attachment }) => attachment.id === id)
+    return view ? [{ view, addon }] : []
+  })
+}

@@ -1,0 +1,203 @@
+import type { AddonId, AppId } from '#lib/ids.ts'
+import type { Queryable, Transaction } from '#lib/postgres.ts'
+
+export type AddonState = 'provisioning' | 'provisioned' | 'deprovisioning' | 'deprovisioned'
+
+export type AddonRow = {
+  id: AddonId
+  name: string
+  state: AddonState
+  planId: string
+  appId: AppId
+  providerId: string
+  sealedOptions: string
+  sealedConfig: string | null
+  configNames: string[]
+  provisionMessage: string
+  destroyWished: boolean
+  confirm: string
+  failure: string
+  failureCode: number
+  actorId: string
+  actorEmail: string
+  createdAt: Date
+  updatedAt: Date
+}
+
+const columns = `addons.id, addons.name, addons.state, addons.plan_id as "planId",
+  addons.app_id as "appId", provider_id as "providerId", sealed_options as "sealedOptions",
+  sealed_config as "sealedConfig", config_names as "configNames",
+  provision_message as "provisionMessage", destroy_wished as "destroyWished", addons.confirm, addons.failure,
+  addons.failure_code as "failureCode", addons.actor_id as "actorId",
+  addons.actor_email as "actorEmail", addons.created_at as "createdAt",
+  addons.updated_at as "updatedAt"`
+
+/** Throws a unique violation of addons_name when the name is taken. */
+export async function insertAddon(
+  tx: Transaction,
+  addon: Pick<
+    AddonRow,
+    'id' | 'name' | 'planId' | 'appId' | 'sealedOptions' | 'confirm' | 'actorId' | 'actorEmail'
+  >,
+): Promise<void> {
+  await tx.query(
+    `insert into addons (id, name, state, plan_id, app_id, sealed_options, confirm, actor_id,
+       actor_email)
+     values ($1, $2, 'provisioning', $3, $4, $5, $6, $7, $8)`,
+    [
+      addon.id,
+      addon.name,
+      addon.planId,
+      addon.appId,
+      addon.sealedOptions,
+      addon.confirm,
+      addon.actorId,
+      addon.actorEmail,
+    ],
+  )
+}
+
+export async function findAddon(db: Queryable, id: AddonId): Promise<AddonRow | undefined> {
+  const { rows } = await db.query<AddonRow>(`select ${columns} from addons where id = $1`, [id])
+  return rows[0]
+}
+
+/** The row, locked until the transaction ends: its state stays what it is. */
+export async function lockAddon(tx: Transaction, id: AddonId): Promise<AddonRow | undefined> {
+  const { rows } = await tx.query<AddonRow>(
+    `select ${columns} from addons where id = $1 for no key update`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** Locks an app's add-ons against others being added until the transaction ends; their number. */
+export async function lockAddonsOfApp(tx: Transaction, appId: AppId): Promise<AddonRow[]> {
+  await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`addons of app ${appId}`])
+  return listBilledAddons(tx, appId)
+}
+
+/** Every add-on that is not deprovisioned and is billed to the app. */
+export async function listBilledAddons(db: Queryable, appId: AppId): Promise<AddonRow[]> {
+  const { rows } = await db.query<AddonRow>(
+    `select ${columns} from addons where app_id = $1 and state <> 'deprovisioned' order by name`,
+    [appId],
+  )
+  return rows
+}
+
+/** Every add-on that is not deprovisioned and is billed to, or attached to, one of the apps. */
+export async function listAddonsOfApps(db: Queryable, appIds: AppId[]): Promise<AddonRow[]> {
+  const { rows } = await db.query<AddonRow>(
+    `select ${columns} from addons where state <> 'deprovisioned' and (
+       app_id = any($1::uuid[]) or exists (
+         select from attachments where addon_id = addons.id and state <> 'removed'
+           and attachments.app_id = any($1::uuid[])))
+     order by name`,
+    [appIds],
+  )
+  return rows
+}
+
+/** Like listAddonsOfApps, only those of that name or id. */
+export async function findAddonsOfApps(
+  db: Queryable,
+  appIds: AppId[],
+  nameOrId: string,
+): Promise<AddonRow[]> {
+  const { rows } = await db.query<AddonRow>(
+    `select ${columns} from addons where state <> 'deprovisioned'
+       and (name = $2 or id::text = lower($2)) and (
+       app_id = any($1::uuid[]) or exists (
+         select from attachments where addon_id = addons.id and state <> 'removed'
+           and attachments.app_id = any($1::uuid[])))
+     order by name`,
+    [appIds, nameOrId],
+  )
+  return rows
+}
+
+/** The newest add-on of that name or id on the apps that failed to be provisioned just now. */
+export async function findFailedAddon(
+  db: Queryable,
+  appIds: AppId[],
+  options: { nameOrId: string; withinSeconds: number },
+): Promise<AddonRow | undefined> {
+  const { rows } = await db.query<AddonRow>(
+    `select ${columns} from addons where state = 'deprovisioned' and failure <> ''
+       and (name = $2 or id::text = lower($2)) and app_id = any($1::uuid[])
+       and updated_at > now() - make_interval(secs => $3)
+     order by created_at desc limit 1`,
+    [appIds, options.nameOrId, options.withinSeconds],
+  )
+  return rows[0]
+}
+
+export async function listAddonsById(db: Queryable, ids: AddonId[]): Promise<AddonRow[]> {
+  const { rows } = await db.query<AddonRow>(
+    `select ${columns} from addons where id = any($1::uuid[])`,
+    [ids],
+  )
+  return rows
+}
+
+/** What the provider told so far. `sealedConfig` null: nothing yet. */
+export async function saveProviderAnswer(
+  tx: Transaction,
+  id: AddonId,
+  answer: Pick<AddonRow, 'providerId' | 'provisionMessage' | 'sealedConfig' | 'configNames'>,
+): Promise<void> {
+  await tx.query(
+    `update addons set provider_id = case when $2 = '' then provider_id else $2 end,
+       provision_message = $3, sealed_config = $4, config_names = $5, updated_at = now()
+     where id = $1`,
+    [id, answer.providerId, answer.provisionMessage, answer.sealedConfig, answer.configNames],
+  )
+}
+
+export async function setAddonState(
+  tx: Transaction,
+  id: AddonId,
+  state: AddonState,
+): Promise<void> {
+  await tx.query('update addons set state = $2, updated_at = now() where id = $1', [id, state])
+}
+
+export async function setAddonFailure(
+  tx: Transaction,
+  id: AddonId,
+  failure: { code: number; message: string },
+): Promise<void> {
+  await tx.query('update addons set failure = $2, failure_code = $3 where id = $1', [
+    id,
+    failure.message,
+    failure.code,
+  ])
+}
+
+/** Notes that the add-on is to go, and who asked: the user of the releases that this makes. */
+export async function setDestroyWished(
+  tx: Transaction,
+  id: AddonId,
+  actor: { accountId: string; email: string },
+): Promise<void> {
+  await tx.query(
+    `update addons set destroy_wished = true, actor_id = $2, actor_email = $3,
+       updated_at = now() where id = $1`,
+    [id, actor.accountId, actor.email],
+  )
+}
+
+/** The end: credentials and options are forgotten. */
+export async function setAddonDeprovisioned(tx: Transaction, id: AddonId): Promise<void> {
+  await tx.query(
+    `update addons set state = 'deprovisioned', sealed_config = null, sealed_options = '',
+       config_names = '{}', updated_at = now() where id = $1`,
+    [id],
+  )
+}
+
+/** Throws a unique violation of addons_name when the name is taken. */
+export async function renameAddonRow(tx: Transaction, id: AddonId, name: string): Promise<void> {
+  await tx.query('update addons set name = $2, updated_at = now() where id = $1', [id, name])
+}

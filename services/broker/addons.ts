@@ -1,0 +1,154 @@
+import { must } from '#lib/assert.ts'
+import { conflict, forbidden, invalidParams, notFound } from '#lib/errors.ts'
+import type { AddonId } from '#lib/ids.ts'
+import { isUniqueViolation, transaction, type Pool } from '#lib/postgres.ts'
+import { raiseWish } from '#lib/workflow/workflows-db.ts'
+import { getApp, visibleApps } from './access.ts'
+import { busyMessage } from './addon-state.ts'
+import { viewAddon, viewAddons, type AddonView } from './addon-view.ts'
+import {
+  findAddon,
+  findAddonsOfApps,
+  findFailedAddon,
+  listAddonsOfApps,
+  lockAddon,
+  renameAddonRow,
+  setDestroyWished,
+  type AddonRow,
+} from './addons-db.ts'
+import { openConfig } from './app-config.ts'
+import { listAttachmentsOfAddons } from './attachments-db.ts'
+import type { Actor, BrokerContext, StepContext } from './context.ts'
+import { failureShownSeconds } from './limits.ts'
+import { checkAddonName } from './naming.ts'
+import { waitUntilSettled } from './settle.ts'
+import { startDeprovisioning } from './workflows/deprovision-addon.ts'
+
+export const addonNotFound = () => notFound('add_on', "Couldn't find that add-on.")
+
+/** How a request names an add-on: by name or uuid; with an app only on that app. */
+export type AddonRef = { actor: Actor; addon: string; app: string }
+
+/** Every add-on of the app, its own and those attached to it; without an app of all of the actor's. */
+export async function listAddons(
+  context: StepContext,
+  actor: Actor,
+  app: string,
+): Promise<AddonView[]> {
+  return viewAddons(context, await listAddonsOfApps(context.pool, await scope(context, actor, app)))
+}
+
+/**
+ * The add-on, or NOT_FOUND. One that could not be provisioned is still answered for a while, as
+ * deprovisioned: whoever waits for it learns the reason.
+ */
+export async function getAddon(context: StepContext, ref: AddonRef): Promise<AddonView> {
+  const appIds = await scope(context, ref.actor, ref.app)
+  const [found] = await findAddonsOfApps(context.pool, appIds, ref.addon)
+  if (found) return viewAddon(context, found)
+  const failed = await findFailedAddon(context.pool, appIds, {
+    nameOrId: ref.addon,
+    withinSeconds: failureShownSeconds,
+  })
+  if (!failed) throw addonNotFound()
+  return viewAddon(context, { ...failed, provisionMessage: failed.failure })
+}
+
+/** The row of an add-on that the actor may see, or NOT_FOUND. */
+export async function findVisibleAddon(context: StepContext, ref: AddonRef): Promise<AddonRow> {
+  const appIds = await scope(context, ref.actor, ref.app)
+  const [found] = await findAddonsOfApps(context.pool, appIds, ref.addon)
+  if (!found) throw addonNotFound()
+  return found
+}
+
+async function scope(context: StepContext, actor: Actor, app: string) {
+  if (app !== '') return [(await getApp(context, actor, app)).id]
+  return (await visibleApps(context, actor)).map(({ id }) => id)
+}
+
+/** The row, when the actor may touch the billing app; seeing it through another app is not enough. */
+async function findOwnAddon(context: StepContext, ref: AddonRef): Promise<AddonRow> {
+  const addon = await findVisibleAddon(context, ref)
+  const apps = await visibleApps(context, ref.actor)
+  if (!apps.some(({ id }) => id === addon.appId))
+    throw forbidden(
+      `${addon.name} is billed to an app that you have no access to; only that app's people may` +
+        ' change it.',
+    )
+  return addon
+}
+
+export async function renameAddon(
+  context: StepContext,
+  ref: AddonRef,
+  name: string,
+): Promise<AddonView> {
+  const { id } = await findOwnAddon(context, ref)
+  checkAddonName(name)
+  try {
+    await transaction(context.pool, async (tx) => {
+      const addon = await lockAddon(tx, id)
+      const busy = addon && busyMessage(addon)
+      if (busy) throw conflict(busy)
+      await renameAddonRow(tx, id, name)
+    })
+  } catch (error) {
+    if (isUniqueViolation(error, 'addons_name')) throw invalidParams('Name is already taken')
+    throw error
+  }
+  return getAddon(context, { ...ref, addon: id })
+}
+
+/**
+ * Raises the wish that the add-on goes, whatever it is doing, and waits for its end: the answer is
+ * deprovisioned, or deprovisioning when it takes longer.
+ */
+export async function destroyAddon(
+  context: BrokerContext,
+  ref: AddonRef,
+  { force, waitMs }: { force: boolean; waitMs: number },
+): Promise<AddonView> {
+  const addon = await findOwnAddon(context, ref)
+  if (!force) await refuseShared(context, addon)
+  await wishDestroyed(context.pool, addon.id, ref.actor)
+  context.runner.wake()
+  await waitUntilSettled(context, addon.id, waitMs)
+  return viewAddon(context, must(await findAddon(context.pool, addon.id), 'add-on'))
+}
+
+async function refuseShared({ pool }: StepContext, addon: AddonRow): Promise<void> {
+  const attachments = await listAttachmentsOfAddons(pool, [addon.id])
+  const others = new Set(
+    attachments.map(({ appId }) => appId).filter((appId) => appId !== addon.appId),
+  )
+  if (others.size === 0) return
+  const apps = others.size === 1 ? 'another app' : `${others.size} other apps`
+  throw conflict(
+    `${addon.name} is also attached to ${apps}. Detach it there first, or use --force to take it` +
+      ' from all of them.',
+  )
+}
+
+/**
+ * Raises the wish: a running workflow reads it and leads to the removal; an add-on that is at rest
+ * gets its removal started. Asked again it changes nothing.
+ */
+export async function wishDestroyed(pool: Pool, id: AddonId, actor: Actor): Promise<void> {
+  await transaction(pool, async (tx) => {
+    // The workflow's row is locked before the add-on's, as in every step's commit.
+    const running = await raiseWish(tx, id, 'destroy')
+    const addon = await lockAddon(tx, id)
+    if (!addon || addon.state === 'deprovisioning' || addon.state === 'deprovisioned') return
+    await setDestroyWished(tx, id, actor)
+    if (!running) await startDeprovisioning(tx, addon)
+  })
+}
+
+/** The provider's variables under the manifest's names. */
+export async function getAddonConfig(
+  context: StepContext,
+  ref: AddonRef,
+): Promise<Record<string, string>> {
+  return openConfig(context.secrets, await findVisibleAddon(context, ref))
+}

@@ -1,0 +1,172 @@
+import type { AddonId, AppId, AttachmentId } from '#lib/ids.ts'
+import type { Queryable, Transaction } from '#lib/postgres.ts'
+
+export type AttachmentState = 'attaching' | 'attached' | 'detaching' | 'removed'
+
+export type AttachmentRow = {
+  id: AttachmentId
+  addonId: AddonId
+  appId: AppId
+  name: string
+  namespace: string
+  state: AttachmentState
+  /** Whose name it takes over, until that one is removed. */
+  replaces: AttachmentId | null
+  confirm: string
+  failure: string
+  failureCode: number
+  actorId: string
+  actorEmail: string
+  createdAt: Date
+  updatedAt: Date
+}
+
+const columns = `id, addon_id as "addonId", app_id as "appId", name, namespace, state, replaces,
+  confirm, failure, failure_code as "failureCode", actor_id as "actorId",
+  actor_email as "actorEmail", created_at as "createdAt", updated_at as "updatedAt"`
+
+/**
+ * Throws a unique violation of attachments_name when the name is taken on the app and not replaced,
+ * of attachments_replaces when another one replaces the same.
+ */
+export async function insertAttachment(
+  tx: Transaction,
+  attachment: Pick<
+    AttachmentRow,
+    | 'id'
+    | 'addonId'
+    | 'appId'
+    | 'name'
+    | 'namespace'
+    | 'replaces'
+    | 'confirm'
+    | 'actorId'
+    | 'actorEmail'
+  >,
+): Promise<void> {
+  await tx.query(
+    `insert into attachments (id, addon_id, app_id, name, namespace, state, replaces, confirm,
+       actor_id, actor_email)
+     values ($1, $2, $3, $4, $5, 'attaching', $6, $7, $8, $9)`,
+    [
+      attachment.id,
+      attachment.addonId,
+      attachment.appId,
+      attachment.name,
+      attachment.namespace,
+      attachment.replaces,
+      attachment.confirm,
+      attachment.actorId,
+      attachment.actorEmail,
+    ],
+  )
+}
+
+/** Removed ones too. */
+export async function findAttachment(
+  db: Queryable,
+  id: AttachmentId,
+): Promise<AttachmentRow | undefined> {
+  const { rows } = await db.query<AttachmentRow>(
+    `select ${columns} from attachments where id = $1`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** Those that are not removed. */
+export async function listAttachmentsOfAddons(
+  db: Queryable,
+  addonIds: AddonId[],
+): Promise<AttachmentRow[]> {
+  const { rows } = await db.query<AttachmentRow>(
+    `select ${columns} from attachments
+     where addon_id = any($1::uuid[]) and state <> 'removed' order by created_at, name`,
+    [addonIds],
+  )
+  return rows
+}
+
+/** Those that are not removed. */
+export async function listAttachmentsOfApps(
+  db: Queryable,
+  appIds: AppId[],
+): Promise<AttachmentRow[]> {
+  const { rows } = await db.query<AttachmentRow>(
+    `select ${columns} from attachments
+     where app_id = any($1::uuid[]) and state <> 'removed' order by created_at, name`,
+    [appIds],
+  )
+  return rows
+}
+
+/** The first attachment of an add-on: the one that provisioning publishes. */
+export async function findFirstAttachment(
+  db: Queryable,
+  addonId: AddonId,
+): Promise<AttachmentRow | undefined> {
+  const { rows } = await db.query<AttachmentRow>(
+    `select ${columns} from attachments where addon_id = $1 order by created_at limit 1`,
+    [addonId],
+  )
+  return rows[0]
+}
+
+/** Moves it on. False when it was not in state `from` any more. */
+export async function moveAttachment(
+  tx: Transaction,
+  id: AttachmentId,
+  from: AttachmentState,
+  to: AttachmentState,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    'update attachments set state = $3, updated_at = now() where id = $1 and state = $2',
+    [id, from, to],
+  )
+  return rowCount === 1
+}
+
+export async function setAttachmentActor(
+  tx: Transaction,
+  id: AttachmentId,
+  actor: { accountId: string; email: string },
+): Promise<void> {
+  await tx.query('update attachments set actor_id = $2, actor_email = $3 where id = $1', [
+    id,
+    actor.accountId,
+    actor.email,
+  ])
+}
+
+export async function setAttachmentFailure(
+  tx: Transaction,
+  id: AttachmentId,
+  failure: { code: number; message: string },
+): Promise<void> {
+  await tx.query('update attachments set failure = $2, failure_code = $3 where id = $1', [
+    id,
+    failure.message,
+    failure.code,
+  ])
+}
+
+/**
+ * Marks them removed, and hands their names to those that replace them. Answers the add-ons that
+ * wait for a name they have now.
+ */
+export async function removeAttachmentRows(
+  tx: Transaction,
+  ids: AttachmentId[],
+): Promise<Array<{ id: AttachmentId; addonId: AddonId }>> {
+  await tx.query(
+    `update attachments set state = 'removed', replaces = null, updated_at = now()
+     where id = any($1::uuid[])`,
+    [ids],
+  )
+  const { rows } = await tx.query<{ id: AttachmentId; addonId: AddonId }>(
+    `update attachments set replaces = null, updated_at = now()
+     where replaces = any($1::uuid[]) returning id, addon_id as "addonId"`,
+    [ids],
+  )
+  return rows
+}

@@ -1,0 +1,200 @@
+import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import { must } from '#lib/assert.ts'
+import { conflict, invalidParams, notFound, PlexusError, unavailable } from '#lib/errors.ts'
+import { newId, parseId, type AppId, type AttachmentId } from '#lib/ids.ts'
+import { isUniqueViolation, transaction } from '#lib/postgres.ts'
+import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { getApp, visibleApps } from './access.ts'
+import { busyMessage } from './addon-state.ts'
+import { viewAttachments, type AddonView, type AttachmentView } from './addon-view.ts'
+import { findVisibleAddon } from './addons.ts'
+import { lockAddon, type AddonRow } from './addons-db.ts'
+import { chooseAttachmentName, refuseLastAttachment, type ChosenName } from './attachment-name.ts'
+import {
+  findAttachment,
+  insertAttachment,
+  listAttachmentsOfAddons,
+  listAttachmentsOfApps,
+  type AttachmentRow,
+} from './attachments-db.ts'
+import type { Actor, BrokerContext, StepContext } from './context.ts'
+import { attachmentWaitMs, namingTriesMax } from './limits.ts'
+import { plansById } from './plans.ts'
+import { waitUntilSettled } from './settle.ts'
+import { attachAddon } from './workflows/attach-addon.ts'
+import { startDetaching } from './workflows/detach-addon.ts'
+
+export type AttachmentOfAddon = { view: AttachmentView; addon: AddonView }
+
+export const attachmentNotFound = () =>
+  notFound('add_on attachment', "Couldn't find that add on attachment.")
+
+export type AttachmentOrder = {
+  actor: Actor
+  addon: string
+  app: string
+  /** Empty: the service's default, or with a colour when that is taken. */
+  name: string
+  confirm: string
+  /** Empty: the default credential. */
+  namespace: string
+}
+
+/** Attaches an add-on to an app and waits for the release that sets its variables there. */
+export async function createAttachment(
+  context: BrokerContext,
+  order: AttachmentOrder,
+): Promise<AttachmentOfAddon> {
+  const { actor } = order
+  const addon = await findVisibleAddon(context, { actor, addon: order.addon, app: '' })
+  const app = await getApp(context, actor, order.app)
+  const { service } = must(
+    (await plansById(context.pool, [addon.planId])).get(addon.planId),
+    'plan',
+  )
+  if (order.namespace !== '')
+    throw invalidParams(
+      `${addon.name} has no ${order.namespace}. Attach its default credential: leave the` +
+        ' credential out.',
+    )
+  if (!service.supportsSharing && app.id !== addon.appId)
+    throw invalidParams(`${service.humanName} cannot be shared between apps.`)
+
+  const id = newId<AttachmentId>()
+  for (let tries = 0; ; tries++) {
+    const chosen = await chooseAttachmentName(context, {
+      actor,
+      app,
+      service,
+      wanted: order.name,
+      confirm: order.confirm,
+    })
+    try {
+      await writeAttachment(context, { id, order, addon, appId: app.id, chosen })
+      break
+    } catch (error) {
+      // Somebody else has just taken the name: choose anew.
+      if (!isUniqueViolation(error) || tries >= namingTriesMax) throw error
+    }
+  }
+  context.runner.wake()
+  await waitUntilSettled(context, id, attachmentWaitMs)
+  return getSettled(context, id)
+}
+
+async function writeAttachment(
+  { pool }: BrokerContext,
+  choice: {
+    id: AttachmentId
+    order: AttachmentOrder
+    addon: AddonRow
+    appId: AppId
+    chosen: ChosenName
+  },
+): Promise<void> {
+  const { id, order, addon, appId, chosen } = choice
+  await transaction(pool, async (tx) => {
+    // While the row is locked nobody can begin to destroy the add-on; afterwards its removal
+    // waits for this attachment's workflow.
+    const locked = must(await lockAddon(tx, addon.id), 'add-on')
+    const busy = busyMessage(locked)
+    if (busy) throw conflict(busy)
+    await insertAttachment(tx, {
+      id,
+      addonId: addon.id,
+      appId,
+      name: chosen.name,
+      namespace: '',
+      replaces: chosen.replaces?.id ?? null,
+      confirm: order.confirm,
+      actorId: order.actor.accountId,
+      actorEmail: order.actor.email,
+    })
+    if (chosen.replaces) await refuseLastAttachment(tx, chosen.replaces)
+    await startWorkflow(tx, attachAddon, id)
+  })
+}
+
+async function getSettled(context: BrokerContext, id: AttachmentId): Promise<AttachmentOfAddon> {
+  const row = must(await findAttachment(context.pool, id), 'attachment')
+  if (row.failure !== '') throw new PlexusError(row.failureCode as ErrorCode, row.failure)
+  if (row.state === 'attaching')
+    throw unavailable(
+      `${row.name} is taking longer to attach than usual. It goes on by itself: look with heroku` +
+        ' addons before you try again.',
+    )
+  const [found] = await viewAttachments(context, [row])
+  if (!found) throw attachmentNotFound()
+  return found
+}
+
+/** Detaches and waits for the release that takes the variables away; the answer is what was there. */
+export async function destroyAttachment(
+  context: BrokerContext,
+  actor: Actor,
+  id: string,
+): Promise<AttachmentOfAddon> {
+  const found = await getAttachment(context, actor, { attachment: id, app: '' })
+  const { attachment } = found.view
+  await transaction(context.pool, async (tx) => {
+    const addon = must(await lockAddon(tx, attachment.addonId), 'add-on')
+    const busy = busyMessage(addon)
+    if (busy) throw conflict(busy)
+    await refuseLastAttachment(tx, attachment)
+    if (!(await startDetaching(tx, attachment.id, actor)))
+      throw conflict(`${attachment.name} is being changed. Try again in a moment.`)
+  })
+  context.runner.wake()
+  await waitUntilSettled(context, attachment.id, attachmentWaitMs)
+  const row = await findAttachment(context.pool, attachment.id)
+  if (row?.state !== 'removed')
+    throw unavailable(
+      `${attachment.name} is taking longer to detach than usual. It goes on by itself: look with` +
+        ' heroku addons.',
+    )
+  return found
+}
+
+/** By uuid, or with an app also by its name there. */
+export async function getAttachment(
+  context: StepContext,
+  actor: Actor,
+  ref: { attachment: string; app: string },
+): Promise<AttachmentOfAddon> {
+  const id = parseId<AttachmentId>(ref.attachment)
+  const all = await listAttachments(context, actor, { app: ref.app, addon: '' })
+  const found = all.find(({ view: { attachment } }) =>
+    id ? attachment.id === id : ref.app !== '' && attachment.name === ref.attachment.toUpperCase(),
+  )
+  if (!found) throw attachmentNotFound()
+  return found
+}
+
+/** Of an app, of an add-on, or, with neither, all that the actor may see. */
+export async function listAttachments(
+  context: StepContext,
+  actor: Actor,
+  of: { app: string; addon: string },
+): Promise<AttachmentOfAddon[]> {
+  return viewAttachments(context, await attachmentRows(context, actor, of))
+}
+
+async function attachmentRows(
+  context: StepContext,
+  actor: Actor,
+  { app, addon }: { app: string; addon: string },
+): Promise<AttachmentRow[]> {
+  if (app !== '') {
+    const { id } = await getApp(context, actor, app)
+    return listAttachmentsOfApps(context.pool, [id])
+  }
+  if (addon !== '') {
+    const { id } = await findVisibleAddon(context, { actor, addon, app: '' })
+    return listAttachmentsOfAddons(context.pool, [id])
+  }
+  const apps = await visibleApps(context, actor)
+  return listAttachmentsOfApps(
+    context.pool,
+    apps.map(({ id }) => id),
+  )
+}

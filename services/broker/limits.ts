@@ -1,0 +1,31 @@
+/** Longest that a provider may take to answer one call; then it is asked again. */
+export const providerTimeoutMs = 60_000
+
+/** Longest that an add-on may be provisioning, as on Heroku; then it is given up and removed. */
+export const provisioningSecondsMax = 12 * 3600
+
+/** How often a provider that answered "pending" is asked again: rarer the longer it takes. */
+export const providerPollSecondsMin = 1
+export const providerPollSecondsMax = 30
+
+/** Longest that a request waits for the workflow it started; longer wishes are cut to it. */
+export const waitMsMax = 60_000
+
+/** Longest that attaching and detaching wait for their release; the work goes on after it. */
+export const attachmentWaitMs = 8_000
+
+/** How soon a workflow looks again at another one that it depends on, if nothing wakes it. */
+export const dependencyPollSeconds = 1
+
+/** How long GetAddon still shows an add-on that could not be provisioned, with its reason. */
+export const failureShownSeconds = 15 * 60
+
+/** Options of one add-on, as JSON; more is refused. */
+export const optionsBytesMax = 16 * 1024
+
+/** Add-ons billed to one app, and attachments on one app; more are refused. */
+export const addonsPerAppMax = 100
+export const attachmentsPerAppMax = 100
+
+/** How often a made-up name that somebody else has just taken is made up anew. */
+export const namingTriesMax = 20

@@ -1,0 +1,54 @@
+import { must } from '#lib/assert.ts'
+import { invalidParams, notFound } from '#lib/errors.ts'
+import { isUuid } from '#lib/ids.ts'
+import type { Queryable } from '#lib/postgres.ts'
+import { findAddonService, listAddonServices, type AddonServiceRow } from './addon-services-db.ts'
+import { findPlan, findPlansById, type PlanRow } from './plans-db.ts'
+
+export type PlanOfService = { plan: PlanRow; service: AddonServiceRow }
+
+/** By "service:plan", uuid or service (its default plan), or NOT_FOUND. */
+export async function getPlan(db: Queryable, identifier: string): Promise<PlanOfService> {
+  const found = await lookUp(db, identifier)
+  if (!found) throw notFound('plan', "Couldn't find that plan.")
+  return found
+}
+
+/** The plan that a customer asks for: INVALID_PARAMS when there is none or it is not to be had. */
+export async function getPlanToCreate(db: Queryable, identifier: string): Promise<PlanOfService> {
+  const found = await lookUp(db, identifier)
+  if (!found || found.plan.retired)
+    throw invalidParams(
+      `Couldn't find either the add-on service or the add-on plan of "${identifier}".`,
+    )
+  if (found.service.state === 'shutdown')
+    throw invalidParams(`${found.service.humanName} is shut down and takes no new add-ons.`)
+  return found
+}
+
+async function lookUp(db: Queryable, identifier: string): Promise<PlanOfService | undefined> {
+  if (isUuid(identifier)) {
+    const [plan] = await findPlansById(db, [identifier])
+    if (!plan) return undefined
+    return { plan, service: must(await findAddonService(db, plan.addonServiceId), 'service') }
+  }
+  const [serviceSlug = '', planSlug = ''] = identifier.split(':')
+  const service = await findAddonService(db, serviceSlug)
+  const plan = service && (await findPlan(db, service.id, planSlug))
+  return plan && { plan, service }
+}
+
+/** Plans with their services, by plan id. */
+export async function plansById(
+  db: Queryable,
+  planIds: string[],
+): Promise<ReadonlyMap<string, PlanOfService>> {
+  const plans = await findPlansById(db, [...new Set(planIds)])
+  const services = new Map((await listAddonServices(db)).map((service) => [service.id, service]))
+  return new Map(
+    plans.map((plan) => [
+      plan.id,
+      { plan, service: must(services.get(plan.addonServiceId), 'service of plan') },
+    ]),
+  )
+}

@@ -1,0 +1,91 @@
+import { must } from '#lib/assert.ts'
+import type { AttachmentId } from '#lib/ids.ts'
+import type { Transaction } from '#lib/postgres.ts'
+import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
+import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { raiseWish } from '#lib/workflow/workflows-db.ts'
+import { findAddon, lockAddon } from '../addons-db.ts'
+import { unpublishAttachments } from '../app-config.ts'
+import {
+  findAttachment,
+  moveAttachment,
+  removeAttachmentRows,
+  setAttachmentActor,
+  type AttachmentRow,
+} from '../attachments-db.ts'
+import type { Actor, StepContext } from '../context.ts'
+import { dependencyPollSeconds } from '../limits.ts'
+
+//   unpublish ──▶ detached
+/** Takes one attachment away; its subject is the attachment. */
+export const detachAddon = defineWorkflow<StepContext>()({
+  name: 'detach-addon',
+  first: 'unpublish',
+  steps: {
+    async unpublish(context, { workflowId, subjectId }) {
+      const attachment = must(
+        await findAttachment(context.pool, subjectId as AttachmentId),
+        'attachment',
+      )
+      const addon = must(await findAddon(context.pool, attachment.addonId), 'add-on')
+      await unpublishAttachments(context, {
+        addonName: addon.name,
+        appId: attachment.appId,
+        attachments: [attachment],
+        actor: { accountId: attachment.actorId, email: attachment.actorEmail },
+        changeId: workflowId,
+      })
+      return {
+        done: 'detached',
+        write: async (tx) => {
+          await removeAttachments(tx, [attachment.id])
+          await raiseWish(tx, addon.id, 'attachment-settled')
+        },
+      }
+    },
+  },
+})
+
+/**
+ * Starts detaching. False when the attachment is not attached, or on its way out already, alone or
+ * with its whole add-on.
+ */
+export async function startDetaching(
+  tx: Transaction,
+  id: AttachmentId,
+  actor: Actor,
+): Promise<boolean> {
+  const attachment = await findAttachment(tx, id)
+  const addon = attachment && (await lockAddon(tx, attachment.addonId))
+  if (addon?.state !== 'provisioned') return false
+  if (!(await moveAttachment(tx, id, 'attached', 'detaching'))) return false
+  await setAttachmentActor(tx, id, actor)
+  await startWorkflow(tx, detachAddon, id)
+  return true
+}
+
+/** Marks attachments removed and wakes whoever waits for one of their names. */
+export async function removeAttachments(tx: Transaction, ids: AttachmentId[]): Promise<void> {
+  for (const successor of await removeAttachmentRows(tx, ids)) {
+    // Attached by a workflow of its own, or as its add-on's first by that of the add-on.
+    await raiseWish(tx, successor.id, 'named')
+    await raiseWish(tx, successor.addonId, 'named')
+  }
+}
+
+/**
+ * What a step does while its attachment's name still belongs to one that it replaces: starts
+ * detaching that one, and waits. Undefined when the name is its own.
+ */
+export function waitForName(
+  attachment: AttachmentRow,
+): { waitSeconds: number; write: (tx: Transaction) => Promise<void> } | undefined {
+  const { replaces, actorId, actorEmail } = attachment
+  if (replaces === null) return undefined
+  return {
+    waitSeconds: dependencyPollSeconds,
+    write: async (tx) => {
+      await startDetaching(tx, replaces, { accountId: actorId, email: actorEmail })
+    },
+  }
+}

@@ -1,0 +1,7 @@
+import { attachAddon } from './attach-addon.ts'
+import { deprovisionAddon } from './deprovision-addon.ts'
+import { detachAddon } from './detach-addon.ts'
+import { provisionAddon } from './provision-addon.ts'
+
+/** Every workflow of the broker; a process that runs some runs all. */
+export const workflows = [attachAddon, deprovisionAddon, detachAddon, provisionAddon]
