@@ -1,0 +1,30 @@
+import type { AddonId } from '#lib/ids.ts'
+import type { Queryable, Transaction } from '#lib/postgres.ts'
+
+/**
+ * What one of our own providers knows of a resource that it was asked for: a database, an
+ * instance. A resource that is gone keeps its row as a tombstone, so that a late or repeated
+ * request does not bring it back.
+ */
+export type Resource = {
+  addonId: AddonId
+  plan: string
+  state: 'provisioning' | 'ready' | 'deprovisioning' | 'deprovisioned'
+  /** The wish to be gone. Once raised it stays; the workflows read it and move the state. */
+  removalWanted: boolean
+}
+
+/** A request for a resource, checked: the plan exists. */
+export type ResourceRequest = { addonId: AddonId; name: string; plan: string }
+
+/** The provider's table of resources, as its *-db.ts offers it. */
+export type ResourceTable<R extends Resource> = {
+  find: (db: Queryable, addonId: AddonId) => Promise<R | undefined>
+  /** The row, locked until the transaction ends. */
+  lock: (tx: Transaction, addonId: AddonId) => Promise<R | undefined>
+  /** False when the id is known already, also as a tombstone. */
+  insert: (tx: Transaction, request: ResourceRequest) => Promise<boolean>
+  /** A resource that never was, deprovisioned. False when the id is known already. */
+  insertTombstone: (tx: Transaction, addonId: AddonId) => Promise<boolean>
+  wantRemoval: (tx: Transaction, addonId: AddonId) => Promise<void>
+}

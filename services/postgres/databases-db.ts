@@ -1,0 +1,139 @@
+import type { AddonId } from '#lib/ids.ts'
+import type { Queryable, Transaction } from '#lib/postgres.ts'
+import type { Resource } from '#lib/provider/resource.ts'
+
+export type SizeState = 'fits' | 'over' | 'far-over'
+
+export type DatabaseRow = Resource & {
+  databaseName: string
+  roleName: string
+  /** Sealed; null for a tombstone. */
+  password: string | null
+  sizeBytes: number
+  sizeState: SizeState
+  /** How often it was found growing while far over, since it last fitted. */
+  strikes: number
+  /** Until then nobody may connect, for it grew while far over. */
+  closedUntil: Date | null
+}
+
+const columns = `addon_id as "addonId", plan, state, removal_wanted as "removalWanted",
+  database_name as "databaseName", role_name as "roleName", password,
+  size_bytes::float8 as "sizeBytes", size_state as "sizeState", strikes,
+  closed_until as "closedUntil"`
+
+/** The database's row, also of one that is gone. */
+export async function findDatabase(
+  db: Queryable,
+  addonId: AddonId,
+): Promise<DatabaseRow | undefined> {
+  const { rows } = await db.query<DatabaseRow>(
+    `select ${columns} from databases where addon_id = $1`,
+    [addonId],
+  )
+  return rows[0]
+}
+
+/** The row, locked until the transaction ends. */
+export async function lockDatabase(
+  tx: Transaction,
+  addonId: AddonId,
+): Promise<DatabaseRow | undefined> {
+  const { rows } = await tx.query<DatabaseRow>(
+    `select ${columns} from databases where addon_id = $1 for update`,
+    [addonId],
+  )
+  return rows[0]
+}
+
+/** False when the add-on is known already. */
+export async function insertDatabase(
+  tx: Transaction,
+  row: {
+    addonId: AddonId
+    name: string
+    plan: string
+    databaseName: string
+    roleName: string
+    password: string
+  },
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `insert into databases (addon_id, name, plan, database_name, role_name, password)
+     values ($1, $2, $3, $4, $5, $6) on conflict (addon_id) do nothing`,
+    [row.addonId, row.name, row.plan, row.databaseName, row.roleName, row.password],
+  )
+  return rowCount === 1
+}
+
+/** A database that never was, as gone. False when the add-on is known already. */
+export async function insertTombstone(
+  tx: Transaction,
+  row: { addonId: AddonId; databaseName: string; roleName: string },
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `insert into databases (addon_id, name, plan, database_name, role_name, state, removal_wanted)
+     values ($1, '', '', $2, $3, 'deprovisioned', true) on conflict (addon_id) do nothing`,
+    [row.addonId, row.databaseName, row.roleName],
+  )
+  return rowCount === 1
+}
+
+export async function wantRemoval(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    'update databases set removal_wanted = true, updated_at = now() where addon_id = $1',
+    [addonId],
+  )
+}
+
+/** False when its removal was asked for meanwhile: then it must not become ready. */
+export async function markReady(tx: Transaction, addonId: AddonId): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update databases set state = 'ready', updated_at = now()
+     where addon_id = $1 and not removal_wanted`,
+    [addonId],
+  )
+  return rowCount === 1
+}
+
+export async function markDeprovisioning(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    `update databases set state = 'deprovisioning', updated_at = now() where addon_id = $1`,
+    [addonId],
+  )
+}
+
+/** What is left of a database that is gone: its names, and no secret. */
+export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    `update databases set state = 'deprovisioned', password = null, updated_at = now()
+     where addon_id = $1`,
+    [addonId],
+  )
+}
+
+/** True for one process at a time, until its transaction ends. */
+export async function trySizeCheckLock(tx: Transaction): Promise<boolean> {
+  const { rows } = await tx.query<{ locked: boolean }>(
+    `select pg_try_advisory_xact_lock(hashtext(current_schema() || '.size-check')) as locked`,
+  )
+  return rows[0]?.locked === true
+}
+
+export async function listReadyDatabases(db: Queryable): Promise<DatabaseRow[]> {
+  const { rows } = await db.query<DatabaseRow>(
+    `select ${columns} from databases where state = 'ready' and not removal_wanted order by addon_id`,
+  )
+  return rows
+}
+
+export async function updateSize(
+  db: Queryable,
+  row: Pick<DatabaseRow, 'addonId' | 'sizeBytes' | 'sizeState' | 'strikes' | 'closedUntil'>,
+): Promise<void> {
+  await db.query(
+    `update databases set size_bytes = $2, size_state = $3, strikes = $4, closed_until = $5
+     where addon_id = $1`,
+    [row.addonId, Math.round(row.sizeBytes), row.sizeState, row.strikes, row.closedUntil],
+  )
+}

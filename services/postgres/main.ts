@@ -1,0 +1,51 @@
+import type { Lifecycle } from '#lib/run-service.ts'
+import { runService } from '#lib/run-service.ts'
+import { assertMigrated } from '#lib/migrate.ts'
+import { connectNats } from '#lib/nats.ts'
+import { startPeriodic } from '#lib/periodic.ts'
+import { openPool } from '#lib/postgres.ts'
+import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
+import { loadSecrets } from '#lib/secrets/secrets.ts'
+import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
+import { settings, type PostgresConfig } from './config.ts'
+import { postgresPlans } from './plans.ts'
+import { serveProvider } from './provider-rpc.ts'
+import { migrations, schema } from './schema.ts'
+import { openAddonServer, prepareServer } from './server-admin.ts'
+import { checkSizes } from './size-check.ts'
+import { deprovisionDatabase } from './workflows/deprovision.ts'
+import { provisionDatabase } from './workflows/provision.ts'
+
+export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promise<void> {
+  const { log, onStop } = lifecycle
+
+  const secrets = await loadSecrets(config.masterKeyFile)
+  const pool = openPool({ url: config.databaseUrl, schema, log })
+  onStop('database', () => pool.end())
+  await assertMigrated(pool, schema, migrations)
+  await assertMasterKey(pool, secrets)
+
+  const server = openAddonServer(config.addonServerUrl, log)
+  onStop('add-on server', () => server.pool.end())
+  await prepareServer(server)
+
+  const nats = await connectNats(config.natsUrl, 'postgres', log)
+  onStop('nats', () => nats.drain())
+
+  const context = { pool, server, secrets, plans: postgresPlans }
+  const workflows = [provisionDatabase, deprovisionDatabase]
+  const runner = startWorkflowRunner({ pool, workflows, context, log })
+  onStop('workflows', () => runner.stop())
+
+  const sizeCheck = startPeriodic({
+    what: 'size check',
+    everyMs: config.sizeCheckSeconds * 1000,
+    work: () => checkSizes(context, log),
+    log,
+  })
+  onStop('size check', () => sizeCheck.stop())
+
+  onStop('rpc', await serveProvider(nats, { context, runner, host: config.addonHost, log }))
+}
+
+if (import.meta.main) await runService('postgres', settings, start)

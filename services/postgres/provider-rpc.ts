@@ -1,0 +1,32 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Log } from '#lib/log.ts'
+import { providerHandlers } from '#lib/provider/provider-handlers.ts'
+import { serveRpc } from '#lib/rpc.ts'
+import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
+import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
+import { databaseConfig, databaseTable, type DatabasesContext } from './databases.ts'
+import { deprovisionDatabase } from './workflows/deprovision.ts'
+import { provisionDatabase } from './workflows/provision.ts'
+
+/** Answers as provider.postgres. `host` is the add-on server's name for customers. */
+export async function serveProvider(
+  nats: NatsConnection,
+  options: { context: DatabasesContext; runner: WorkflowRunner; host: string; log: Log },
+): Promise<() => Promise<void>> {
+  const { context, runner, host, log } = options
+  const { pool, secrets, server, plans } = context
+  return serveRpc(nats, {
+    name: 'provider.postgres',
+    service: ProviderService,
+    log,
+    handlers: providerHandlers({
+      pool,
+      runner,
+      table: databaseTable(secrets),
+      plans,
+      workflows: { provision: provisionDatabase, deprovision: deprovisionDatabase },
+      configOf: (row) => databaseConfig({ secrets, server, host }, row),
+      readyMessage: 'Your database is ready.',
+    }),
+  })
+}

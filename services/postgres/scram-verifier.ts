@@ -1,0 +1,18 @@
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
+
+// RFC 5802 with SHA-256, in the form that PostgreSQL stores.
+const iterations = 4_096
+const saltBytes = 16
+
+/**
+ * What PostgreSQL stores of a password. Sent in its place, so that the password itself is in no
+ * statement and thus in no log of the server. The password must be printable ASCII.
+ */
+export function scramVerifier(password: string): string {
+  const salt = randomBytes(saltBytes)
+  const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256')
+  const keyed = (label: string): Buffer => createHmac('sha256', salted).update(label).digest()
+  const storedKey = createHash('sha256').update(keyed('Client Key')).digest('base64')
+  const serverKey = keyed('Server Key').toString('base64')
+  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey}:${serverKey}`
+}

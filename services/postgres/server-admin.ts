@@ -1,0 +1,257 @@
+import pg from 'pg'
+import type { Log } from '#lib/log.ts'
+import {
+  adminConnectionsMax,
+  adminConnectTimeoutMs,
+  adminStatementTimeoutMs,
+  idleInTransactionSecondsMax,
+  tempFilePart,
+} from './limits.ts'
+import type { Plan } from './plans.ts'
+import { scramVerifier } from './scram-verifier.ts'
+
+/** The PostgreSQL server that holds the add-ons' databases, as its superuser sees it. */
+export type AddonServer = {
+  pool: pg.Pool
+  port: number
+  /** A session of the superuser in another database of the server. Its caller ends it. */
+  connect: (database: string) => Promise<pg.Client>
+  /** Throws unless that role may log in to that database with that password. */
+  tryLogin: (login: { user: string; password: string; database: string }) => Promise<void>
+}
+
+/** A session of the superuser that holds the lock of one database: see withDatabaseLock. */
+export type AdminSession = Pick<pg.ClientBase, 'query'>
+
+const quote = pg.escapeIdentifier
+
+export function openAddonServer(url: string, log: Log): AddonServer {
+  const options = {
+    connectionString: url,
+    connectionTimeoutMillis: adminConnectTimeoutMs,
+    options: `-c statement_timeout=${adminStatementTimeoutMs}`,
+    application_name: 'plexus postgres provider',
+  }
+  const pool = new pg.Pool({ ...options, max: adminConnectionsMax })
+  pool.on('error', (error) => log.warn({ err: error }, 'idle connection to add-on server lost'))
+  const { port, hostname } = new URL(url)
+  const portNumber = Number(port || 5432)
+  return {
+    pool,
+    port: portNumber,
+    connect: async (database) => {
+      const target = new URL(url)
+      target.pathname = `/${database}`
+      const client = new pg.Client({ ...options, connectionString: target.href })
+      client.on('error', (error) => log.warn({ err: error }, 'connection to add-on server lost'))
+      await client.connect()
+      return client
+    },
+    tryLogin: async (login) => {
+      const client = new pg.Client({
+        ...login,
+        host: hostname,
+        port: portNumber,
+        connectionTimeoutMillis: adminConnectTimeoutMs,
+      })
+      await client.connect()
+      await client.end()
+    },
+  }
+}
+
+/**
+ * Closes to add-on roles what every role may do by default: connecting to the databases that are
+ * not add-ons'. Idempotent, part of every start.
+ */
+export async function prepareServer({ pool }: AddonServer): Promise<void> {
+  const { rows } = await pool.query<{ datname: string }>(
+    `select datname from pg_database
+     where datallowconn and datname in ('postgres', 'template1', current_database())`,
+  )
+  for (const { datname } of rows)
+    await pool.query(`revoke all on database ${quote(datname)} from public`)
+}
+
+/**
+ * Runs `work` while nobody else works on that database: neither another process, nor a process
+ * that lost its lease while it was halted, nor a statement that outlived its killed sender.
+ */
+export async function withDatabaseLock<T>(
+  { pool }: AddonServer,
+  databaseName: string,
+  work: (session: AdminSession) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect()
+  let broken = true
+  try {
+    await client.query('select pg_advisory_lock(hashtext($1))', [databaseName])
+    const result = await work(client)
+    await client.query('select pg_advisory_unlock(hashtext($1))', [databaseName])
+    broken = false
+    return result
+  } finally {
+    // A session that may still hold the lock is ended, and the lock with it.
+    client.release(broken)
+  }
+}
+
+/** Makes the login role, or sets everything of it again to what the plan says. */
+export async function ensureRole(
+  session: AdminSession,
+  role: { name: string; password: string; plan: Plan },
+): Promise<void> {
+  const { plan } = role
+  const name = quote(role.name)
+  const { rowCount } = await session.query('select from pg_roles where rolname = $1', [role.name])
+  const verifier = pg.escapeLiteral(scramVerifier(role.password))
+  await session.query(
+    `${rowCount === 0 ? 'create' : 'alter'} role ${name}
+     login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
+     connection limit ${plan.connectionsMax} password ${verifier}`,
+  )
+  const tempFileKilobytes = Math.ceil((plan.sizeBytesMax * tempFilePart) / 1024)
+  await session.query(`alter role ${name} set temp_file_limit = ${tempFileKilobytes}`)
+  await session.query(
+    `alter role ${name} set idle_in_transaction_session_timeout = '${idleInTransactionSecondsMax}s'`,
+  )
+}
+
+/** Makes the database, closed to everybody until openDatabase, unless it is there. */
+export async function ensureDatabase(
+  session: AdminSession,
+  database: { name: string; owner: string },
+): Promise<void> {
+  const { rowCount } = await session.query('select from pg_database where datname = $1', [
+    database.name,
+  ])
+  if (rowCount === 1) return
+  // Between this statement and openDatabase every role could connect: the limit keeps them out.
+  await session.query(
+    `create database ${quote(database.name)} owner ${quote(database.owner)}
+     template template0 connection limit 0`,
+  )
+}
+
+/** Gives the database to its owner alone, and lets the owner in. */
+export async function openDatabase(
+  server: AddonServer,
+  session: AdminSession,
+  database: { name: string; owner: string },
+): Promise<void> {
+  const name = quote(database.name)
+  await session.query(`revoke all on database ${name} from public`)
+  const inside = await server.connect(database.name)
+  try {
+    await inside.query('revoke all on schema public from public')
+    await inside.query(`alter schema public owner to ${quote(database.owner)}`)
+  } finally {
+    await inside.end()
+  }
+  // The plan's limit is on the role: that of a database could be lifted by its owner.
+  await session.query(`alter database ${name} connection limit -1`)
+}
+
+/** Lets nobody in as that role any more and ends its sessions. Without the role, nothing. */
+export async function closeRole(session: AdminSession, role: string): Promise<void> {
+  const { rowCount } = await session.query('select from pg_roles where rolname = $1', [role])
+  if (rowCount === 0) return
+  await session.query(`alter role ${quote(role)} nologin`)
+  await endSessions(session, role)
+}
+
+export async function endSessions(session: AdminSession, role: string): Promise<void> {
+  await session.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [
+    role,
+  ])
+}
+
+/** Drops the database with whoever is still connected. Without the database, nothing. */
+export async function dropDatabase(session: AdminSession, name: string): Promise<void> {
+  const { rowCount } = await session.query('select from pg_database where datname = $1', [name])
+  if (rowCount === 0) return
+  // The owner may have declared it a template, and templates are not dropped.
+  await session.query(`alter database ${quote(name)} is_template false`)
+  await session.query(`drop database if exists ${quote(name)} with (force)`)
+}
+
+/**
+ * Drops the role. Its own database is gone by then; what remains are rights that other add-ons'
+ * owners gave it in theirs, which would hold the role back, and which only it had use of.
+ */
+export async function dropRole(
+  server: AddonServer,
+  session: AdminSession,
+  role: string,
+): Promise<void> {
+  const { rows } = await session.query<{ datname: string }>(
+    `select distinct coalesce(d.datname, current_database()) as datname
+     from pg_shdepend s
+     join pg_roles r on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
+     left join pg_database d on d.oid = s.dbid
+     where r.rolname = $1`,
+    [role],
+  )
+  for (const { datname } of rows) {
+    // Its owner may have closed it to everybody, which would close it to us as well.
+    await session.query(`alter database ${quote(datname)} allow_connections true`)
+    const inside = await server.connect(datname)
+    try {
+      await inside.query(`drop owned by ${quote(role)}`)
+    } finally {
+      await inside.end()
+    }
+  }
+  await session.query(`drop role if exists ${quote(role)}`)
+}
+
+export type SizeObservation = {
+  databaseName: string
+  sizeBytes: number
+  connectionsMax: number
+  readOnly: boolean
+  /** A session is writing a table anew (VACUUM FULL, CLUSTER): it grows before it shrinks. */
+  rewriting: boolean
+}
+
+/** Sizes and present restrictions of those databases; missing ones are left out. */
+export async function observeSizes(
+  { pool }: AddonServer,
+  databaseNames: string[],
+): Promise<SizeObservation[]> {
+  const { rows } = await pool.query<SizeObservation>(
+    `select d.datname as "databaseName", pg_database_size(d.oid)::float8 as "sizeBytes",
+       r.rolconnlimit as "connectionsMax",
+       exists (select from pg_stat_progress_cluster p where p.datid = d.oid) as rewriting,
+       exists (select from pg_db_role_setting s where s.setdatabase = d.oid and s.setrole = r.oid
+         and 'default_transaction_read_only=on' = any(s.setconfig)) as "readOnly"
+     from pg_database d join pg_roles r on r.oid = d.datdba
+     where d.datname = any($1)`,
+    [databaseNames],
+  )
+  return rows
+}
+
+/**
+ * Sets how the role's next sessions start: read-only or not, and how many there may be. The
+ * setting of a role in a database outranks those that the role can give itself elsewhere.
+ */
+export async function restrictRole(
+  { pool }: AddonServer,
+  target: { role: string; database: string; readOnly: boolean; connectionsMax: number },
+): Promise<void> {
+  const where = `role ${quote(target.role)} in database ${quote(target.database)}`
+  await pool.query(
+    target.readOnly
+      ? `alter ${where} set default_transaction_read_only = on`
+      : `alter ${where} reset default_transaction_read_only`,
+  )
+  await pool.query(
+    `alter role ${quote(target.role)} connection limit ${Math.trunc(target.connectionsMax)}`,
+  )
+}
+
+/** Ends the role's sessions, so that they start again under the new rules. */
+export async function endRoleSessions({ pool }: AddonServer, role: string): Promise<void> {
+  await endSessions(pool, role)
+}

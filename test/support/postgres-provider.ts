@@ -1,0 +1,107 @@
+import pg from 'pg'
+import { newId, type AddonId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { migrate } from '#lib/migrate.ts'
+import { openPool, transaction } from '#lib/postgres.ts'
+import { loadSecrets } from '#lib/secrets/secrets.ts'
+import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { serviceEnv } from '../../scripts/service-env.ts'
+import { findDatabase, type DatabaseRow } from '../../services/postgres/databases-db.ts'
+import {
+  databaseConfig,
+  databaseTable,
+  type DatabasesContext,
+} from '../../services/postgres/databases.ts'
+import { postgresPlans, type Plans } from '../../services/postgres/plans.ts'
+import { migrations } from '../../services/postgres/schema.ts'
+import { openAddonServer, prepareServer } from '../../services/postgres/server-admin.ts'
+import { deprovisionDatabase } from '../../services/postgres/workflows/deprovision.ts'
+import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
+import type { TestEngines } from './engines.ts'
+import { createTestSchema } from './schemas.ts'
+import { driveWorkflows } from './workflow-suite.ts'
+
+/** Superuser's url of the server that holds the add-ons' databases. */
+export function addonServerUrl(engines: TestEngines): string {
+  const url = serviceEnv('postgres', engines)['PLEXUS_ADDON_POSTGRES_URL']
+  if (!url) throw new Error('no url of the add-on server')
+  return url
+}
+
+/** The postgres provider's parts on a schema of their own, moved by hand, on the real add-on server. */
+export async function openTestDatabases(engines: TestEngines, plans: Plans = postgresPlans) {
+  const { url, schema } = await createTestSchema(engines)
+  await migrate(url, schema, migrations)
+  const pool = openPool({ url, schema, log: silentLog })
+  const server = openAddonServer(addonServerUrl(engines), silentLog)
+  await prepareServer(server)
+  const secrets = await loadSecrets(engines.masterKeyFile)
+  const context: DatabasesContext = { pool, server, secrets, plans }
+  const table = databaseTable(secrets)
+  const workflows = [provisionDatabase, deprovisionDatabase]
+  const drive = driveWorkflows({ pool, workflows, context })
+
+  const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
+    const addonId = newId<AddonId>()
+    const workflowId = await transaction(pool, async (tx) => {
+      await table.insert(tx, { addonId, name: `test-${plan}`, plan })
+      return startWorkflow(tx, provisionDatabase, addonId)
+    })
+    return { addonId, workflowId }
+  }
+  const row = async (addonId: AddonId): Promise<DatabaseRow> => {
+    const found = await findDatabase(pool, addonId)
+    if (!found) throw new Error(`no row of ${addonId}`)
+    return found
+  }
+  const urlOf = async (addonId: AddonId): Promise<string> => {
+    const config = databaseConfig({ secrets, server, host: 'localhost' }, await row(addonId))
+    return config['HEROKU_POSTGRESQL_URL'] ?? ''
+  }
+  return {
+    context,
+    table,
+    drive,
+    request,
+    row,
+    urlOf,
+    /** A ready database of that plan: its id and its url. */
+    provision: async (plan: string): Promise<{ addonId: AddonId; url: string }> => {
+      const { addonId, workflowId } = await request(plan)
+      await drive.finish(workflowId)
+      return { addonId, url: await urlOf(addonId) }
+    },
+    /** What of that add-on stands on the server: [databases, roles]. */
+    onServer: async (addonId: AddonId): Promise<[number, number]> => {
+      const { databaseName, roleName } = await row(addonId)
+      return countOnServer(server.pool, databaseName, roleName)
+    },
+    close: async () => {
+      await server.pool.end()
+      await pool.end()
+    },
+  }
+}
+
+export type TestDatabases = Awaited<ReturnType<typeof openTestDatabases>>
+
+async function countOnServer(
+  pool: pg.Pool,
+  databaseName: string,
+  roleName: string,
+): Promise<[number, number]> {
+  const { rows } = await pool.query<{ databases: string; roles: string }>(
+    `select (select count(*) from pg_database where datname = $1) as databases,
+       (select count(*) from pg_roles where rolname = $2) as roles`,
+    [databaseName, roleName],
+  )
+  return [Number(rows[0]?.databases), Number(rows[0]?.roles)]
+}
+
+/** A customer's session. An end of it by the server is an answer of its queries, not a crash. */
+export async function connectCustomer(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
