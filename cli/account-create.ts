@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createToken, putAccount } from '../scripts/accounts.ts'
+import { loadCredentials } from '../scripts/credentials.ts'
+import { readLayout } from '../scripts/layout.ts'
+import { UsageError, type Command } from './command.ts'
+
+export const accountCreate: Command = {
+  usage: 'account:create EMAIL',
+  summary: 'Makes an account, or gives one a new password (for the operator of this machine)',
+  help: `      --password PASSWORD   instead of one that is made up
+
+Prints the password and a new token; neither is shown again.`,
+  run: async (args, env) => {
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { password: { type: 'string' } },
+    })
+    const [email] = positionals
+    if (!email || positionals.length > 1) throw new UsageError('Give one email address.')
+    const layout = readLayout(env)
+    await access(join(layout.home, 'credentials.json')).catch(() => {
+      throw new UsageError(`There is no platform in ${layout.home}: start one with npm start.`)
+    })
+    const credentials = await loadCredentials(layout.home)
+    const account = { email, password: values.password ?? randomBytes(15).toString('base64url') }
+    await putAccount(layout, credentials, account)
+    const description = 'plexus account:create'
+    const token = await createToken(layout, credentials, { ...account, description })
+    process.stdout.write(`email     ${email}\npassword  ${account.password}\ntoken     ${token}\n`)
+    return 0
+  },
+}

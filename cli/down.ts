@@ -1,0 +1,32 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { readLayout } from '../scripts/layout.ts'
+import { runFolder } from '../scripts/platform.ts'
+import { homeHolder } from '../scripts/supervisor/home-lock.ts'
+import { endLeftovers } from '../scripts/supervisor/leftovers.ts'
+import { existsSync } from 'node:fs'
+import type { Command } from './command.ts'
+
+const timeoutMs = 60_000
+const probeMs = 50
+
+export const down: Command = {
+  usage: 'down',
+  summary: 'Stops what runs here',
+  help: 'Stops the platform of $PLEXUS_HOME in order, also what a killed start has left behind.',
+  run: async (_args, env) => {
+    const { home } = readLayout(env)
+    const holder = existsSync(home) ? homeHolder(home) : undefined
+    if (holder) {
+      process.kill(holder.pid, 'SIGTERM')
+      const end = Date.now() + timeoutMs
+      while (homeHolder(home)) {
+        if (Date.now() > end) throw new Error(`process ${holder.pid} has not ended yet`)
+        await delay(probeMs)
+      }
+    }
+    const left = existsSync(runFolder(home)) ? await endLeftovers(runFolder(home)) : []
+    const what = [...(holder ? ['the supervisor and all it ran'] : []), ...left]
+    process.stdout.write(what.length > 0 ? `Stopped ${what.join(', ')}.\n` : 'Nothing ran here.\n')
+    return 0
+  },
+}

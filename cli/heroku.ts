@@ -1,0 +1,111 @@
+import { execFile, spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { enginesFolder, findBinaries } from '../scripts/binaries.ts'
+import { platformHosts } from '../scripts/heroku-env.ts'
+import { readLayout } from '../scripts/layout.ts'
+import { readAccess } from './access.ts'
+import type { Command } from './command.ts'
+import type { ApiAccess } from './platform-api.ts'
+
+const run = promisify(execFile)
+
+const herokuVersion = '11.10.0'
+const installTimeoutMs = 10 * 60_000
+
+export const heroku: Command = {
+  usage: 'heroku …',
+  summary: `The official heroku CLI (npm heroku@${herokuVersion.split('.')[0]}), pointed here and nowhere else`,
+  help: '',
+  raw: true,
+  run: async (args, env) => {
+    const target = await readAccess(env)
+    const { home } = readLayout(env)
+    const cli = await ensureCli(join(env['PLEXUS_HEROKU_CLI'] || join(home, 'heroku-cli')))
+    const cliEnv = await herokuEnv({ env, target, home, login: isLogin(args) })
+    const child = spawn(process.execPath, [cli, ...args], { env: cliEnv, stdio: 'inherit' })
+    // The terminal tells the CLI itself; what is sent to us alone is passed on.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.on(signal, () => child.kill(signal))
+    return new Promise((done, failed) => {
+      child.once('error', failed)
+      child.once('exit', (code, signal) =>
+        done(code ?? 128 + constants.signals[signal ?? 'SIGTERM']),
+      )
+    })
+  },
+}
+
+/** These work on the stored credentials, and refuse while a token stands in the environment. */
+function isLogin(args: string[]): boolean {
+  return /^(auth:)?(login|logout)$/.test(args[0] ?? '')
+}
+
+/**
+ * The CLI's own environment: its files under our home, its hosts all here, and nothing from the
+ * caller's Heroku settings, so that no token goes anywhere else.
+ */
+async function herokuEnv(options: {
+  env: NodeJS.ProcessEnv
+  target: ApiAccess
+  home: string
+  login: boolean
+}): Promise<NodeJS.ProcessEnv> {
+  const { env, target, home, login } = options
+  const state = join(home, 'heroku-state')
+  await mkdir(join(state, 'cache/heroku'), { recursive: true, mode: 0o700 })
+  await mkdir(join(state, 'data'), { recursive: true })
+  await mkdir(join(state, 'config'), { recursive: true })
+  // Its terms of service are Heroku's: the one-off notice about them has no place here.
+  await writeFile(join(state, 'cache/heroku/terms-of-service'), '')
+  const foreign = /^(HEROKU_|https?_proxy$|all_proxy$|no_proxy$)/i
+  const kept = Object.entries(env).filter(
+    ([name]) => !foreign.test(name) || /^HEROKU_(DEBUG|APP$|COLOR$|LOGS_COLOR$)/.test(name),
+  )
+  const { postgresBin } = await findBinaries(env)
+  // pg:psql wants psql: the machine's own, or the one that was fetched.
+  const path = [env['PATH'], postgresBin ?? join(enginesFolder(env), 'bin')].join(delimiter)
+  return {
+    ...Object.fromEntries(kept),
+    PATH: path,
+    HOME: state,
+    XDG_CACHE_HOME: join(state, 'cache'),
+    XDG_DATA_HOME: join(state, 'data'),
+    XDG_CONFIG_HOME: join(state, 'config'),
+    // Every command of the CLI writes a credential helper into git's global configuration.
+    GIT_CONFIG_GLOBAL: join(state, 'gitconfig'),
+    ...platformHosts(target.apiUrl),
+    ...(target.token !== '' && !login && { HEROKU_API_KEY: target.token }),
+  }
+}
+
+/** The CLI's entry file, fetched from npm at first use: aside, then into place. */
+async function ensureCli(folder: string): Promise<string> {
+  const entry = join(folder, herokuVersion, 'node_modules/heroku/bin/run.js')
+  const present = await access(entry).then(
+    () => true,
+    () => false,
+  )
+  if (present) return entry
+  process.stderr.write(`Fetching the official Heroku CLI (npm heroku@${herokuVersion}), once …\n`)
+  const fresh = join(folder, `${herokuVersion}.${process.pid}`)
+  await mkdir(fresh, { recursive: true })
+  await writeFile(join(fresh, 'package.json'), '{"private":true}\n')
+  const begin = Date.now()
+  try {
+    await run('npm', ['install', '--no-audit', '--no-fund', `heroku@${herokuVersion}`], {
+      cwd: fresh,
+      timeout: installTimeoutMs,
+    })
+    // Whoever was first has put the same thing there.
+    await rename(fresh, join(folder, herokuVersion)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
+    })
+  } finally {
+    await rm(fresh, { recursive: true, force: true })
+  }
+  process.stderr.write(`Fetched in ${Math.round((Date.now() - begin) / 1000)} s.\n`)
+  return entry
+}

@@ -1,0 +1,66 @@
+import { accountCreate } from './account-create.ts'
+import { UsageError, type Command } from './command.ts'
+import { down } from './down.ts'
+import { env } from './env.ts'
+import { heroku } from './heroku.ts'
+import { logsToken } from './logs-token.ts'
+import { logs } from './logs.ts'
+import { status } from './status.ts'
+import { up } from './up.ts'
+
+// A name of several words stands before the shorter one that it begins with.
+const commands: Record<string, Command> = {
+  up,
+  down,
+  status,
+  env,
+  heroku,
+  'logs token': logsToken,
+  logs,
+  'account:create': accountCreate,
+}
+
+async function main(args: string[]): Promise<number> {
+  const [first] = args
+  if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
+    process.stdout.write(overview())
+    return 0
+  }
+  const name = Object.keys(commands).find((words) =>
+    words.split(' ').every((word, index) => args[index] === word),
+  )
+  const command = name === undefined ? undefined : commands[name]
+  if (!command || name === undefined) {
+    process.stderr.write(`plexus: there is no command "${first}"\n\n${overview()}`)
+    return 2
+  }
+  const rest = args.slice(name.split(' ').length)
+  if (!command.raw && rest.some((arg) => arg === '--help' || arg === '-h')) {
+    process.stdout.write(`plexus ${command.usage}\n\n${command.summary}\n\n${command.help}\n`)
+    return 0
+  }
+  try {
+    return await command.run(rest, process.env)
+  } catch (error) {
+    const wrongUse = error instanceof UsageError || isParseError(error)
+    process.stderr.write(`plexus: ${(error as Error).message}\n`)
+    if (wrongUse) process.stderr.write(`See plexus ${name} --help\n`)
+    return wrongUse ? 2 : 1
+  }
+}
+
+function overview(): string {
+  const entries = Object.values(commands)
+  const width = Math.max(...entries.map(({ usage }) => usage.length)) + 2
+  const lines = entries.map(({ usage, summary }) => `  ${usage.padEnd(width)}${summary}`)
+  return ['plexus COMMAND', '', ...lines, '', 'plexus COMMAND --help says more.', ''].join('\n')
+}
+
+/** What node:util's parseArgs throws for options that it does not know. */
+function isParseError(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  return code.startsWith('ERR_PARSE_ARGS')
+}
+
+// Sockets that are still open are no reason to stay.
+process.exit(await main(process.argv.slice(2)))

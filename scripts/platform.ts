@@ -1,0 +1,103 @@
+import { resolve, join } from 'node:path'
+import { createLog } from '#lib/log.ts'
+import type { Binaries } from './binaries.ts'
+import type { Credentials } from './credentials.ts'
+import type { EngineFiles } from './engines/engine.ts'
+import { startNats } from './engines/nats.ts'
+import { postgresAccount, reachableFolder } from './engines/postgres-account.ts'
+import { startPostgres } from './engines/postgres.ts'
+import { startRedis } from './engines/redis.ts'
+import type { Layout } from './layout.ts'
+import { migrateAll } from './migrate.ts'
+import { prepareDatabase } from './prepare-database.ts'
+import type { Say } from './progress.ts'
+import { databaseUrl, natsUrl, serviceEnv, serviceNames, type ServiceName } from './service-env.ts'
+import { startProcess } from './supervisor/start-process.ts'
+import type { Running } from './supervisor/supervise.ts'
+
+/** One copy of Plexus: where it is, and what it is started with. */
+export type Platform = {
+  layout: Layout
+  credentials: Credentials
+  masterKeyFile: string
+  binaries: Binaries
+  say: Say
+  /** Runs a process under the supervisor until the platform stops. */
+  keep: (name: string, start: () => Promise<Running>) => Promise<void>
+}
+
+const folders = { run: 'run', log: 'log' } as const
+
+export const runFolder = (home: string): string => join(home, folders.run)
+export const logFolder = (home: string): string => join(home, folders.log)
+
+export function processFiles(home: string, name: string): Required<EngineFiles> {
+  return {
+    logFile: join(logFolder(home), `${name}.log`),
+    pidFile: join(runFolder(home), `${name}.pid`),
+  }
+}
+
+/** Starts NATS, Redis and the two PostgreSQL servers, all at once. */
+export async function startEngines(platform: Platform): Promise<void> {
+  const { layout, credentials, binaries, say, keep } = platform
+  const { home, ports } = layout
+  const account = await postgresAccount()
+  const postgres = async (name: string, port: number, password: string): Promise<void> => {
+    const dir = await reachableFolder(join(home, name), account, say)
+    const files = processFiles(home, name)
+    const options = { name, dir, port, password, files, user: account, superuser: 'plexus' }
+    await keep(name, () => startPostgres({ ...options, binDir: binaries.postgresBin }))
+  }
+  await Promise.all([
+    keep('nats', () =>
+      startNats({
+        binary: binaries.natsServer,
+        dir: join(home, 'nats'),
+        port: ports.nats,
+        passwords: credentials.nats,
+        files: processFiles(home, 'nats'),
+      }),
+    ),
+    keep('redis', () =>
+      startRedis({
+        binary: binaries.redisServer,
+        dir: join(home, 'redis'),
+        port: ports.redis,
+        password: credentials.redisLogplex,
+        files: processFiles(home, 'redis'),
+      }),
+    ),
+    postgres('postgres', ports.postgres, credentials.databaseSuperuser),
+    postgres('addon-postgres', ports.addonPostgres, credentials.addonPostgresSuperuser),
+  ])
+}
+
+/** Brings databases and streams up to date. Answers what was applied. */
+export async function prepare({ layout, credentials }: Platform): Promise<string[]> {
+  await prepareDatabase({ port: layout.ports.postgres, credentials })
+  return migrateAll({
+    databaseUrl: (service) => databaseUrl(layout, credentials, service),
+    natsUrl: natsUrl(layout, credentials, 'operator'),
+    log: createLog('migrate', 'warn'),
+  })
+}
+
+/** Starts the six services, all at once: they find each other over NATS, in any order. */
+export async function startServices(platform: Platform): Promise<void> {
+  await Promise.all(serviceNames.map((service) => startService(platform, service)))
+}
+
+async function startService(platform: Platform, service: ServiceName): Promise<void> {
+  const { layout, credentials, masterKeyFile, binaries, keep } = platform
+  const options = { layout, credentials, masterKeyFile, redisServer: binaries.redisServer }
+  const env = {
+    ...serviceEnv(service, options),
+    // Stopping the platform leaves nothing running, the instances of Redis add-ons included.
+    ...(service === 'redis' && { PLEXUS_ADDON_REDIS_STOP_ON_EXIT: 'true' }),
+  }
+  // The engines have the plain names; their providers are services.
+  const name = `service-${service}`
+  const file = resolve(import.meta.dirname, '../services', service, 'main.ts')
+  await keep(name, () => startProcess({ name, file, env, ...processFiles(layout.home, name) }))
+}
