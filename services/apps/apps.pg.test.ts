@@ -1,7 +1,10 @@
+import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import { databaseUrl } from '../../scripts/service-env.ts'
 import { connectApps, type TestUser } from '../../test/support/apps.ts'
 import { startService, type ServiceProcess } from '../../test/support/services.ts'
+import { appsPerAccountMax, collaboratorsPerAppMax } from './limits.ts'
 
 const engines = inject('engines')
 let service: ServiceProcess
@@ -212,4 +215,45 @@ test('filtering answers what the actor may touch, and everything alive to the pl
   await expect(broker.filterApps({ appIds: Array(2_001).fill(own.id) })).rejects.toThrow(
     'at most 2000 apps',
   )
+})
+
+test('an account has so many apps and an app so many collaborators, and no more', async () => {
+  const [actor, friendOfMany] = [await apps.newUser(), await apps.newUser()]
+  const app = await apps.newApp(actor)
+  const connectionString = databaseUrl(engines.layout, engines.credentials, 'apps')
+  const database = new pg.Client({ connectionString, options: '-c search_path=apps' })
+  await database.connect()
+  try {
+    await database.query(
+      `with made as (
+         insert into apps (id, name, created_at, updated_at, released_at)
+         select gen_random_uuid(), 'many-' || n, now(), now(), now()
+         from generate_series(1, $2::int) n returning id)
+       insert into collaborators (id, app_id, account_id, role, created_at, updated_at)
+       select gen_random_uuid(), id, $1, 'owner', now(), now() from made`,
+      [friendOfMany.accountId, appsPerAccountMax],
+    )
+    await expect(apps.newApp(friendOfMany)).rejects.toThrow('An account may have 2000 apps')
+    await expect(
+      apps.api.addCollaborator({ actor, app: app.id, user: friendOfMany.email }),
+    ).rejects.toThrow('has 2000 apps, and may have no more')
+    const { apps: listed } = await apps.api.listApps({ actor: friendOfMany })
+    expect(listed).toHaveLength(appsPerAccountMax)
+
+    await database.query(
+      `with made as (
+         insert into accounts (id, email, password_hash, created_at, updated_at)
+         select gen_random_uuid(), n || '@many.example.com', '', now(), now()
+         from generate_series(2, $2::int) n returning id)
+       insert into collaborators (id, app_id, account_id, role, created_at, updated_at)
+       select gen_random_uuid(), $1, id, 'collaborator', now(), now() from made`,
+      [app.id, collaboratorsPerAppMax],
+    )
+    await expect(
+      apps.api.addCollaborator({ actor, app: app.id, user: stranger.email }),
+    ).rejects.toThrow('An app may have 200 collaborators')
+  } finally {
+    await database.query("delete from apps where name like 'many-%'")
+    await database.end()
+  }
 })
