@@ -4,7 +4,7 @@ import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { databaseUrl } from '../../scripts/service-env.ts'
 import { connectApps, type TestUser } from '../../test/support/apps.ts'
 import { startService, type ServiceProcess } from '../../test/support/services.ts'
-import { appsPerAccountMax, collaboratorsPerAppMax } from './limits.ts'
+import { appsPerAccountMax, collaboratorsPerAppMax, filterAppsMax } from './limits.ts'
 
 const engines = inject('engines')
 let service: ServiceProcess
@@ -212,9 +212,9 @@ test('filtering answers what the actor may touch, and everything alive to the pl
   expect(await names({ appIds })).toEqual([own.name, foreign.name].toSorted())
   expect(await names({ actor })).toEqual([own.name])
   expect(await names({})).toEqual([])
-  await expect(broker.filterApps({ appIds: Array(2_001).fill(own.id) })).rejects.toThrow(
-    'at most 2000 apps',
-  )
+  await expect(
+    broker.filterApps({ appIds: Array(filterAppsMax + 1).fill(own.id) }),
+  ).rejects.toThrow('at most 10000 apps')
 })
 
 test('an account has so many apps and an app so many collaborators, and no more', async () => {

@@ -9,8 +9,8 @@ export const descriptionCharsMax = 1_000
 /** Apps that an account owns or collaborates on: what one answer of ListApps holds. */
 export const appsPerAccountMax = 2_000
 export const collaboratorsPerAppMax = 200
-/** Apps that FilterApps is asked about at a time. */
-export const filterAppsMax = 2_000
+/** Apps that FilterApps is asked about at a time: the answer is some 4 MB, NATS carries 8. */
+export const filterAppsMax = 10_000
 /** Made-up names that are tried before the caller is asked to choose one. */
 export const appNameTriesMax = 10
 
