@@ -1,0 +1,192 @@
+import { execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { platformApi } from '../../cli/platform-api.ts'
+import { livingPid } from '../../scripts/supervisor/process-record.ts'
+import { eventually } from '../support/eventually.ts'
+import { homeEnv, newHome, processesOf, startPlatform } from '../support/platform.ts'
+import type { PlatformProcess } from '../support/platform.ts'
+import { freePortBase } from '../support/ports.ts'
+
+const run = promisify(execFile)
+const bin = resolve(import.meta.dirname, '../../bin/plexus')
+const secondStartMsMax = 10_000
+
+let platform: PlatformProcess
+
+const apiOf = ({ env }: PlatformProcess) =>
+  platformApi({
+    apiUrl: env['PLEXUS_API_URL'] ?? '',
+    token: env['PLEXUS_API_TOKEN'] ?? '',
+  })
+const plexus = (args: string[]) =>
+  run(process.execPath, [bin, ...args], { env: homeEnv(platform.home, platform.portBase) })
+const demoConfig = () => apiOf(platform)<Record<string, string>>('GET', '/apps/demo/config-vars')
+
+/** Newest count that the demo app has written: it visits itself every few seconds. */
+async function visits(): Promise<{ postgres: number; redis: number }> {
+  const { stdout } = await plexus(['logs', '-a', 'demo', '-n', '200', '--source', 'app'])
+  const [last] = [...stdout.matchAll(/postgres=(\d+) redis=(\d+)/g)].toReversed()
+  if (!last) throw new Error(`no visits in the log yet:\n${stdout}`)
+  return { postgres: Number(last[1]), redis: Number(last[2]) }
+}
+
+beforeAll(async () => {
+  platform = await startPlatform()
+})
+
+afterAll(() => platform?.stop())
+
+describe('from nothing', () => {
+  test('one command makes a platform with an app that uses both its databases', async () => {
+    expect(platform.output()).toContain('Plexus is ready')
+    expect(await apiOf(platform)('GET', '/account')).toMatchObject({ email: 'demo@plexus.local' })
+    const config = await demoConfig()
+    expect(config).toMatchObject({
+      DATABASE_URL: expect.stringMatching(/^postgres:/),
+      REDIS_URL: expect.stringMatching(/^rediss?:/),
+    })
+    const counted = await eventually(visits, 30_000)
+    expect(counted.postgres).toBeGreaterThan(0)
+    expect(counted.redis).toBe(counted.postgres)
+  })
+
+  test("the demo's live log flows on the terminal that started it", async () => {
+    await eventually(() => {
+      expect(platform.output()).toMatch(/app\[web\.1\]: visit path=\/heartbeat postgres=\d+/)
+    }, 30_000)
+    expect(platform.output()).toMatch(/heroku\[web\.1\]: State changed from starting to up/)
+  })
+
+  test('status names every service that answers', async () => {
+    const { stdout } = await plexus(['status'])
+    for (const service of ['apps', 'broker', 'logplex', 'provider-postgres', 'provider-redis'])
+      expect(stdout).toContain(service)
+    expect(stdout).toContain('state     ready')
+  })
+
+  test('a second start in the same home says where the first one runs', async () => {
+    const second = await plexus(['up']).catch((error: unknown) => error)
+    expect(second).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`already runs here (${platform.home})`),
+    })
+    expect(second).toMatchObject({ stderr: expect.stringContaining('plexus logs --tail -a demo') })
+  })
+
+  test('a config var restarts the demo with it', async () => {
+    await apiOf(platform)('PATCH', '/apps/demo/config-vars', { body: { GREETING: 'Ahoy' } })
+    await eventually(async () => {
+      const { port } = new URL(platform.env['PLEXUS_API_URL'] ?? '')
+      const response = await fetch(`http://127.0.0.1:${Number(port) + 20}/`)
+      expect(await response.text()).toMatch(/^Ahoy! Visits in Postgres: \d+/)
+    }, 30_000)
+  })
+})
+
+describe('what dies is started again', () => {
+  test.each(['service-apps', 'service-logplex', 'service-redis', 'redis', 'nats', 'postgres'])(
+    '%s',
+    async (name) => {
+      const file = `${platform.home}/run/${name}.pid`
+      const before = livingPid(file)
+      expect(before).toBeDefined()
+      if (before) process.kill(before, 'SIGKILL')
+      await eventually(() => {
+        const now = livingPid(file)
+        expect(now).toBeDefined()
+        expect(now).not.toBe(before)
+      }, 20_000)
+      await eventually(() => demoConfig(), 30_000)
+      await eventually(() => plexus(['logs', '-a', 'demo', '-n', '1']), 30_000)
+    },
+  )
+})
+
+describe('stopped and started again', () => {
+  test('Ctrl-C leaves nothing running, and no env that would mislead', async () => {
+    expect(await platform.interrupt()).toBe(0)
+    expect(processesOf(platform.home)).toEqual([])
+    expect(existsSync(`${platform.home}/env`)).toBe(false)
+  })
+
+  test('the second start is quick and has everything', async () => {
+    const { home, portBase, env } = platform
+    platform = await startPlatform({ home, portBase })
+    expect(platform.readyMs).toBeLessThan(secondStartMsMax)
+    expect(platform.env['PLEXUS_API_TOKEN']).toBe(env['PLEXUS_API_TOKEN'])
+    expect(await demoConfig()).toMatchObject({ GREETING: 'Ahoy' })
+    const before = await visits()
+    await eventually(
+      async () => expect((await visits()).redis).toBeGreaterThan(before.redis),
+      30_000,
+    )
+  })
+
+  test('kill -9 of everything loses neither config nor visits', async () => {
+    const config = await demoConfig()
+    const { home, portBase } = platform
+    const before = await visits()
+    await platform.killAll()
+    platform = await startPlatform({ home, portBase })
+    expect(await demoConfig()).toEqual(config)
+    await eventually(async () => {
+      const now = await visits()
+      expect(now.postgres).toBeGreaterThan(before.postgres)
+    }, 30_000)
+  })
+
+  test('kill -9 of the supervisor alone: the next start ends its orphans first', async () => {
+    const { home, portBase } = platform
+    const supervisor = processesOf(home).filter(({ command }) => /cli\/main\.ts up/.test(command))
+    for (const { pid } of supervisor) process.kill(pid, 'SIGKILL')
+    const orphan = livingPid(`${home}/run/service-apps.pid`)
+    expect(orphan).toBeDefined()
+    platform = await startPlatform({ home, portBase })
+    expect(platform.output()).toContain('ended what an earlier run had left')
+    expect(livingPid(`${home}/run/service-apps.pid`)).not.toBe(orphan)
+  })
+
+  test('plexus down stops it from elsewhere', async () => {
+    const { stdout } = await plexus(['down'])
+    expect(stdout).toContain('Stopped the supervisor')
+    expect(processesOf(platform.home)).toEqual([])
+  })
+})
+
+test('stopped in the middle of its start it leaves nothing running', async () => {
+  const home = await newHome()
+  const child = spawn(process.execPath, [bin, 'up'], {
+    env: homeEnv(home, await freePortBase()),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise<number | null>((done) => child.once('close', done))
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (chunk.toString().includes('starting the services')) child.kill('SIGTERM')
+  })
+  expect(await ended).toBe(0)
+  expect(processesOf(home)).toEqual([])
+  await rm(home, { recursive: true, force: true })
+})
+
+test('a port that somebody else has is named, with the way around it', async () => {
+  const portBase = await freePortBase()
+  const foreign = createServer().listen(portBase + 12, '127.0.0.1')
+  const home = await newHome()
+  const failure = await run(process.execPath, [bin, 'up'], { env: homeEnv(home, portBase) }).catch(
+    (error: unknown) => error,
+  )
+  expect(failure).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(
+      new RegExp(`Port ${portBase + 12} \\(postgres\\) is in use.*PLEXUS_PORT_BASE=`),
+    ),
+  })
+  expect(processesOf(home)).toEqual([])
+  foreign.close()
+  await rm(home, { recursive: true, force: true })
+})
