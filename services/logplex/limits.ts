@@ -44,6 +44,8 @@ export const pendingBytesMax = 64 * miB
 export const pendingBytesResume = 32 * miB
 /** What was already read when senders were held back still finds room; beyond it: dropped, counted. */
 export const pendingBytesHardMax = 96 * miB
+/** How long a stopping process waits for Redis to have what is pending; the rest is dropped, counted. */
+export const pendingOnStopMs = 4_000
 
 /** Longest body of POST /logs, packed or unpacked: Logplex's own. More is refused with 413. */
 export const postBytesMax = 8_000_000

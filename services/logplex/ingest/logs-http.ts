@@ -43,7 +43,7 @@ export function registerLogsHttp(server: FastifyInstance, options: LogsHttpOptio
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) =>
       parsed(null, body),
     )
-    scope.setErrorHandler(answerError)
+    scope.setErrorHandler((error, _request, reply) => answerError(error, reply, options.log))
     for (const url of ['/logs', '/logs/']) {
       scope.route({ method: [...otherMethods], url, handler: refuseMethod })
       scope.route({
@@ -147,10 +147,10 @@ function tooLarge(): Refusal {
   return new Refusal(413, `Payload Too Large: a post may hold ${postBytesMax} bytes.`)
 }
 
-function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function answerError(error: unknown, reply: FastifyReply, log: Log): FastifyReply {
   const refusal = asRefusal(error)
   if (!refusal) {
-    request.log.error({ err: error }, 'post of logs failed')
+    log.error({ err: error }, 'post of logs failed')
     return reply.code(500).type('text/plain').send('')
   }
   // What of the body has not been read stays unread: the connection cannot be used again.

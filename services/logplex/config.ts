@@ -1,0 +1,37 @@
+import { flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+
+export const settings = {
+  natsUrl: secret('PLEXUS_NATS_URL', { help: 'NATS, nats://user:password@host:port' }),
+  databaseUrl: secret('PLEXUS_DATABASE_URL', {
+    help: 'the platform database with the role of this service, postgres://user:password@host/db',
+  }),
+  redisUrl: secret('PLEXUS_REDIS_URL', {
+    help: 'the Redis that holds the logs, redis://user:password@host:port',
+  }),
+  masterKeyFile: text('PLEXUS_MASTER_KEY_FILE', {
+    help: 'file with the keys that tokens and drain urls are sealed with at rest',
+  }),
+  host: text('PLEXUS_LOGS_HOST', {
+    fallback: '127.0.0.1',
+    help: 'address that both listeners bind to; 0.0.0.0 for all',
+  }),
+  logsPort: port('PLEXUS_LOGS_PORT', {
+    fallback: 8601,
+    help: 'port of POST /logs and of log sessions',
+  }),
+  logsUrl: text('PLEXUS_LOGS_URL', {
+    help: 'where senders and tails reach that port, http://host:port',
+  }),
+  syslogPort: port('PLEXUS_SYSLOG_PORT', { fallback: 6001, help: 'port of syslog over TCP' }),
+  syslogAddr: text('PLEXUS_SYSLOG_ADDR', { help: 'where senders reach that port, host:port' }),
+  logBytesPerApp: integer('PLEXUS_LOG_BYTES_PER_APP', {
+    fallback: 4 * 1024 * 1024,
+    help: "bytes that an app's log may hold beyond its newest 1,500 lines",
+  }),
+  drainsMayBeLocal: flag('PLEXUS_DRAINS_MAY_BE_LOCAL', {
+    fallback: false,
+    help: 'whether drains may reach loopback and private addresses',
+  }),
+}
+
+export type LogplexConfig = ConfigOf<typeof settings>

@@ -1,0 +1,21 @@
+import type { Pool } from '#lib/postgres.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
+import type { Redis } from '#lib/redis.ts'
+import type { AppLog } from '../app-log.ts'
+import type { LogDrain, LogDrainState } from '../log-drain.ts'
+import type { Registry } from './registry.ts'
+
+/** What the control side works with. */
+export type ControlContext = {
+  pool: Pool
+  secrets: Secrets
+  redis: Redis
+  appLog: AppLog
+  registry: Registry
+  drainState: (drain: LogDrain) => Promise<LogDrainState>
+  drainsMayBeLocal: boolean
+  /** Where senders post and tails are opened: "http://127.0.0.1:8601". */
+  logsUrl: string
+  /** Where syslog is taken: "127.0.0.1:6001". */
+  syslogAddr: string
+}

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { assertDrainUrl } from './drain-url.ts'
+
+test.each([
+  'https://user:pw@logs.example.com/in?token=1',
+  'http://logs.example.com:8080/',
+  'syslog://logs.example.com:5514',
+  'syslog://93.184.216.34',
+])('%s may be a drain', (url) => {
+  expect(() => assertDrainUrl(url, false)).not.toThrow()
+})
+
+test.each([
+  ['not a url', 'it is no url'],
+  ['', 'it is no url'],
+  [`https://example.com/${'x'.repeat(3_000)}`, 'it is no url'],
+  ['ftp://example.com/', 'ftp: is no drain'],
+  ['javascript:alert(1)', 'is no drain'],
+  ['syslog+tls://logs.example.com:6514', 'syslog+tls:// drains are not there yet'],
+  ['udpsyslog://logs.example.com', 'udpsyslog:// drains are not there yet'],
+  ['syslog:///', 'names no host'],
+  ['http://127.0.0.1:9/', 'local or private'],
+  ['http://2130706433/', 'local or private'],
+  ['http://[::1]/', 'local or private'],
+  ['https://localhost/', 'local or private'],
+  ['syslog://10.1.2.3:514', 'local or private'],
+  ['http://169.254.169.254/latest', 'local or private'],
+])('%s is refused', (url, reason) => {
+  expect(() => assertDrainUrl(url, false)).toThrow(`Invalid drain destination: `)
+  expect(() => assertDrainUrl(url, false)).toThrow(reason)
+})
+
+test('the operator may allow drains on the own machine', () => {
+  expect(() => assertDrainUrl('syslog://127.0.0.1:5514', true)).not.toThrow()
+})

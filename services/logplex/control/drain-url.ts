@@ -1,0 +1,34 @@
+import { invalidParams } from '#lib/errors.ts'
+import { isLocalHost } from '../drains/target-guard.ts'
+import { drainUrlBytesMax } from '../limits.ts'
+
+const schemes = new Set(['http:', 'https:', 'syslog:'])
+const schemesToCome = new Set(['syslog+tls:', 'udpsyslog:'])
+
+/**
+ * Refuses, with what to do instead, a url that cannot be a drain. Names are resolved when the drain
+ * connects; here only addresses in the url itself are judged.
+ */
+export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
+  const url = text.length <= drainUrlBytesMax ? URL.parse(text) : null
+  if (!url) throw invalidDestination('it is no url. Use https://…, http://… or syslog://host:port.')
+  if (schemesToCome.has(url.protocol))
+    throw invalidDestination(
+      `${url.protocol}// drains are not there yet. Use syslog://, https:// or http://.`,
+    )
+  if (!schemes.has(url.protocol))
+    throw invalidDestination(`${url.protocol} is no drain. Use https://, http:// or syslog://.`)
+  if (url.hostname === '') throw invalidDestination('it names no host.')
+  if (!mayBeLocal && isLocal(url.hostname))
+    throw invalidDestination(
+      `${url.hostname} is a local or private address, which drains may not reach here.`,
+    )
+}
+
+function isLocal(hostname: string): boolean {
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || isLocalHost(hostname)
+}
+
+function invalidDestination(reason: string): Error {
+  return invalidParams(`Invalid drain destination: ${reason}`)
+}

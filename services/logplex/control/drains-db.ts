@@ -1,0 +1,98 @@
+import type { AddonId, AppId, DrainId } from '#lib/ids.ts'
+import type { Queryable, Transaction } from '#lib/postgres.ts'
+
+export type DrainRow = {
+  id: DrainId
+  appId: AppId
+  token: string
+  sealedUrl: string
+  addonId: AddonId | undefined
+  firstLine: number
+  createdAt: Date
+  updatedAt: Date
+}
+
+type Row = {
+  id: DrainId
+  app_id: AppId
+  token: string
+  sealed_url: string
+  addon_id: AddonId | null
+  first_line: string
+  created_at: Date
+  updated_at: Date
+}
+
+const columns = 'id, app_id, token, sealed_url, addon_id, first_line, created_at, updated_at'
+
+export async function countDrains(tx: Transaction, appId: AppId): Promise<number> {
+  const { rows } = await tx.query<{ count: string }>(
+    'select count(*) as count from drains where app_id = $1',
+    [appId],
+  )
+  return Number(rows[0]?.count)
+}
+
+/** Throws a unique violation of drains_url_once when the app has a drain with that url. */
+export async function insertDrain(
+  tx: Transaction,
+  drain: {
+    id: DrainId
+    appId: AppId
+    token: string
+    sealedUrl: string
+    urlSha256: Buffer
+    firstLine: number
+  },
+): Promise<DrainRow> {
+  const { rows } = await tx.query<Row>(
+    `insert into drains (id, app_id, token, sealed_url, url_sha256, first_line)
+     values ($1, $2, $3, $4, $5, $6) returning ${columns}`,
+    [drain.id, drain.appId, drain.token, drain.sealedUrl, drain.urlSha256, drain.firstLine],
+  )
+  const [row] = rows
+  if (!row) throw new Error('an inserted drain was not returned')
+  return drainRow(row)
+}
+
+/** The drains of an app, or of all, in the order in which they were added. */
+export async function listDrains(db: Queryable, appId?: AppId): Promise<DrainRow[]> {
+  const { rows } = await db.query<Row>(
+    `select ${columns} from drains where $1::uuid is null or app_id = $1 order by created_at, id`,
+    [appId ?? null],
+  )
+  return rows.map(drainRow)
+}
+
+/** The app's drain with that id, token or url (by its hash). */
+export async function findDrain(
+  db: Queryable,
+  appId: AppId,
+  by: { text: string; urlSha256: Buffer },
+): Promise<DrainRow | undefined> {
+  const { rows } = await db.query<Row>(
+    `select ${columns} from drains
+     where app_id = $1 and (id::text = lower($2) or token = $2 or url_sha256 = $3)`,
+    [appId, by.text, by.urlSha256],
+  )
+  return rows[0] && drainRow(rows[0])
+}
+
+/** @returns false when somebody else has deleted it already. */
+export async function deleteDrain(db: Queryable, id: DrainId): Promise<boolean> {
+  const { rowCount } = await db.query('delete from drains where id = $1', [id])
+  return rowCount === 1
+}
+
+function drainRow(row: Row): DrainRow {
+  return {
+    id: row.id,
+    appId: row.app_id,
+    token: row.token,
+    sealedUrl: row.sealed_url,
+    addonId: row.addon_id ?? undefined,
+    firstLine: Number(row.first_line),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}

@@ -1,0 +1,75 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { badRequest } from '#lib/errors.ts'
+import { parseId, type AppId } from '#lib/ids.ts'
+import type { RpcHandlers } from '#lib/rpc.ts'
+import type { DrainSchema, LogplexService, TokenSchema } from '#proto/logplex/v1/logplex_pb.ts'
+import { channelTokens, ensureToken, type ChannelToken } from './channels.ts'
+import type { ControlContext } from './context.ts'
+import { appDrains, createDrain, getDrain, removeDrain, type DrainView } from './drains.ts'
+import { createSession } from './sessions.ts'
+
+/** The calls of proto/logplex/v1: decode, ask, encode. */
+export function logplexHandlers(context: ControlContext): RpcHandlers<typeof LogplexService> {
+  return {
+    ensureToken: async ({ appId, name }) =>
+      tokenMessage(context, await ensureToken(context, readAppId(appId), name)),
+    listTokens: async ({ appId }) => {
+      const tokens = await channelTokens(context, readAppId(appId))
+      return { tokens: tokens.map((token) => tokenMessage(context, token)) }
+    },
+    createDrain: async ({ appId, url }) =>
+      drainMessage(await createDrain(context, readAppId(appId), url)),
+    listDrains: async ({ appId }) => {
+      const drains = await appDrains(context, readAppId(appId))
+      return { drains: drains.map(drainMessage) }
+    },
+    getDrain: async ({ appId, drain }) =>
+      drainMessage(await getDrain(context, readAppId(appId), drain)),
+    deleteDrain: async ({ appId, drain }) =>
+      drainMessage(await removeDrain(context, readAppId(appId), drain)),
+    createSession: async ({ appId, lines, tail, source, dyno }) => {
+      const wish = { appId: readAppId(appId), lines, tail, source, dyno }
+      const { id, createdAt } = await createSession(context.redis, wish)
+      const url = `${context.logsUrl}/sessions/${id}`
+      return { id, url, createdAt: timestampFromDate(createdAt) }
+    },
+  }
+}
+
+function readAppId(text: string): AppId {
+  const appId = parseId<AppId>(text)
+  if (!appId) throw badRequest('app_id is no uuid.')
+  return appId
+}
+
+function tokenMessage(
+  { logsUrl, syslogAddr }: ControlContext,
+  { name, token }: ChannelToken,
+): MessageInitShape<typeof TokenSchema> {
+  const input = new URL('/logs', logsUrl)
+  input.username = 'token'
+  input.password = token
+  return { name, token, logInputUrl: input.href, syslogAddr }
+}
+
+function drainMessage({ row, drain, state }: DrainView): MessageInitShape<typeof DrainSchema> {
+  return {
+    id: row.id,
+    appId: row.appId,
+    token: row.token,
+    url: drain.url,
+    addonId: row.addonId ?? '',
+    createdAt: timestampFromDate(row.createdAt),
+    updatedAt: timestampFromDate(row.updatedAt),
+    ...(state && {
+      state: {
+        received: BigInt(state.received),
+        delivered: BigInt(state.delivered),
+        pending: BigInt(state.pending),
+        dropped: BigInt(state.dropped),
+        lastError: state.lastError,
+      },
+    }),
+  }
+}

@@ -1,0 +1,67 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { timestampDate } from '@bufbuild/protobuf/wkt'
+import { consumeEvents, type EventConsumer } from '#lib/events/event-stream.ts'
+import { parseId, type AppId } from '#lib/ids.ts'
+import type { Log } from '#lib/log.ts'
+import type { AppLogged, Event } from '#proto/events/v1/events_pb.ts'
+import type { AppLog } from '../app-log.ts'
+import { frameBytesMax } from '../limits.ts'
+import { formatLogTime } from '../log-time.ts'
+
+export type PlatformLinesOptions = {
+  nats: NatsConnection
+  appLog: AppLog
+  /** Forgets a destroyed app. Idempotent. */
+  forgetApp: (appId: AppId) => Promise<void>
+  log: Log
+}
+
+/** local0.notice: what Heroku's api writes its lines with. */
+const pri = 133
+/** A word of a line's header: no space, no control character. */
+const wordPattern = /^[!-~]{1,64}$/
+
+/**
+ * Writes the platform's own lines into the apps' logs ("Release v4 created by user …") and forgets
+ * destroyed apps, each in the order of the events; a line that is told twice is written once.
+ */
+export function consumePlatformEvents(options: PlatformLinesOptions): Promise<EventConsumer> {
+  return consumeEvents(options.nats, {
+    durable: 'logplex',
+    facts: ['app_logged', 'app_destroyed'],
+    handle: (event) => handle(event, options),
+    log: options.log,
+  })
+}
+
+async function handle(
+  event: Event,
+  { appLog, forgetApp, log }: PlatformLinesOptions,
+): Promise<void> {
+  const { case: fact, value } = event.fact
+  const appId = fact && 'appId' in value ? parseId<AppId>(value.appId) : undefined
+  if (!appId) {
+    // It will not get better by coming again.
+    log.error({ eventId: event.id, fact }, 'event names no app and is left out')
+    return
+  }
+  if (fact === 'appDestroyed') await forgetApp(appId)
+  if (fact !== 'appLogged') return
+  const time = formatLogTime(event.time ? timestampDate(event.time) : new Date())
+  const frames = platformFrames(time, value)
+  if (frames.length > 0)
+    await appLog.append(appId, frames.length, Buffer.concat(frames), `event:${event.id}`)
+}
+
+/** The lines as stored frames; a line that cannot be one is cut or left out. */
+export function platformFrames(
+  time: string,
+  { source, process, lines }: Pick<AppLogged, 'source' | 'process' | 'lines'>,
+): Buffer[] {
+  if (!wordPattern.test(source) || !wordPattern.test(process)) return []
+  return lines.map((text) => {
+    const body = Buffer.from(`<${pri}>1 ${time} host ${source} ${process} - ${text}`)
+    const cut = body.subarray(0, frameBytesMax)
+    return Buffer.concat([Buffer.from(`${cut.length} `), cut])
+  })
+}

@@ -1,0 +1,128 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { parseId, type AppId } from '#lib/ids.ts'
+import type { Log } from '#lib/log.ts'
+import type { Pool } from '#lib/postgres.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
+import { logplexChanged } from '#lib/subjects.ts'
+import type { TokenTable } from '../ingest/token-table.ts'
+import { registryPollMs } from '../limits.ts'
+import type { LogDrain } from '../log-drain.ts'
+import { findTokenByText, listTokens, type TokenRow } from './channels-db.ts'
+import { listDrains, type DrainRow } from './drains-db.ts'
+
+export type RegistryOptions = {
+  pool: Pool
+  secrets: Secrets
+  nats: NatsConnection
+  tokens: TokenTable
+  /** Is given all drains whenever some have changed. */
+  onDrains: (drains: LogDrain[]) => void
+  log: Log
+}
+
+/**
+ * All tokens and drains in memory, as the data path needs them. Read at the start, per app when
+ * another process says that something has changed, and wholly from time to time, should a message
+ * have been lost.
+ */
+export type Registry = {
+  /** Reads one app anew, here and in every other process. Call it after the commit. */
+  changed: (appId: AppId) => Promise<void>
+  /** Learns a token that another process has just made; false when there is none. */
+  learn: (token: string) => Promise<boolean>
+  stop: () => Promise<void>
+}
+
+type State = { tokens: Map<AppId, string[]>; drains: Map<AppId, LogDrain[]> }
+
+export async function openRegistry(options: RegistryOptions): Promise<Registry> {
+  const { pool, nats, log } = options
+  const state: State = { tokens: new Map(), drains: new Map() }
+  // One reading at a time, in the order of the changes: an older one never overwrites a newer.
+  let reading: Promise<void> = Promise.resolve()
+  const read = (appId?: AppId): Promise<void> => {
+    const next = reading.then(() => refresh(options, state, appId))
+    reading = next.catch((error: unknown) => log.warn({ err: error }, 'registry was not read'))
+    return next
+  }
+  const subscription = nats.subscribe(logplexChanged, {
+    // An exception in here would close the whole connection.
+    callback: (error, message) => {
+      const appId = error ? undefined : parseId<AppId>(message.string())
+      if (appId) void read(appId).catch(() => undefined)
+      else log.warn({ err: error }, 'change of a channel could not be understood')
+    },
+  })
+  await nats.flush()
+  await read()
+  const poll = setInterval(() => void read().catch(() => undefined), registryPollMs)
+  return {
+    changed: async (appId) => {
+      nats.publish(logplexChanged, appId)
+      await read(appId)
+    },
+    learn: async (token) => {
+      const row = await findTokenByText(pool, token)
+      if (row) await read(row.appId)
+      return row !== undefined
+    },
+    stop: async () => {
+      clearInterval(poll)
+      subscription.unsubscribe()
+      await reading
+    },
+  }
+}
+
+async function refresh(options: RegistryOptions, state: State, appId?: AppId): Promise<void> {
+  const { pool, secrets, onDrains } = options
+  const tokenRows = await listTokens(pool, appId)
+  const drainRows = await listDrains(pool, appId)
+  const apps = appId ? [appId] : new Set([...state.tokens.keys(), ...byApp(tokenRows).keys()])
+  const rowsOf = byApp(tokenRows)
+  for (const app of apps) setTokens(options, state, app, rowsOf.get(app) ?? [])
+  if (appId) state.drains.delete(appId)
+  else state.drains.clear()
+  for (const [app, rows] of byApp(drainRows))
+    state.drains.set(
+      app,
+      rows.map((row) => openDrain(secrets, row)),
+    )
+  onDrains([...state.drains.values()].flat())
+}
+
+function setTokens(
+  { tokens, secrets }: RegistryOptions,
+  state: State,
+  appId: AppId,
+  rows: TokenRow[],
+): void {
+  const before = new Set(state.tokens.get(appId))
+  const now = rows.map((row) => ({ name: row.name, token: openToken(secrets, row) }))
+  for (const { name, token } of now) if (!before.delete(token)) tokens.set(token, appId, name)
+  for (const gone of before) tokens.delete(gone)
+  if (now.length > 0)
+    state.tokens.set(
+      appId,
+      now.map(({ token }) => token),
+    )
+  else state.tokens.delete(appId)
+}
+
+/** Where a token is sealed for: its row. */
+export const tokenContext = (id: string): string => `tokens:${id}`
+export const drainContext = (id: string): string => `drains:${id}`
+
+export function openToken(secrets: Secrets, row: TokenRow): string {
+  return secrets.open(row.sealedToken, tokenContext(row.id))
+}
+
+/** The drain with its url, which may hold credentials. */
+export function openDrain(secrets: Secrets, row: DrainRow): LogDrain {
+  const { id, appId, token, firstLine } = row
+  return { id, appId, token, firstLine, url: secrets.open(row.sealedUrl, drainContext(id)) }
+}
+
+function byApp<T extends { appId: AppId }>(rows: T[]): Map<AppId, T[]> {
+  return Map.groupBy(rows, ({ appId }) => appId)
+}

@@ -1,0 +1,83 @@
+import { fastify, type FastifyInstance } from 'fastify'
+import type { Log } from '#lib/log.ts'
+import type { AppLog } from '../app-log.ts'
+import { countersEveryMs, httpConnectionsMax, pendingOnStopMs, postReadMs } from '../limits.ts'
+import { newCounters, type IngestCounters } from './counters.ts'
+import { Intake } from './intake.ts'
+import { registerLogsHttp } from './logs-http.ts'
+import { listenSyslogTcp } from './syslog-tcp.ts'
+import { TokenLookup, type FindToken } from './token-lookup.ts'
+import type { TokenTable } from './token-table.ts'
+
+export type IngestDeps = {
+  appLog: AppLog
+  tokens: TokenTable
+  learnToken: FindToken
+  log: Log
+}
+
+export type Ingest = {
+  logsPort: number
+  syslogPort: number
+  counters: Readonly<IngestCounters>
+  /** Takes nothing more, then waits a while until Redis has what was taken. */
+  stop: () => Promise<void>
+}
+
+/**
+ * Opens both listeners for log lines. `register` adds what else is served on the HTTP port: the
+ * log sessions.
+ */
+export async function startIngest(
+  listen: { host: string; logsPort: number; syslogPort: number },
+  { appLog, tokens, learnToken, log }: IngestDeps,
+  register: (server: FastifyInstance) => Promise<void>,
+): Promise<Ingest> {
+  const { host, logsPort, syslogPort } = listen
+  const counters = newCounters()
+  const intake = new Intake(appLog, counters)
+  const lookup = new TokenLookup(tokens, learnToken)
+  const server = fastify({
+    logger: false,
+    requestTimeout: postReadMs,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+  })
+  server.server.maxConnections = httpConnectionsMax
+  registerLogsHttp(server, { intake, lookup, counters, log })
+  await register(server)
+  await server.listen({ host, port: logsPort })
+  const shared = { intake, tokens, lookup, counters, log }
+  const syslog = await listenSyslogTcp({ ...shared, host, port: syslogPort })
+  const stopReporting = reportCounters(intake, counters, log)
+  return {
+    logsPort: portOf(server, logsPort),
+    syslogPort: syslog.port,
+    counters,
+    stop: async () => {
+      stopReporting()
+      await Promise.all([syslog.close(), server.close()])
+      await intake.drain(pendingOnStopMs)
+    },
+  }
+}
+
+function reportCounters(intake: Intake, counters: IngestCounters, log: Log): () => void {
+  let told = 0
+  const report = (): void => {
+    const { received, connectionsClosed } = counters
+    if (received + connectionsClosed === told) return
+    told = received + connectionsClosed
+    log.info({ ...counters, pendingBytes: intake.pendingBytes }, 'log lines so far')
+  }
+  const timer = setInterval(report, countersEveryMs)
+  return () => {
+    clearInterval(timer)
+    report()
+  }
+}
+
+function portOf(server: FastifyInstance, fallback: number): number {
+  const address = server.server.address()
+  return typeof address === 'object' && address ? address.port : fallback
+}

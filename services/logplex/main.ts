@@ -1,0 +1,78 @@
+import { connectNats } from '#lib/nats.ts'
+import { assertMigrated } from '#lib/migrate.ts'
+import { openPool } from '#lib/postgres.ts'
+import { connectRedis } from '#lib/redis.ts'
+import { serveRpc } from '#lib/rpc.ts'
+import { runService, type Lifecycle } from '#lib/run-service.ts'
+import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
+import { loadSecrets } from '#lib/secrets/secrets.ts'
+import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
+import { settings, type LogplexConfig } from './config.ts'
+import { forgetApp } from './control/channels.ts'
+import { logplexHandlers } from './control/logplex-rpc.ts'
+import { consumePlatformEvents } from './control/platform-lines.ts'
+import { openRegistry } from './control/registry.ts'
+import { sessionFinder } from './control/sessions.ts'
+import { startDrains } from './drains/drains.ts'
+import { startIngest } from './ingest/ingest.ts'
+import { TokenTable } from './ingest/token-table.ts'
+import { openAppLog } from './redis-app-log.ts'
+import { migrations, schema } from './schema.ts'
+import { registerTails } from './tails/tails-http.ts'
+
+export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promise<void> {
+  const { log } = lifecycle
+  const pool = openPool({ url: config.databaseUrl, schema, log })
+  lifecycle.onStop('postgres', () => pool.end())
+  await assertMigrated(pool, schema, migrations)
+  const secrets = await loadSecrets(config.masterKeyFile)
+  await assertMasterKey(pool, secrets)
+
+  const nats = await connectNats(config.natsUrl, 'logplex', log)
+  lifecycle.onStop('nats', () => nats.drain())
+  const redis = await connectRedis(config.redisUrl, log)
+  lifecycle.onStop('redis', () => redis.destroy())
+
+  const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax: config.logBytesPerApp })
+  lifecycle.onStop('app log', appLog.close)
+
+  const mayBeLocal = config.drainsMayBeLocal
+  const drains = await startDrains({ log: appLog, redis, mayBeLocal, logger: log })
+  lifecycle.onStop('drains', drains.stop)
+
+  const tokens = new TokenTable()
+  const registry = await openRegistry({ pool, secrets, nats, tokens, onDrains: drains.sync, log })
+  lifecycle.onStop('registry', registry.stop)
+
+  const ingest = await startIngest(
+    { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
+    { appLog, tokens, learnToken: registry.learn, log },
+    (server) =>
+      registerTails(server, { log: appLog, findSession: sessionFinder(redis), logger: log }),
+  )
+  lifecycle.onStop('ingest', ingest.stop, 8_000)
+
+  const context = {
+    pool,
+    secrets,
+    redis,
+    appLog,
+    registry,
+    drainState: drains.state,
+    drainsMayBeLocal: mayBeLocal,
+    logsUrl: config.logsUrl,
+    syslogAddr: config.syslogAddr,
+  }
+  const events = await consumePlatformEvents({
+    nats,
+    appLog,
+    forgetApp: (appId) => forgetApp(context, appId),
+    log,
+  })
+  lifecycle.onStop('events', events.stop)
+  const handlers = logplexHandlers(context)
+  const stopRpc = await serveRpc(nats, { name: 'logplex', service: LogplexService, handlers, log })
+  lifecycle.onStop('rpc', stopRpc)
+}
+
+if (import.meta.main) await runService('logplex', settings, start)
