@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { createToken, putAccount } from '../scripts/accounts.ts'
 import { loadCredentials } from '../scripts/credentials.ts'
 import { readLayout } from '../scripts/layout.ts'
+import { natsUrl } from '../scripts/service-env.ts'
 import { UsageError, type Command } from './command.ts'
 
 export const accountCreate: Command = {
@@ -12,7 +13,8 @@ export const accountCreate: Command = {
   summary: 'Makes an account, or gives one a new password (for the operator of this machine)',
   help: `      --password PASSWORD   instead of one that is made up
 
-Prints the password and a new token; neither is shown again.`,
+Prints the password and a new token; neither is shown again. Elsewhere than on this machine,
+PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
   run: async (args, env) => {
     const { values, positionals } = parseArgs({
       args,
@@ -21,16 +23,20 @@ Prints the password and a new token; neither is shown again.`,
     })
     const [email] = positionals
     if (!email || positionals.length > 1) throw new UsageError('Give one email address.')
-    const layout = readLayout(env)
-    await access(join(layout.home, 'credentials.json')).catch(() => {
-      throw new UsageError(`There is no platform in ${layout.home}: start one with npm start.`)
-    })
-    const credentials = await loadCredentials(layout.home)
+    const operatorUrl = env['PLEXUS_NATS_URL'] ?? (await localOperatorUrl(env))
     const account = { email, password: values.password ?? randomBytes(15).toString('base64url') }
-    await putAccount(layout, credentials, account)
+    await putAccount(operatorUrl, account)
     const description = 'plexus account:create'
-    const token = await createToken(layout, credentials, { ...account, description })
+    const token = await createToken(operatorUrl, { ...account, description })
     process.stdout.write(`email     ${email}\npassword  ${account.password}\ntoken     ${token}\n`)
     return 0
   },
+}
+
+async function localOperatorUrl(env: NodeJS.ProcessEnv): Promise<string> {
+  const layout = readLayout(env)
+  await access(join(layout.home, 'credentials.json')).catch(() => {
+    throw new UsageError(`There is no platform in ${layout.home}: start one with npm start.`)
+  })
+  return natsUrl(layout, await loadCredentials(layout.home), 'operator')
 }

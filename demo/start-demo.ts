@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ApiError, platformApi, type PlatformApi } from '../cli/platform-api.ts'
 import { createToken, putAccount } from '../scripts/accounts.ts'
 import { processFiles, type Platform } from '../scripts/platform.ts'
+import { natsUrl } from '../scripts/service-env.ts'
 import { startProcess } from '../scripts/supervisor/start-process.ts'
 
 export const demoApp = 'demo'
@@ -49,8 +50,9 @@ async function demoToken(platform: Platform): Promise<string> {
   const kept = (await readFile(file, 'utf8').catch(() => '')).trim()
   if (kept !== '' && (await isValid(platformApi({ apiUrl: apiUrl(platform), token: kept }))))
     return kept
-  await putAccount(layout, credentials, account)
-  const token = await createToken(layout, credentials, {
+  const operatorUrl = natsUrl(layout, credentials, 'operator')
+  await putAccount(operatorUrl, account)
+  const token = await createToken(operatorUrl, {
     ...account,
     description: tokenDescription,
   })

@@ -11,7 +11,14 @@ import type { Layout } from './layout.ts'
 import { migrateAll } from './migrate.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import type { Say } from './progress.ts'
-import { databaseUrl, natsUrl, serviceEnv, serviceNames, type ServiceName } from './service-env.ts'
+import {
+  adminDatabaseUrl,
+  databaseUrl,
+  natsUrl,
+  serviceEnv,
+  serviceNames,
+  type ServiceName,
+} from './service-env.ts'
 import { startProcess } from './supervisor/start-process.ts'
 import type { Running } from './supervisor/supervise.ts'
 
@@ -22,6 +29,8 @@ export type Platform = {
   masterKeyFile: string
   binaries: Binaries
   say: Say
+  /** Services start anew when their files change. */
+  watch: boolean
   /** Runs a process under the supervisor until the platform stops. */
   keep: (name: string, start: () => Promise<Running>) => Promise<void>
 }
@@ -75,7 +84,10 @@ export async function startEngines(platform: Platform): Promise<void> {
 
 /** Brings databases and streams up to date. Answers what was applied. */
 export async function prepare({ layout, credentials }: Platform): Promise<string[]> {
-  await prepareDatabase({ port: layout.ports.postgres, credentials })
+  await prepareDatabase({
+    adminUrl: adminDatabaseUrl(layout, credentials),
+    passwords: credentials.database,
+  })
   return migrateAll({
     databaseUrl: (service) => databaseUrl(layout, credentials, service),
     natsUrl: natsUrl(layout, credentials, 'operator'),
@@ -89,7 +101,7 @@ export async function startServices(platform: Platform): Promise<void> {
 }
 
 async function startService(platform: Platform, service: ServiceName): Promise<void> {
-  const { layout, credentials, masterKeyFile, binaries, keep } = platform
+  const { layout, credentials, masterKeyFile, binaries, watch, keep } = platform
   const options = { layout, credentials, masterKeyFile, redisServer: binaries.redisServer }
   const env = {
     ...serviceEnv(service, options),
@@ -99,5 +111,7 @@ async function startService(platform: Platform, service: ServiceName): Promise<v
   // The engines have the plain names; their providers are services.
   const name = `service-${service}`
   const file = resolve(import.meta.dirname, '../services', service, 'main.ts')
-  await keep(name, () => startProcess({ name, file, env, ...processFiles(layout.home, name) }))
+  await keep(name, () =>
+    startProcess({ name, file, env, watch, ...processFiles(layout.home, name) }),
+  )
 }

@@ -1,30 +1,32 @@
 import pg from 'pg'
-import { databaseServices, type Credentials } from './credentials.ts'
+import { databaseServices, type DatabaseService } from './credentials.ts'
 import { platformDatabase } from './service-env.ts'
 
 /**
  * Makes the platform's database with a schema and a login role for each service; no role can read
  * another's schema. Idempotent; passwords are set to those given.
+ *
+ * @param options.adminUrl of a superuser, postgres://user:password@host:port; its database is not
+ *   used.
  */
 export async function prepareDatabase(options: {
-  port: number
-  credentials: Credentials
+  adminUrl: string
+  passwords: Record<DatabaseService, string>
 }): Promise<void> {
-  const { port, credentials } = options
-  const admin = { host: '127.0.0.1', port, user: 'plexus', password: credentials.databaseSuperuser }
-  await withClient({ ...admin, database: 'postgres' }, async (client) => {
+  const { adminUrl, passwords } = options
+  await withClient(adminUrl, 'postgres', async (client) => {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [
       platformDatabase,
     ])
     if (rowCount === 0) await client.query(`create database ${platformDatabase}`)
   })
-  await withClient({ ...admin, database: platformDatabase }, async (client) => {
+  await withClient(adminUrl, platformDatabase, async (client) => {
     await client.query(`revoke all on database ${platformDatabase} from public`)
     await client.query('revoke all on schema public from public')
     for (const service of databaseServices) {
       const { rowCount } = await client.query('select from pg_roles where rolname = $1', [service])
       const verb = rowCount === 0 ? 'create' : 'alter'
-      const password = client.escapeLiteral(credentials.database[service])
+      const password = client.escapeLiteral(passwords[service])
       await client.query(`${verb} role ${service} login password ${password}`)
       await client.query(`grant connect on database ${platformDatabase} to ${service}`)
       await client.query(`create schema if not exists ${service} authorization ${service}`)
@@ -33,10 +35,13 @@ export async function prepareDatabase(options: {
 }
 
 async function withClient(
-  config: pg.ClientConfig,
+  adminUrl: string,
+  database: string,
   work: (client: pg.Client) => Promise<void>,
 ): Promise<void> {
-  const client = new pg.Client(config)
+  const url = new URL(adminUrl)
+  url.pathname = `/${database}`
+  const client = new pg.Client({ connectionString: url.href })
   await client.connect()
   try {
     await work(client)

@@ -26,6 +26,11 @@ export function databaseUrl(
   return `postgres://${service}:${credentials.database[service]}@${local}:${layout.ports.postgres}/${platformDatabase}`
 }
 
+/** The superuser of the platform's own PostgreSQL, who makes schemas and roles. */
+export function adminDatabaseUrl(layout: Layout, credentials: Credentials): string {
+  return `postgres://plexus:${credentials.databaseSuperuser}@${local}:${layout.ports.postgres}`
+}
+
 /** What each service finds in its environment; the names are those of the services' config.ts. */
 export function serviceEnv(
   service: ServiceName,

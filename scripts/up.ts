@@ -29,7 +29,10 @@ const logLinesShown = 10
  * `npm start`: brings one copy of Plexus up, shows the demo's log, and stops everything in order
  * on Ctrl-C. Answers the exit status.
  */
-export async function up(env: NodeJS.ProcessEnv): Promise<number> {
+export async function up(
+  env: NodeJS.ProcessEnv,
+  options: { watch?: boolean } = {},
+): Promise<number> {
   const layout = readLayout(env)
   const say = createProgress()
   // PostgreSQL, when it runs as somebody else, walks through the home to its folder.
@@ -47,7 +50,7 @@ export async function up(env: NodeJS.ProcessEnv): Promise<number> {
     },
   })
   try {
-    const access = await start(env, layout, say, stages)
+    const access = await start({ env, layout, say, stages, watch: options.watch ?? false })
     await showLog(access, stages)
   } catch (error) {
     if (!stages.signal.aborted) {
@@ -63,12 +66,14 @@ export async function up(env: NodeJS.ProcessEnv): Promise<number> {
 
 type Access = { apiUrl: string; token: string }
 
-async function start(
-  env: NodeJS.ProcessEnv,
-  layout: Layout,
-  say: Say,
-  stages: Stages,
-): Promise<Access> {
+async function start(options: {
+  env: NodeJS.ProcessEnv
+  layout: Layout
+  say: Say
+  stages: Stages
+  watch: boolean
+}): Promise<Access> {
+  const { env, layout, say, stages, watch } = options
   const { home } = layout
   say(`Plexus starts in ${home} (ports from ${layout.ports.api} on; PLEXUS_PORT_BASE moves them)`)
   await removePlatformEnv(home)
@@ -84,6 +89,7 @@ async function start(
     masterKeyFile: await ensureMasterKey(home),
     binaries,
     say,
+    watch,
     keep: stages.keep,
   }
   stages.onStop('log files', boundLogs(logFolder(home), say))

@@ -4,6 +4,31 @@ import { natsPermissions, natsUsers } from '#lib/nats-permissions.ts'
 import type { Credentials } from '../credentials.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
+/** nats-server's configuration: JetStream, and a user with rights of its own for each service. */
+export function natsConfig(options: {
+  host: string
+  port: number
+  passwords: Credentials['nats']
+  storeDir: string
+}): string {
+  const { host, port, passwords, storeDir } = options
+  const users = natsUsers.map((user) => ({
+    user,
+    password: passwords[user],
+    permissions: { ...natsPermissions[user], allow_responses: { max: 1, expires: '2m' } },
+  }))
+  const config = {
+    server_name: 'plexus',
+    host,
+    port,
+    max_payload: 8 * 1024 * 1024,
+    jetstream: { store_dir: storeDir, max_file_store: 1024 ** 3 },
+    authorization: { users },
+  }
+  // NATS's own format takes JSON.
+  return `${JSON.stringify(config, null, 2)}\n`
+}
+
 /** Starts nats-server with JetStream, a user for each service, and only on this machine. */
 export async function startNats(options: {
   binary: string
@@ -14,22 +39,14 @@ export async function startNats(options: {
 }): Promise<Engine> {
   const { binary, dir, port, passwords, files = {} } = options
   await mkdir(dir, { recursive: true })
-  const users = natsUsers.map((user) => ({
-    user,
-    password: passwords[user],
-    permissions: { ...natsPermissions[user], allow_responses: { max: 1, expires: '2m' } },
-  }))
-  const config = {
-    server_name: 'plexus',
+  const config = natsConfig({
     host: '127.0.0.1',
     port,
-    max_payload: 8 * 1024 * 1024,
-    jetstream: { store_dir: join(dir, 'jetstream'), max_file_store: 1024 ** 3 },
-    authorization: { users },
-  }
+    passwords,
+    storeDir: join(dir, 'jetstream'),
+  })
   const file = join(dir, 'nats.conf')
-  // NATS's own format takes JSON.
-  await writeFile(file, `${JSON.stringify(config, null, 2)}\n`, { mode: 0o600 })
+  await writeFile(file, config, { mode: 0o600 })
   return startEngine({
     name: 'nats',
     command: binary,

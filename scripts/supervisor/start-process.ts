@@ -17,17 +17,24 @@ export async function startProcess(options: {
   name: string
   file: string
   args?: string[]
+  /** Starts anew when a file that it has loaded changes. */
+  watch?: boolean
   env: Record<string, string>
   logFile: string
   pidFile: string
 }): Promise<Running> {
-  const { name, file, args = [], env, logFile, pidFile } = options
+  const { name, file, args = [], watch, env, logFile, pidFile } = options
   const output = openSync(logFile, 'a')
   const offset = statSync(logFile).size
   const child = spawnRecorded({
     pidFile,
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', file, ...args],
+    args: [
+      '--disable-warning=ExperimentalWarning',
+      ...(watch ? ['--watch', '--watch-preserve-output'] : []),
+      file,
+      ...args,
+    ],
     env: { PATH: process.env['PATH'] ?? '', ...env },
     cwd: '/',
     stdio: ['ignore', output, output],

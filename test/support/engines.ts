@@ -13,7 +13,7 @@ import { startRedis } from '../../scripts/engines/redis.ts'
 import { layoutAt, type Layout } from '../../scripts/layout.ts'
 import { migrateAll } from '../../scripts/migrate.ts'
 import { prepareDatabase } from '../../scripts/prepare-database.ts'
-import { databaseUrl, natsUrl } from '../../scripts/service-env.ts'
+import { adminDatabaseUrl, databaseUrl, natsUrl } from '../../scripts/service-env.ts'
 import { freePortBase } from './ports.ts'
 
 /** What the integration tests are given: inject('engines'). */
@@ -81,7 +81,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
       password: credentials.addonPostgresSuperuser,
     }),
   ])
-  await prepareDatabase({ port: ports.postgres, credentials })
+  await prepareDatabase({
+    adminUrl: adminDatabaseUrl(layout, credentials),
+    passwords: credentials.database,
+  })
   await migrateAll({
     databaseUrl: (service) => databaseUrl(layout, credentials, service),
     natsUrl: natsUrl(layout, credentials, 'operator'),

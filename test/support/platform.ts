@@ -126,22 +126,37 @@ function kill(pid: number): void {
   }
 }
 
+type Process = { pid: number; command: string }
+
 /** Every process of a home: the supervisor, what it recorded, and whoever names the home. */
-export function processesOf(home: string): { pid: number; command: string }[] {
-  const recorded = new Set(recordedPids(home))
-  const listing = execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8' })
-  const supervisor = supervisorPid(home)
-  return listing
-    .split('\n')
-    .map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line))
-    .filter((match) => match !== null)
-    .filter(([, , stat = '']) => !stat.startsWith('Z'))
-    .map(([, pid, , command = '']) => ({ pid: Number(pid), command }))
-    .filter(
-      ({ pid, command }) =>
-        pid !== process.pid &&
-        (recorded.has(pid) || pid === supervisor || belongsTo(home, pid, command)),
-    )
+export function processesOf(home: string): Process[] {
+  const recorded = new Set([...recordedPids(home), supervisorPid(home)])
+  return allProcesses().filter(
+    ({ pid, command }) =>
+      pid !== process.pid && (recorded.has(pid) || belongsTo(home, pid, command)),
+  )
+}
+
+/** What lives on this machine; a small one may have no ps, and Linux does not need it. */
+function allProcesses(): Process[] {
+  if (process.platform !== 'linux') {
+    const listing = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
+    return [...listing.matchAll(/^\s*(\d+)\s+(.*)$/gm)].map(([, pid, command = '']) => ({
+      pid: Number(pid),
+      command,
+    }))
+  }
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return pids.flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+      // A zombie has no command line any more.
+      return command === '' ? [] : [{ pid: Number(pid), command }]
+    } catch {
+      // It ended while we looked.
+      return []
+    }
+  })
 }
 
 /** The home stands in the arguments of the engines and in the environment of everything else. */
