@@ -1,0 +1,94 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { newId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { connectNats } from '#lib/nats.ts'
+import { rpcClient, type RpcClient } from '#lib/rpc.ts'
+import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
+import { natsUrl } from '../../scripts/service-env.ts'
+import type { TestEngines } from './engines.ts'
+import { serveTestProvider, type TestProvider } from './test-provider.ts'
+import { startService, type ServiceProcess } from './services.ts'
+
+export type Person = { accountId: string; email: string }
+
+/** The apps service as a real process, a provider that misbehaves on demand, and manifests for it. */
+export type BrokerPlatform = {
+  nats: NatsConnection
+  apps: RpcClient<typeof AppsService>
+  provider: TestProvider
+  manifestsDir: string
+  newPerson: () => Promise<Person>
+  newApp: (owner: Person) => Promise<App>
+  /** Descriptions of the app's releases, oldest first. */
+  releases: (owner: Person, app: App) => Promise<string[]>
+  config: (owner: Person, app: App) => Promise<Record<string, string>>
+  stop: () => Promise<void>
+}
+
+export async function startBrokerPlatform(engines: TestEngines): Promise<BrokerPlatform> {
+  const { layout, credentials } = engines
+  const manifestsDir = await writeManifests()
+  // The operator's user may do what the api and what a provider may do.
+  const nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'test', silentLog)
+  const service: ServiceProcess = await startService('apps', engines)
+  const provider = await serveTestProvider(nats, 'test', 'WIDGETS_URL')
+  const apps = rpcClient(nats, 'apps', AppsService)
+  return {
+    nats,
+    apps,
+    provider,
+    manifestsDir,
+    newPerson: async () => {
+      const email = `${newId()}@example.com`
+      const { id } = await apps.putAccount({ email, password: 'a long password' })
+      return { accountId: id, email }
+    },
+    newApp: (owner) => apps.createApp({ actor: owner }),
+    releases: async (owner, app) => {
+      const list = await apps.listReleases({ actor: owner, app: app.id, limit: 1000 })
+      return list.releases.map(({ description }) => description)
+    },
+    config: async (owner, app) => (await apps.getConfigVars({ actor: owner, app: app.id })).vars,
+    stop: async () => {
+      await provider.stop()
+      await service.stop()
+      await nats.close()
+      await rm(manifestsDir, { recursive: true })
+    },
+  }
+}
+
+/** The real manifests, and two services of the test provider: widgets, and gadgets once per app. */
+async function writeManifests(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'plexus-manifests-'))
+  await cp(resolve(import.meta.dirname, '../../addon-manifests'), folder, { recursive: true })
+  const manifest = (id: string, requires: string[]) => ({
+    id,
+    name: id,
+    api: {
+      config_vars: ['WIDGETS_URL'],
+      config_vars_prefix: 'WIDGETS',
+      requires,
+      production: { base_url: 'nats://test' },
+    },
+  })
+  const plans = {
+    state: 'ga',
+    plans: [
+      { slug: 'small', name: 'Small', price_cents: 0, default: true },
+      { slug: 'large', name: 'Large', price_cents: 700 },
+    ],
+  }
+  const files = {
+    'widgets.json': manifest('widgets', ['many_per_app', 'attachable']),
+    'widgets.plans.json': plans,
+    'gadgets.json': manifest('gadgets', []),
+    'gadgets.plans.json': plans,
+  }
+  for (const [file, content] of Object.entries(files))
+    await writeFile(join(folder, file), JSON.stringify(content))
+  return folder
+}

@@ -1,0 +1,95 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import { invalidParams, PlexusError, unavailable } from '#lib/errors.ts'
+import { silentLog } from '#lib/log.ts'
+import { serveRpc } from '#lib/rpc.ts'
+import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
+
+/**
+ * An add-on provider that misbehaves as it is told by the add-on's options:
+ * `pending` and `busy`: so many answers "pending", or UNAVAILABLE, before it is ready;
+ * `bug`: so many times INTERNAL, after the resource is made; `refuse`: it refuses with that text;
+ * `undeclared`: it answers a variable that its manifest does not declare; `hold`: it answers only
+ * when released; `linger`: so many answers "pending" to the removal.
+ */
+export type TestProvider = {
+  /** What it has now: uuids of resources. */
+  resources: Map<string, { plan: string; options: Record<string, string> }>
+  /** Every call that arrived, as "provision <uuid>" or "deprovision <uuid>". */
+  calls: string[]
+  /** The most calls for one uuid that were ever in flight together. */
+  inFlightMost: () => number
+  /** Lets the calls of that uuid that are held go on, now and later. */
+  release: (uuid: string) => void
+  stop: () => Promise<void>
+}
+
+export async function serveTestProvider(
+  nats: NatsConnection,
+  name: string,
+  configVar: string,
+): Promise<TestProvider> {
+  const resources: TestProvider['resources'] = new Map()
+  const lingers = new Map<string, number>()
+  const calls: string[] = []
+  const inFlight = new Map<string, number>()
+  let most = 0
+  const gates = new Map<string, PromiseWithResolvers<void>>()
+  const gate = (uuid: string): PromiseWithResolvers<void> => {
+    const known = gates.get(uuid) ?? Promise.withResolvers<void>()
+    gates.set(uuid, known)
+    return known
+  }
+  const counted = async <T>(call: string, uuid: string, work: () => Promise<T>): Promise<T> => {
+    calls.push(`${call} ${uuid}`)
+    const now = (inFlight.get(uuid) ?? 0) + 1
+    inFlight.set(uuid, now)
+    most = Math.max(most, now)
+    try {
+      return await work()
+    } finally {
+      inFlight.set(uuid, (inFlight.get(uuid) ?? 1) - 1)
+    }
+  }
+
+  const stop = await serveRpc(nats, {
+    name: `provider.${name}`,
+    service: ProviderService,
+    log: silentLog,
+    handlers: {
+      provision: ({ uuid, plan, options }) =>
+        counted('provision', uuid, async () => {
+          const tries = calls.filter((call) => call === `provision ${uuid}`).length
+          if (options['hold']) await gate(uuid).promise
+          if (options['refuse']) throw invalidParams(options['refuse'])
+          if (tries <= Number(options['busy'] ?? 0)) throw unavailable('Busy.')
+          resources.set(uuid, { plan, options })
+          lingers.set(uuid, Number(options['linger'] ?? 0))
+          if (tries <= Number(options['bug'] ?? 0)) throw new Error('a bug of the provider')
+          if (tries <= Number(options['pending'] ?? 0))
+            return { id: `r-${uuid}`, pending: true, message: 'Being made.' }
+          const name = options['undeclared'] ? 'SOMETHING_ELSE' : configVar
+          return { id: `r-${uuid}`, config: { [name]: `test://${uuid}` }, message: 'Made.' }
+        }),
+      deprovision: ({ uuid }) =>
+        counted('deprovision', uuid, async () => {
+          if (!resources.has(uuid)) throw new PlexusError(ErrorCode.NOT_FOUND, 'Gone.')
+          const left = lingers.get(uuid) ?? 0
+          lingers.set(uuid, left - 1)
+          if (left > 0) return { pending: true }
+          resources.delete(uuid)
+          return {}
+        }),
+    },
+  })
+  return {
+    resources,
+    calls,
+    inFlightMost: () => most,
+    release: (uuid) => gate(uuid).resolve(),
+    stop: async () => {
+      for (const { resolve } of gates.values()) resolve()
+      await stop()
+    },
+  }
+}
