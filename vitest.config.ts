@@ -9,13 +9,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{lib,services,scripts,cli,test}/**/*.test.ts'],
-          exclude: ['**/*.pg.test.ts', 'test/{integration,system,cli}/**'],
+          exclude: ['**/*.pg.test.ts', 'test/{contract,integration,system,cli}/**'],
         },
       },
       {
         test: {
           name: 'integration',
-          include: ['{lib,services}/**/*.pg.test.ts', 'test/integration/**/*.test.ts'],
+          include: ['{lib,services}/**/*.pg.test.ts', 'test/{contract,integration}/**/*.test.ts'],
           globalSetup: ['test/support/engines.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
