@@ -45,21 +45,24 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     reading = next.catch((error: unknown) => log.warn({ err: error }, 'registry was not read'))
     return next
   }
+  /** A reading that fails is said in the log and made up for by the next one. */
+  const readSoon = (appId?: AppId): void => void read(appId).catch(() => undefined)
   const subscription = nats.subscribe(logplexChanged, {
     // An exception in here would close the whole connection.
     callback: (error, message) => {
       const appId = error ? undefined : parseId<AppId>(message.string())
-      if (appId) void read(appId).catch(() => undefined)
+      if (appId) readSoon(appId)
       else log.warn({ err: error }, 'change of a channel could not be understood')
     },
   })
   await nats.flush()
   await read()
-  const poll = setInterval(() => void read().catch(() => undefined), registryPollMs)
+  const poll = setInterval(readSoon, registryPollMs)
   return {
     changed: async (appId) => {
       nats.publish(logplexChanged, appId)
-      await read(appId)
+      // What was committed stays so, even when it cannot be read back just now.
+      await read(appId).catch(() => undefined)
     },
     learn: async (token) => {
       const row = await findTokenByText(pool, token)

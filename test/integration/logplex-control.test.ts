@@ -1,0 +1,213 @@
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { jetstream } from '@nats-io/jetstream'
+import type { NatsConnection } from '@nats-io/transport-node'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { newId, type AppId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { connectNats } from '#lib/nats.ts'
+import { rpcClient, type RpcClient } from '#lib/rpc.ts'
+import { eventSubject } from '#lib/subjects.ts'
+import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import { EventSchema } from '#proto/events/v1/events_pb.ts'
+import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
+import { databaseUrl, natsUrl } from '../../scripts/service-env.ts'
+import { eventually } from '../support/eventually.ts'
+import { keptMessages, linesOf, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
+import { startService, type ServiceProcess } from '../support/services.ts'
+
+const engines = inject('engines')
+const { layout, credentials } = engines
+
+let logplex: ServiceProcess
+let nats: NatsConnection
+let appsNats: NatsConnection
+let rpc: RpcClient<typeof LogplexService>
+let testLog: TestLog
+
+beforeAll(async () => {
+  logplex = await startService('logplex', engines)
+  nats = await connectNats(natsUrl(layout, credentials, 'api'), 'test', silentLog)
+  appsNats = await connectNats(natsUrl(layout, credentials, 'apps'), 'test-apps', silentLog)
+  rpc = rpcClient(nats, 'logplex', LogplexService)
+  testLog = await openTestLog(engines)
+})
+
+afterAll(async () => {
+  await testLog.close()
+  await nats.close()
+  await appsNats.close()
+  await logplex.stop()
+})
+
+describe('tokens', () => {
+  test('a token is made once per name, however many ask at once, and shown again', async () => {
+    const appId = newId<AppId>()
+    const asked = await Promise.all(
+      Array.from({ length: 8 }, () => rpc.ensureToken({ appId, name: 'app' })),
+    )
+    const [{ token } = { token: '' }] = asked
+    expect(new Set(asked.map((answer) => answer.token))).toEqual(new Set([token]))
+    expect(token).toMatch(/^t\.[0-9a-f-]{36}$/)
+    expect(asked[0]).toMatchObject({
+      name: 'app',
+      logInputUrl: `http://token:${token}@127.0.0.1:${layout.ports.logs}/logs`,
+      syslogAddr: `127.0.0.1:${layout.ports.syslog}`,
+    })
+    await rpc.ensureToken({ appId, name: 'heroku' })
+    const { tokens } = await rpc.listTokens({ appId })
+    expect(tokens.map(({ name }) => name)).toEqual(['app', 'heroku'])
+    expect(tokens[0]?.token).toBe(token)
+  })
+
+  test.each(['', 'two words', 'a'.repeat(65), 'x\ny', '-x', 'ä'])(
+    'the name %j is refused',
+    async (name) => {
+      await expect(rpc.ensureToken({ appId: newId(), name })).rejects.toMatchObject({
+        code: ErrorCode.INVALID_PARAMS,
+      })
+    },
+  )
+})
+
+describe('drains', () => {
+  const url = 'https://user:secret-word@127.0.0.1:1/in'
+
+  test('a drain is added, found by id, token and url, and removed', async () => {
+    const appId = newId<AppId>()
+    await testLog.appLog.append(appId, 2, storedFrames('a', 'b'))
+    const drain = await rpc.createDrain({ appId, url })
+    expect(drain).toMatchObject({ appId, url, addonId: '' })
+    expect(drain.token).toMatch(/^d\.[0-9a-f-]{36}$/)
+    // It has what comes from now on, nothing of before.
+    expect(drain.state).toMatchObject({ received: 0n, delivered: 0n, dropped: 0n })
+    for (const name of [drain.id, drain.token, url])
+      expect((await rpc.getDrain({ appId, drain: name })).id).toBe(drain.id)
+    const stranger = { appId: newId<AppId>(), drain: drain.id }
+    await expect(rpc.getDrain(stranger)).rejects.toMatchObject({ code: ErrorCode.NOT_FOUND })
+    expect((await rpc.listDrains({ appId })).drains.map(({ id }) => id)).toEqual([drain.id])
+    expect((await rpc.deleteDrain({ appId, drain: url })).id).toBe(drain.id)
+    expect((await rpc.listDrains({ appId })).drains).toEqual([])
+    await expect(rpc.deleteDrain({ appId, drain: url })).rejects.toMatchObject({
+      code: ErrorCode.NOT_FOUND,
+      resource: 'log drain',
+    })
+  })
+
+  test('five drains are enough, one url counts once, and the reason is said', async () => {
+    const appId = newId<AppId>()
+    const add = (at: number) => rpc.createDrain({ appId, url: `syslog://127.0.0.1:${at}` })
+    await add(1)
+    await expect(add(1)).rejects.toMatchObject({
+      code: ErrorCode.INVALID_PARAMS,
+      message: 'Url has already been taken',
+    })
+    const others = await Promise.allSettled([2, 3, 4, 5, 6, 7].map(add))
+    expect(others.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+    await expect(add(8)).rejects.toMatchObject({
+      code: ErrorCode.INVALID_PARAMS,
+      message: 'You have already added the maximum number of drains allowed.',
+    })
+    await expect(
+      rpc.createDrain({ appId: newId(), url: 'syslog+tls://127.0.0.1:1' }),
+    ).rejects.toMatchObject({ code: ErrorCode.INVALID_PARAMS })
+  })
+
+  test('neither urls nor tokens of channels are readable in the database', async () => {
+    const appId = newId<AppId>()
+    const { token } = await rpc.ensureToken({ appId, name: 'app' })
+    await rpc.createDrain({ appId, url })
+    const client = new pg.Client({ connectionString: databaseUrl(layout, credentials, 'logplex') })
+    await client.connect()
+    const { rows } = await client.query(
+      `select row_to_json(t)::text as row from logplex.tokens t where app_id = $1
+       union all select row_to_json(d)::text from logplex.drains d where app_id = $1`,
+      [appId],
+    )
+    await client.end()
+    expect(rows).toHaveLength(2)
+    expect(JSON.stringify(rows)).not.toContain(token)
+    expect(JSON.stringify(rows)).not.toContain('secret-word')
+  })
+})
+
+describe('sessions', () => {
+  test('a session has a url of its own that answers with what was asked for', async () => {
+    const appId = newId<AppId>()
+    await testLog.appLog.append(appId, 3, storedFrames('one', 'two', 'three'))
+    const wish = { appId, lines: 2, tail: false, source: '', dyno: '' }
+    const first = await rpc.createSession(wish)
+    const second = await rpc.createSession(wish)
+    expect(first.url).toBe(`http://127.0.0.1:${layout.ports.logs}/sessions/${first.id}`)
+    expect(second.id).not.toBe(first.id)
+    const answer = await (await fetch(first.url)).text()
+    expect(answer).toContain('app[web.1]: two')
+    expect(answer).toContain('app[web.1]: three')
+    expect(answer).not.toContain('app[web.1]: one')
+    const unknown = first.url.replace(first.id, newId())
+    expect((await fetch(unknown)).status).toBe(404)
+  })
+})
+
+describe('events', () => {
+  async function tell(subject: string, event: MessageInitShape<typeof EventSchema>) {
+    const bytes = toBinary(EventSchema, create(EventSchema, event))
+    // Without the id that JetStream would know a repetition by: told twice means twice.
+    await jetstream(appsNats).publish(eventSubject(subject), bytes)
+  }
+
+  test("the platform's lines are in the app's log once, even when they are told twice", async () => {
+    const appId = newId<AppId>()
+    const value = {
+      appId,
+      source: 'app',
+      process: 'api',
+      lines: ['Set A config vars', 'Release v2'],
+    }
+    const time = timestampFromDate(new Date('2026-11-21T09:00:00.123Z'))
+    const event = { id: newId<AppId>(), time, fact: { case: 'appLogged', value } } as const
+    await tell('app_logged', event)
+    await tell('app_logged', event)
+    await tell('app_logged', {
+      ...event,
+      fact: { case: 'appLogged', value: { ...value, appId: 'no id' } },
+    })
+    await tell('app_logged', { ...event, id: newId<AppId>() })
+    await eventually(async () => {
+      const { chunks } = await testLog.appLog.readNewest(appId, 10)
+      expect(linesOf(chunks)).toEqual([
+        '1 app[api]: Set A config vars',
+        '2 app[api]: Release v2',
+        '3 app[api]: Set A config vars',
+        '4 app[api]: Release v2',
+      ])
+      expect(String(chunks[0]?.frames)).toContain(
+        '<133>1 2026-11-21T09:00:00.123000+00:00 host app',
+      )
+    })
+  })
+
+  test('of a destroyed app nothing is left, and nothing comes back', async () => {
+    const appId = newId<AppId>()
+    const { token } = await rpc.ensureToken({ appId, name: 'app' })
+    await rpc.createDrain({ appId, url: 'syslog://127.0.0.1:1' })
+    await testLog.appLog.append(appId, 1, storedFrames('x'))
+    const value = { appId, name: 'shop' }
+    await tell('app_destroyed', { id: newId<AppId>(), fact: { case: 'appDestroyed', value } })
+    await eventually(async () => {
+      expect(await keptMessages(testLog.appLog, appId)).toEqual([])
+      expect((await rpc.listDrains({ appId })).drains).toEqual([])
+    })
+    const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`
+    const headers = { authorization, 'content-type': 'application/logplex-1' }
+    const url = `http://127.0.0.1:${layout.ports.logs}/logs`
+    await eventually(async () =>
+      expect((await fetch(url, { method: 'POST', headers })).status).toBe(401),
+    )
+    expect(await testLog.appLog.append(appId, 1, storedFrames('late'))).toBe(0)
+    await expect(rpc.ensureToken({ appId, name: 'app' })).rejects.toMatchObject({
+      code: ErrorCode.NOT_FOUND,
+    })
+  })
+})
