@@ -101,6 +101,8 @@ function serveHttp(context: TailsContext, request: FastifyRequest, reply: Fastif
     'content-type': format === sse ? 'text/event-stream' : 'text/plain; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
+    // A stream that ends takes its connection with it, or a stopping server would wait for it.
+    connection: 'close',
   })
   raw.flushHeaders()
   raw.once('close', () => tail.abort())
