@@ -21,7 +21,9 @@ export async function startRedis(options: {
     'appendfsync everysec',
     'save ""',
     'maxmemory-policy noeviction',
-    'user default off',
+    // Off: nobody is this user. Its rights are for Redis itself, which replays the transactions of
+    // the append-only file as this user, and would leave out each one that it had no right to.
+    'user default off ~* &* +@all',
     `user logplex on >${password} ~* &* +@all -@admin +function +config|get +info`,
   ]
   await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 })

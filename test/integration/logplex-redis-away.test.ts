@@ -1,0 +1,111 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { newId, type AppId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import type { Engine } from '../../scripts/engines/engine.ts'
+import { startRedis } from '../../scripts/engines/redis.ts'
+import { startIngest, type Ingest } from '../../services/logplex/ingest/ingest.ts'
+import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
+import { pendingBytesHardMax, pendingBytesMax } from '../../services/logplex/limits.ts'
+import { eventually } from '../support/eventually.ts'
+import { keptMessages, openTestLog, type TestLog } from '../support/logs.ts'
+import { freePortBase } from '../support/ports.ts'
+
+const engines = inject('engines')
+const token = 't.00000000-0000-4000-8000-000000000001'
+const appId = newId<AppId>()
+
+let dir: string
+let port: number
+let redis: Engine
+let testLog: TestLog
+let ingest: Ingest
+
+const openRedis = (): Promise<Engine> =>
+  startRedis({ binary: engines.redisServer, dir, port, password: 'pw' })
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'plexus-redis-'))
+  port = await freePortBase()
+  redis = await openRedis()
+  testLog = await openTestLog(engines, { redisUrl: `redis://logplex:pw@127.0.0.1:${port}` })
+  const tokens = new TokenTable()
+  tokens.set(token, appId, 'app')
+  const learnToken = () => Promise.resolve(false)
+  ingest = await startIngest(
+    { host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
+    { appLog: testLog.appLog, tokens, learnToken, log: silentLog },
+    () => Promise.resolve(),
+  )
+})
+
+afterEach(async () => {
+  await ingest.stop()
+  await testLog.close()
+  await redis.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+function frame(text: string): string {
+  const body = `<190>1 2026-11-21T09:00:00Z h ${token} web.1 - - ${text}`
+  return `${body.length} ${body}`
+}
+
+async function post(text: string): Promise<number> {
+  const url = `http://127.0.0.1:${ingest.logsPort}/logs`
+  const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`
+  const headers = { authorization, 'content-type': 'application/logplex-1' }
+  const { status } = await fetch(url, { method: 'POST', body: frame(text), headers })
+  return status
+}
+
+const accounted = (): number => {
+  const c = ingest.counters
+  return c.malformed + c.unknownToken + c.droppedBufferFull + c.accepted
+}
+
+test('what comes while Redis is away is held, and is in the log once when it is back', async () => {
+  expect(await post('before')).toBe(204)
+  await redis.stop()
+  // 202: accepted, and held in memory only.
+  const statuses = await Promise.all([post('one'), post('two')])
+  expect(statuses).toEqual([202, 202])
+  expect(ingest.counters).toMatchObject({ received: 3, accepted: 3, appended: 1 })
+  redis = await openRedis()
+  await eventually(async () => {
+    const kept = await keptMessages(testLog.appLog, appId)
+    expect(kept.toSorted()).toEqual(['before', 'one', 'two'])
+  })
+  expect(await post('after')).toBe(204)
+  expect((await keptMessages(testLog.appLog, appId)).at(-1)).toBe('after')
+})
+
+test('when too much is held, senders wait until there is room again, and nothing is lost', async () => {
+  await redis.stop()
+  const text = 'x'.repeat(10_000)
+  const lines = Math.ceil((1.5 * pendingBytesMax) / text.length)
+  const socket: Socket = connect(ingest.syslogPort, '127.0.0.1')
+  for (let at = 0; at < lines; at++) socket.write(frame(text))
+  const sent = new Promise<void>((done) => socket.end(done))
+  let held = -1
+  await eventually(() => {
+    // The socket is no longer read: what has been accepted stays the same from look to look.
+    const before = held
+    held = ingest.counters.accepted
+    expect(held).toBe(before)
+    expect(held * text.length).toBeGreaterThan(0.95 * pendingBytesMax)
+  })
+  expect(held * text.length).toBeLessThan(pendingBytesHardMax)
+  // A post is not even read: its connection is closed, upon which log-shuttle tries again.
+  await expect(post('no room')).rejects.toThrow('fetch failed')
+  redis = await openRedis()
+  await sent
+  await eventually(() => expect(ingest.counters.appended).toBe(lines), 20_000)
+  expect(ingest.counters).toMatchObject({ received: lines, accepted: lines, droppedBufferFull: 0 })
+  expect(accounted()).toBe(lines)
+  expect((await testLog.appLog.bounds(appId)).head).toBe(lines)
+  expect(await post('room again')).toBe(204)
+})
