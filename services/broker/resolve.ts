@@ -1,5 +1,4 @@
-import { isUuid } from '#lib/ids.ts'
-import type { AppId } from '#lib/ids.ts'
+import { isUuid, type AppId } from '#lib/ids.ts'
 import { viewAddons, type AddonView } from './addon-view.ts'
 import { visibleApps, getApp } from './access.ts'
 import { addonNotFound } from './addons.ts'
@@ -33,19 +32,32 @@ const byAddon: Rule = ({ addonId, addonName }, text) =>
 const byAttachmentId: Rule = ({ attachments }, text) =>
   isUuid(text) && attachments.some(({ id }) => id === text.toLowerCase())
 const byAttachmentName: Rule = ({ attachments }, text) =>
-  attachments.some(({ name }) => name === text.toUpperCase())
+  attachments.some(({ name }) => name === text)
 const byConfigVar: Rule = ({ attachments }, text) =>
-  attachments.some(({ configVars }) => configVars.includes(text.toUpperCase()))
+  attachments.some(({ configVars }) => configVars.includes(text))
+const inUpperCase =
+  (rule: Rule): Rule =>
+  (names, text) =>
+    rule(names, text.toUpperCase())
 const byPlan: Rule = ({ serviceSlug, planSlug }, text) => `${serviceSlug}:${planSlug}` === text
 const byService: Rule = ({ serviceSlug, serviceId }, text) =>
   serviceSlug === text || serviceId === text.toLowerCase()
 
 // The first rule that finds anything decides, the most particular one first.
-const addonRules = [byAddon, byAttachmentName, byConfigVar, byPlan, byService]
-const attachmentRules = [byAttachmentId, byAttachmentName, byConfigVar, byAddon, byPlan, byService]
+const looseRules = [inUpperCase(byAttachmentName), inUpperCase(byConfigVar)]
+const addonRules = [byAddon, byAttachmentName, byConfigVar, byPlan, byService, ...looseRules]
+const attachmentRules = [
+  byAttachmentId,
+  byAttachmentName,
+  byConfigVar,
+  byAddon,
+  byPlan,
+  byService,
+  ...looseRules,
+]
 
-/** Everything that the first of the rules with any match finds; pure, for its table of cases. */
-export function firstMatches<T>(
+/** Everything that the first of the rules with any match finds. */
+function firstMatches<T>(
   text: string,
   candidates: T[],
   namesOf: (candidate: T) => Names,
