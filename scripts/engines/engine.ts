@@ -21,6 +21,8 @@ export type EngineOptions = {
   /** Where its process id is kept for whoever starts after a crash. */
   pidFile: string
   port: number
+  /** For a server whose port answers before it serves. */
+  isServing?: () => Promise<boolean>
   env?: Record<string, string>
   stopSignal?: NodeJS.Signals
   user?: { uid: number; gid: number } | undefined
@@ -33,9 +35,10 @@ const probeMs = 30
 /** Where an engine's log and process id go; without these, into its own folder. */
 export type EngineFiles = { logFile?: string; pidFile?: string }
 
-/** Starts an engine and returns when its port answers; its output goes to logFile. */
+/** Starts an engine and returns when it serves at its port; its output goes to logFile. */
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { name, command, args, logFile, pidFile, port, stopSignal = 'SIGTERM' } = options
+  const isServing = options.isServing ?? (() => Promise.resolve(true))
   const output = openSync(logFile, 'a')
   const child = spawnRecorded({
     pidFile,
@@ -52,7 +55,7 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
     failure = error
   })
   const end = Date.now() + readyTimeoutMs
-  while (!(await answers(port))) {
+  while (!(await answers(port)) || !(await isServing())) {
     if (failure) throw failure
     if (child.exitCode !== null || child.signalCode !== null || Date.now() > end) {
       child.kill('SIGKILL')

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, chown, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { access, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
@@ -56,10 +56,18 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
     logFile: files.logFile ?? join(dir, 'postgres.log'),
     pidFile: files.pidFile ?? join(dir, 'postgres.pid'),
     port,
+    // While it starts or recovers, its port answers and refuses everybody.
+    isServing: () => saysReady(join(data, 'postmaster.pid')),
     // Fast shutdown: open sessions are ended, nothing committed is lost.
     stopSignal: 'SIGINT',
     user,
   })
+}
+
+/** The file's last line is the server's status, as pg_ctl reads it. */
+async function saysReady(statusFile: string): Promise<boolean> {
+  const status = await readFile(statusFile, 'utf8').catch(() => '')
+  return status.trimEnd().split('\n').at(-1)?.trim() === 'ready'
 }
 
 /** Makes the cluster aside and moves it into place: a crash half way leaves none. */
