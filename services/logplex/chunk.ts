@@ -9,7 +9,7 @@ const lineAfterTime = Buffer.from(' host ')
 const lineAfterProc = Buffer.from(' - ')
 
 /** Longest name of a token, which takes the place of APP-NAME. */
-export const sourceBytesMax = 64
+const sourceBytesMax = 64
 /** A stored line weighs at most this much more than the frame that it came in. */
 const lineBytesMax = frameBytesMax + sourceBytesMax + 64
 
@@ -31,9 +31,11 @@ export class Chunk {
     return this.count >= chunkLinesMax || this.#size + lineBytesMax > chunkBytesMax
   }
 
-  /** The lines; nothing may be added afterwards. */
+  /** The lines, for good: nothing may be added afterwards. */
   get frames(): Uint8Array {
-    return this.#bytes.subarray(0, this.#size)
+    const frames = this.#bytes.subarray(0, this.#size)
+    // Readers may keep them for a while, and the unused rest with them: a small chunk is copied.
+    return this.#size * 2 < this.#bytes.length ? Uint8Array.from(frames) : frames
   }
 
   /**

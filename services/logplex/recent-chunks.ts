@@ -34,8 +34,10 @@ export class RecentChunks {
   read(appId: AppId, from: number, maxBytes: number): LogChunk[] {
     const chunks = this.#apps.get(appId)?.chunks ?? []
     if (!chunks[0] || from < chunks[0].first) return []
-    const start = chunks.findIndex(({ first, count }) => first + count > from)
-    if (start < 0) return []
+    // From the new end: most readers are at it.
+    const start = chunks.findLastIndex(({ first }) => first <= from)
+    const found = chunks[start]
+    if (!found || found.first + found.count <= from) return []
     let end = start
     for (let bytes = 0; end < chunks.length; end++) {
       bytes += chunks[end]?.frames.length ?? 0

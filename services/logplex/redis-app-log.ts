@@ -5,7 +5,7 @@ import { backoffMs } from '#lib/backoff.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { Redis } from '#lib/redis.ts'
-import type { AppLog } from './app-log.ts'
+import type { AppLog, LogBounds } from './app-log.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
 import {
@@ -88,7 +88,7 @@ export async function openAppLog(
   }
 }
 
-async function boundsOf(redis: Redis, appId: AppId): Promise<{ oldest: number; head: number }> {
+async function boundsOf(redis: Redis, appId: AppId): Promise<LogBounds> {
   return (await readLog(redis, appId, 1, 0)).bounds
 }
 
