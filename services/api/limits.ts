@@ -45,5 +45,8 @@ export const problemsNamedMax = 10
 export const logLinesMax = 1_500
 export const logLinesDefault = 100
 
-/** At a stop, how long requests in flight may take to end: as long as an add-on may take. */
-export const httpStopMs = addonCallMs
+/** At a stop, how long requests in flight may take to end; what they began goes on behind them. */
+export const httpStopMs = 10_000
+
+/** Of a caller's Request-Id, what one line of our own log shows. */
+export const requestIdLoggedCharsMax = 100

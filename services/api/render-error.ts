@@ -5,7 +5,7 @@ import { ApiRefusal, type ApiRefusalId } from './api-refusal.ts'
 import { problemsNamedMax } from './limits.ts'
 
 /** Heroku's error body. `resource` names the kind of thing that was not found. */
-export type ErrorBody = { id: string; message: string; resource?: string }
+type ErrorBody = { id: string; message: string; resource?: string }
 
 export type RenderedError = {
   status: number

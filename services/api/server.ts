@@ -138,7 +138,8 @@ function logRequest({ log }: ApiContext) {
     const { method, id, routeOptions } = request
     const ms = Math.round(reply.elapsedTime)
     const { statusCode: status } = reply
-    log.info({ method, route: routeOptions.url, status, ms, requestId: id }, 'request')
+    const requestId = id.slice(0, limits.requestIdLoggedCharsMax)
+    log.info({ method, route: routeOptions.url, status, ms, requestId }, 'request')
   }
 }
 

@@ -14,6 +14,16 @@ test('a key has its allowance, no more, and gets it back with time', () => {
   expect(buckets.remaining('a')).toBe(2)
 })
 
+test('a token given back can be taken again, and fills no bucket beyond its brim', () => {
+  const buckets = createTokenBuckets({ capacity: 1, perMinute: 0, keysMax: 2 })
+  buckets.take('a')
+  buckets.giveBack('a')
+  buckets.giveBack('a')
+  buckets.giveBack('never taken')
+  expect([buckets.take('a'), buckets.take('a')]).toEqual([true, false])
+  expect(buckets.remaining('never taken')).toBe(1)
+})
+
 test('of too many keys the one unused for longest is forgotten', () => {
   const buckets = createTokenBuckets({ capacity: 1, perMinute: 0, keysMax: 2 })
   buckets.take('a')

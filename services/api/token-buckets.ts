@@ -4,6 +4,8 @@ export type TokenBuckets = {
   remaining: (key: string) => number
   /** Takes one token. False, and takes nothing, when there is none. */
   take: (key: string) => boolean
+  /** Puts a taken token back: what it was taken for turned out to cost nothing. */
+  giveBack: (key: string) => void
 }
 
 type Bucket = { tokens: number; at: number }
@@ -42,6 +44,10 @@ export function createTokenBuckets(options: {
         if (!oldest.done) buckets.delete(oldest.value)
       }
       return taken
+    },
+    giveBack: (key) => {
+      const bucket = buckets.get(key)
+      if (bucket) bucket.tokens = Math.min(capacity, bucket.tokens + 1)
     },
   }
 }

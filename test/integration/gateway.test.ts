@@ -103,6 +103,13 @@ describe('what the API asks of a request', () => {
     expect(list.status).toBe(422)
   })
 
+  test('brackets in a query and encoded slashes in a path reach their route', async () => {
+    expect((await api('GET', '/apps?eq[name]=x')).status).toBe(200)
+    const drain = encodeURIComponent('https://user:pass@logs.example.com:1/a?b=c')
+    const answer = await api('DELETE', `/apps/nobodys/log-drains/${drain}`)
+    expect(answer.body).toMatchObject({ id: 'not_found', resource: 'app' })
+  })
+
   test('what the CLI sends along without need is let pass', async () => {
     const body = { kernel: 'x', locked: true, feature_flags: ['a'], region: 'us', stack: {} }
     expect((await api('POST', '/apps', { body })).status).toBe(201)

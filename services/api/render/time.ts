@@ -14,6 +14,6 @@ export function isoTimeOrNull(time: Timestamp | undefined): string | null {
   return time ? isoTime(time) : null
 }
 
-export function isoSeconds(date: Date): string {
+function isoSeconds(date: Date): string {
   return `${date.toISOString().slice(0, 19)}Z`
 }

@@ -103,24 +103,27 @@ async function logIn(
   },
 ): Promise<Authorization> {
   const { request, allowances, credentials, wanted } = options
-  const email = credentials.user
+  const { user: email, password } = credentials
   const emailKey = email.trim().toLowerCase()
   const { byEmail, byPeer } = allowances
-  if (byEmail.remaining(emailKey) < 1 || byPeer.remaining(request.ip) < 1)
+  // Taken before the answer is known, so that many tries at the same time count as many.
+  if (!byEmail.take(emailKey) || !byPeer.take(request.ip))
     throw new ApiRefusal(
       'rate_limit',
       'Too many logins have failed. Wait a few minutes and try again.',
     )
+  const notFailed = (): void => {
+    byEmail.giveBack(emailKey)
+    byPeer.giveBack(request.ip)
+  }
   try {
-    const { password } = credentials
-    return await apps.createAuthorization(
-      { email, password, ...wanted },
-      { timeoutMs: loginCallMs },
-    )
+    const login = { email, password, ...wanted }
+    const authorization = await apps.createAuthorization(login, { timeoutMs: loginCallMs })
+    notFailed()
+    return authorization
   } catch (error) {
-    if (!isPlexusError(error, ErrorCode.UNAUTHORIZED)) throw error
-    byEmail.take(emailKey)
-    byPeer.take(request.ip)
-    throw invalidCredentials()
+    if (isPlexusError(error, ErrorCode.UNAUTHORIZED)) throw invalidCredentials()
+    notFailed()
+    throw error
   }
 }

@@ -1,5 +1,6 @@
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
+import { renderConfigVars } from '../render/config-vars.ts'
 import { UpdateConfigVars } from '../schemas/config-vars.ts'
 import { AppParams } from '../schemas/fields.ts'
 import { targetApp } from '../targets.ts'
@@ -10,7 +11,7 @@ export function configVarRoutes(api: Api, context: ApiContext): void {
   api.get('/apps/:app/config-vars', { schema: { params: AppParams } }, async (request) => {
     const { id } = await targetApp(context, request)
     const { vars } = await apps.getConfigVars({ actor: actorOf(request), app: id })
-    return vars
+    return renderConfigVars(vars)
   })
 
   api.patch(
@@ -25,7 +26,7 @@ export function configVarRoutes(api: Api, context: ApiContext): void {
         else set[name] = value
       }
       const { vars } = await apps.updateConfigVars({ actor: actorOf(request), app: id, set, unset })
-      return vars
+      return renderConfigVars(vars)
     },
   )
 }

@@ -6,6 +6,7 @@ import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
 import { describePage } from '../hooks/ranges.ts'
 import { nextRange, parseRange, unsatisfiable, type Range } from '../range.ts'
+import { renderConfigVars } from '../render/config-vars.ts'
 import { renderRelease } from '../render/release.ts'
 import { AppParams } from '../schemas/fields.ts'
 import { CreateRelease, ReleaseParams } from '../schemas/releases.ts'
@@ -66,7 +67,7 @@ export function releaseRoutes(api: Api, context: ApiContext): void {
     const { id } = await targetApp(context, request)
     const { release } = request.params
     const found = await apps.getReleaseConfigVars({ actor: actorOf(request), app: id, release })
-    return found.vars
+    return renderConfigVars(found.vars)
   })
 }
 
