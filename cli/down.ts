@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { readLayout } from '../scripts/layout.ts'
 import { runFolder } from '../scripts/platform.ts'
 import { homeHolder } from '../scripts/supervisor/home-lock.ts'
-import { endLeftovers } from '../scripts/supervisor/leftovers.ts'
+import { endEverything } from '../scripts/supervisor/leftovers.ts'
 import { existsSync } from 'node:fs'
 import type { Command } from './command.ts'
 
@@ -24,7 +24,7 @@ export const down: Command = {
         await delay(probeMs)
       }
     }
-    const left = existsSync(runFolder(home)) ? await endLeftovers(runFolder(home)) : []
+    const left = existsSync(runFolder(home)) ? await endEverything(runFolder(home)) : []
     const what = [...(holder ? ['the supervisor and all it ran'] : []), ...left]
     process.stdout.write(what.length > 0 ? `Stopped ${what.join(', ')}.\n` : 'Nothing ran here.\n')
     return 0

@@ -17,7 +17,7 @@ import {
 import { platformEnv, removePlatformEnv, writePlatformEnv } from './platform-env.ts'
 import { createProgress, type Say } from './progress.ts'
 import { lockHome, type Holder } from './supervisor/home-lock.ts'
-import { endLeftovers } from './supervisor/leftovers.ts'
+import { endEverything, endLeftovers } from './supervisor/leftovers.ts'
 import { boundLogs } from './supervisor/log-files.ts'
 import { assertPortsFree } from './supervisor/ports.ts'
 import { createStages, type Stages } from './supervisor/stages.ts'
@@ -45,7 +45,7 @@ export async function up(
   const stages = createStages({
     say,
     stopped: async (force) => {
-      await endLeftovers(runFolder(layout.home), { force })
+      await endEverything(runFolder(layout.home), { force })
       if (!force) lock.release()
     },
   })

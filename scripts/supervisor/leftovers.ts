@@ -1,5 +1,7 @@
 import { mkdirSync } from 'node:fs'
-import { endRecorded, recordedNames } from './process-record.ts'
+import { dirname } from 'node:path'
+import { addonInstances } from './process-list.ts'
+import { endProcess, endRecorded, recordedNames } from './process-record.ts'
 
 const engineNames = ['nats', 'redis', 'postgres', 'addon-postgres']
 const servicePatienceMs = 3_000
@@ -29,4 +31,16 @@ export async function endLeftovers(
     ),
   )
   return [...endedOthers, ...endedEngines].flat()
+}
+
+/** Ends everything of a home that is not coming back by itself, Redis add-ons included. */
+export async function endEverything(
+  folder: string,
+  options: { force?: boolean } = {},
+): Promise<string[]> {
+  const ended = await endLeftovers(folder, options)
+  const instances = addonInstances(dirname(folder))
+  const signal = options.force ? 'SIGKILL' : 'SIGTERM'
+  await Promise.all(instances.map(({ pid }) => endProcess(pid, signal, enginePatienceMs)))
+  return [...ended, ...instances.map(({ pid }) => `redis add-on (process ${pid})`)]
 }

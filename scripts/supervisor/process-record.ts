@@ -58,16 +58,23 @@ export async function endRecorded(
 ): Promise<boolean> {
   const file = join(folder, `${name}.pid`)
   const pid = livingPid(file)
-  if (pid !== undefined) {
-    signalProcess(pid, signal)
-    const killAt = Date.now() + patienceMs
-    while (isAlive(pid)) {
-      if (Date.now() > killAt) signalProcess(pid, 'SIGKILL')
-      await delay(probeMs)
-    }
-  }
+  if (pid !== undefined) await endProcess(pid, signal, patienceMs)
   rmSync(file, { force: true })
   return pid !== undefined
+}
+
+/** Signals a process and waits for its end, with SIGKILL after `patienceMs`. */
+export async function endProcess(
+  pid: number,
+  signal: NodeJS.Signals,
+  patienceMs: number,
+): Promise<void> {
+  signalProcess(pid, signal)
+  const killAt = Date.now() + patienceMs
+  while (isAlive(pid)) {
+    if (Date.now() > killAt) signalProcess(pid, 'SIGKILL')
+    await delay(probeMs)
+  }
 }
 
 /**

@@ -1,9 +1,14 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { readPlatformEnv } from '../../scripts/platform-env.ts'
+import {
+  addonInstances,
+  listProcesses,
+  type ListedProcess,
+} from '../../scripts/supervisor/process-list.ts'
 import { eventually } from './eventually.ts'
 import { freePortBase } from './ports.ts'
 
@@ -126,37 +131,17 @@ function kill(pid: number): void {
   }
 }
 
-type Process = { pid: number; command: string }
-
 /** Every process of a home: the supervisor, what it recorded, and whoever names the home. */
-export function processesOf(home: string): Process[] {
-  const recorded = new Set([...recordedPids(home), supervisorPid(home)])
-  return allProcesses().filter(
+export function processesOf(home: string): ListedProcess[] {
+  const recorded = new Set([
+    ...recordedPids(home),
+    ...addonInstances(home).map(({ pid }) => pid),
+    supervisorPid(home),
+  ])
+  return listProcesses().filter(
     ({ pid, command }) =>
       pid !== process.pid && (recorded.has(pid) || belongsTo(home, pid, command)),
   )
-}
-
-/** What lives on this machine; a small one may have no ps, and Linux does not need it. */
-function allProcesses(): Process[] {
-  if (process.platform !== 'linux') {
-    const listing = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' })
-    return [...listing.matchAll(/^\s*(\d+)\s+(.*)$/gm)].map(([, pid, command = '']) => ({
-      pid: Number(pid),
-      command,
-    }))
-  }
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
-  return pids.flatMap((pid) => {
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-      // A zombie has no command line any more.
-      return command === '' ? [] : [{ pid: Number(pid), command }]
-    } catch {
-      // It ended while we looked.
-      return []
-    }
-  })
 }
 
 /** The home stands in the arguments of the engines and in the environment of everything else. */
