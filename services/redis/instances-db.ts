@@ -1,0 +1,175 @@
+import type { AddonId } from '#lib/ids.ts'
+import { transaction, type Pool, type Queryable, type Transaction } from '#lib/postgres.ts'
+import type { Resource, ResourceRequest } from '#lib/provider/resource.ts'
+
+export type InstanceRow = Resource & {
+  /** Null until it is allotted, and again when the instance is gone. */
+  port: number | null
+  /** Sealed; null for a tombstone. */
+  password: string | null
+  adminPassword: string | null
+}
+
+const columns = `addon_id as "addonId", plan, state, removal_wanted as "removalWanted", port,
+  password, admin_password as "adminPassword"`
+
+/** The instance's row, also of one that is gone. */
+export async function findInstance(
+  db: Queryable,
+  addonId: AddonId,
+): Promise<InstanceRow | undefined> {
+  const { rows } = await db.query<InstanceRow>(
+    `select ${columns} from instances where addon_id = $1`,
+    [addonId],
+  )
+  return rows[0]
+}
+
+/** The row, locked until the transaction ends. */
+export async function lockInstance(
+  tx: Transaction,
+  addonId: AddonId,
+): Promise<InstanceRow | undefined> {
+  const { rows } = await tx.query<InstanceRow>(
+    `select ${columns} from instances where addon_id = $1 for update`,
+    [addonId],
+  )
+  return rows[0]
+}
+
+/** False when the add-on is known already. */
+export async function insertInstance(
+  tx: Transaction,
+  row: ResourceRequest & { password: string; adminPassword: string },
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `insert into instances (addon_id, name, plan, password, admin_password)
+     values ($1, $2, $3, $4, $5) on conflict (addon_id) do nothing`,
+    [row.addonId, row.name, row.plan, row.password, row.adminPassword],
+  )
+  return rowCount === 1
+}
+
+/** An instance that never was, as gone. False when the add-on is known already. */
+export async function insertTombstone(tx: Transaction, addonId: AddonId): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `insert into instances (addon_id, name, plan, state, removal_wanted)
+     values ($1, '', '', 'deprovisioned', true) on conflict (addon_id) do nothing`,
+    [addonId],
+  )
+  return rowCount === 1
+}
+
+export async function wantRemoval(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    'update instances set removal_wanted = true, updated_at = now() where addon_id = $1',
+    [addonId],
+  )
+}
+
+/** False when its removal was asked for meanwhile: then it must not become ready. */
+export async function markReady(tx: Transaction, addonId: AddonId): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update instances set state = 'ready', updated_at = now()
+     where addon_id = $1 and not removal_wanted`,
+    [addonId],
+  )
+  return rowCount === 1
+}
+
+export async function markDeprovisioning(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    `update instances set state = 'deprovisioning', updated_at = now() where addon_id = $1`,
+    [addonId],
+  )
+}
+
+/** What is left of an instance that is gone: no secret, and its port is free for another. */
+export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    `update instances set state = 'deprovisioned', port = null, password = null,
+       admin_password = null, updated_at = now()
+     where addon_id = $1`,
+    [addonId],
+  )
+}
+
+/** Instances that are or will be there: each has or needs a port. */
+export async function countInstances(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(
+    `select count(*)::int as count from instances where state <> 'deprovisioned'`,
+  )
+  return rows[0]?.count ?? 0
+}
+
+/** Instances that should run. */
+export async function listReadyInstances(db: Queryable): Promise<InstanceRow[]> {
+  const { rows } = await db.query<InstanceRow>(
+    `select ${columns} from instances where state = 'ready' and not removal_wanted order by addon_id`,
+  )
+  return rows
+}
+
+/** Instances that may run: whose process a shutdown of everything has to stop. */
+export async function listStandingInstances(db: Queryable): Promise<InstanceRow[]> {
+  const { rows } = await db.query<InstanceRow>(
+    `select ${columns} from instances where state <> 'deprovisioned' and port is not null
+     order by addon_id`,
+  )
+  return rows
+}
+
+/**
+ * Gives the instance the port that `choose` picks when told which are taken, and keeps the one
+ * that it has. One process at a time, so that two never pick the same.
+ */
+export async function allotPort(
+  pool: Pool,
+  addonId: AddonId,
+  choose: (taken: ReadonlySet<number>) => Promise<number>,
+): Promise<void> {
+  await transaction(pool, async (tx) => {
+    await tx.query(`select pg_advisory_xact_lock(hashtext(current_schema() || '.ports'))`)
+    const { rows } = await tx.query<{ addonId: string; port: number }>(
+      'select addon_id as "addonId", port from instances where port is not null',
+    )
+    if (rows.some((row) => row.addonId === addonId)) return
+    const port = await choose(new Set(rows.map((row) => row.port)))
+    await tx.query('update instances set port = $2, updated_at = now() where addon_id = $1', [
+      addonId,
+      port,
+    ])
+  })
+}
+
+/** Takes the port from an instance that could not start on it and was never ready. */
+export async function releasePort(db: Queryable, addonId: AddonId): Promise<void> {
+  await db.query(
+    `update instances set port = null, updated_at = now()
+     where addon_id = $1 and state = 'provisioning'`,
+    [addonId],
+  )
+}
+
+/**
+ * Runs `work` while no other process works on that instance: not a runner that lost its lease
+ * while it was halted, nor the supervision. Ends with the process, however that ends.
+ */
+export async function withInstanceLock<T>(
+  locks: Pool,
+  addonId: AddonId,
+  work: () => Promise<T>,
+): Promise<T> {
+  return transaction(locks, async (tx) => {
+    await tx.query(`select pg_advisory_xact_lock(hashtext(current_schema() || $1))`, [addonId])
+    return work()
+  })
+}
+
+/** True for one process at a time, until its transaction ends. */
+export async function trySupervisionLock(tx: Transaction): Promise<boolean> {
+  const { rows } = await tx.query<{ locked: boolean }>(
+    `select pg_try_advisory_xact_lock(hashtext(current_schema() || '.supervision')) as locked`,
+  )
+  return rows[0]?.locked === true
+}

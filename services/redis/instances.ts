@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto'
+import { must } from '#lib/assert.ts'
+import { unavailable } from '#lib/errors.ts'
+import type { AddonId } from '#lib/ids.ts'
+import type { Pool } from '#lib/postgres.ts'
+import type { ResourceTable } from '#lib/provider/resource.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
+import type { Instance, InstanceHost } from './instance-process.ts'
+import {
+  countInstances,
+  findInstance,
+  insertInstance,
+  insertTombstone,
+  lockInstance,
+  wantRemoval,
+  type InstanceRow,
+} from './instances-db.ts'
+import type { Plans } from './plans.ts'
+import type { PortRange } from './ports.ts'
+
+/** What the workflows and the supervision work with. */
+export type InstancesContext = {
+  pool: Pool
+  /** A pool of its own for the instances' locks: whoever holds one needs no second from it. */
+  locks: Pool
+  secrets: Secrets
+  plans: Plans
+  ports: PortRange
+  host: InstanceHost
+  bind: string
+}
+
+const passwordBytes = 32
+const newPassword = (): string => `p${randomBytes(passwordBytes).toString('hex')}`
+
+/** Where a password is sealed: it opens in its own row and column only. */
+const sealContext = (addonId: AddonId, column: 'password' | 'admin_password'): string =>
+  `instances:${addonId}:${column}`
+
+/** The table as the provider's calls use it: new rows get their sealed passwords. */
+export function instanceTable(secrets: Secrets): ResourceTable<InstanceRow> {
+  return {
+    find: findInstance,
+    lock: lockInstance,
+    insert: (tx, request) => {
+      const seal = (column: 'password' | 'admin_password'): string =>
+        secrets.seal(newPassword(), sealContext(request.addonId, column))
+      const passwords = { password: seal('password'), adminPassword: seal('admin_password') }
+      return insertInstance(tx, { ...request, ...passwords })
+    },
+    insertTombstone,
+    wantRemoval,
+  }
+}
+
+/** The instance that a row with a port describes, its passwords in clear. */
+export function instanceOf({ secrets, plans, bind }: InstancesContext, row: InstanceRow): Instance {
+  const { addonId } = row
+  const sealed = must(row.password, 'password of an instance')
+  const sealedAdmin = must(row.adminPassword, 'admin password of an instance')
+  return {
+    addonId,
+    bind,
+    port: must(row.port, 'port of an instance'),
+    plan: must(plans[row.plan], `plan ${row.plan}`),
+    password: secrets.open(sealed, sealContext(addonId, 'password')),
+    adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
+  }
+}
+
+/** The variables of an instance; `publicHost` is this machine's name for customers. */
+export function instanceConfig(
+  context: InstancesContext,
+  publicHost: string,
+  row: InstanceRow,
+): Record<string, string> {
+  const { password, port } = instanceOf(context, row)
+  return { HEROKU_REDIS_URL: `redis://:${password}@${publicHost}:${port}` }
+}
+
+/** Throws UNAVAILABLE when every port has its instance. */
+export async function assertRoom({ pool, ports }: InstancesContext): Promise<void> {
+  if ((await countInstances(pool)) >= ports.count)
+    throw unavailable(
+      `All ${ports.count} Redis instances of this machine are in use. Destroy one, or ask its` +
+        ' operator for more ports.',
+    )
+}

@@ -1,0 +1,33 @@
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Log } from '#lib/log.ts'
+import { providerHandlers } from '#lib/provider/provider-handlers.ts'
+import { serveRpc } from '#lib/rpc.ts'
+import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
+import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
+import { assertRoom, instanceConfig, instanceTable, type InstancesContext } from './instances.ts'
+import { deprovisionInstance } from './workflows/deprovision.ts'
+import { provisionInstance } from './workflows/provision.ts'
+
+/** Answers as provider.redis. `publicHost` is this machine's name for customers. */
+export async function serveProvider(
+  nats: NatsConnection,
+  options: { context: InstancesContext; runner: WorkflowRunner; publicHost: string; log: Log },
+): Promise<() => Promise<void>> {
+  const { context, runner, publicHost, log } = options
+  const { pool, secrets, plans } = context
+  return serveRpc(nats, {
+    name: 'provider.redis',
+    service: ProviderService,
+    log,
+    handlers: providerHandlers({
+      pool,
+      runner,
+      table: instanceTable(secrets),
+      plans,
+      workflows: { provision: provisionInstance, deprovision: deprovisionInstance },
+      configOf: (row) => instanceConfig(context, publicHost, row),
+      readyMessage: 'Your Redis instance is ready.',
+      assertRoom: () => assertRoom(context),
+    }),
+  })
+}

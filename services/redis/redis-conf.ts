@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto'
+import { adminConnections } from './limits.ts'
+import type { Plan } from './plans.ts'
+
+/** The user as whom the provider looks at an instance; customers are the user "default". */
+export const adminUser = 'plexus-admin'
+
+/** What an instance is started with. */
+export type InstanceSettings = {
+  port: number
+  bind: string
+  plan: Plan
+  password: string
+  adminPassword: string
+}
+
+/**
+ * The configuration of an instance. Passwords stand in it as hashes only.
+ *
+ * The customer may do what concerns its data, and look at its clients and slow commands; it may
+ * not reconfigure, load code, copy from or to other servers, or stop the server. When the memory
+ * is full, writing is refused and nothing is thrown away: a queue that loses jobs is worse than
+ * one that says it is full. Buffers of clients may take as much memory again as the data.
+ */
+export function redisConf(settings: InstanceSettings): string {
+  const { port, bind, plan, password, adminPassword } = settings
+  const customerRights = [
+    '~* &* +@all -@admin -migrate',
+    '+client|list +client|kill +monitor +slowlog|get +slowlog|len',
+  ]
+  return `${[
+    `port ${port}`,
+    `bind ${bind}`,
+    'dir .',
+    'logfile ""',
+    'loglevel warning',
+    `maxmemory ${plan.memoryBytesMax}`,
+    'maxmemory-policy noeviction',
+    'maxmemory-clients 100%',
+    `maxclients ${plan.connectionsMax + adminConnections}`,
+    'tcp-keepalive 60',
+    'appendonly yes',
+    'appendfsync everysec',
+    'auto-aof-rewrite-min-size 16mb',
+    'save ""',
+    `user default on #${sha256(password)} ${customerRights.join(' ')}`,
+    `user ${adminUser} on #${sha256(adminPassword)} -@all +ping +config|get`,
+  ].join('\n')}\n`
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createClient } from 'redis'
+import { newId, type AddonId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { migrate } from '#lib/migrate.ts'
+import { openPool, transaction } from '#lib/postgres.ts'
+import { loadSecrets } from '#lib/secrets/secrets.ts'
+import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { redisAddonPorts } from '../../scripts/layout.ts'
+import { findInstance, type InstanceRow } from '../../services/redis/instances-db.ts'
+import {
+  instanceConfig,
+  instanceTable,
+  type InstancesContext,
+} from '../../services/redis/instances.ts'
+import { redisPlans, type Plans } from '../../services/redis/plans.ts'
+import { findProcesses } from '../../services/redis/process-list.ts'
+import { migrations } from '../../services/redis/schema.ts'
+import { stopAllInstances } from '../../services/redis/supervision.ts'
+import { deprovisionInstance } from '../../services/redis/workflows/deprovision.ts'
+import { provisionInstance } from '../../services/redis/workflows/provision.ts'
+import type { TestEngines } from './engines.ts'
+import { createTestSchema } from './schemas.ts'
+import { driveWorkflows } from './workflow-suite.ts'
+
+/** The redis provider's parts on a schema and a folder of their own, moved by hand. */
+export async function openTestInstances(engines: TestEngines, plans: Plans = redisPlans) {
+  const { url, schema } = await createTestSchema(engines)
+  await migrate(url, schema, migrations)
+  const pool = openPool({ url, schema, log: silentLog })
+  const locks = openPool({ url, schema, log: silentLog, max: 4 })
+  const secrets = await loadSecrets(engines.masterKeyFile)
+  // Nobody but its owner can enter this folder, as it is below a home folder of root.
+  const dir = await mkdtemp(join(tmpdir(), 'plexus-redis-'))
+  const context: InstancesContext = {
+    pool,
+    locks,
+    secrets,
+    plans,
+    ports: { first: engines.layout.ports.redisAddons, count: redisAddonPorts },
+    host: { dir, redisServer: engines.redisServer },
+    bind: '127.0.0.1 -::1',
+  }
+  const table = instanceTable(secrets)
+  const workflows = [provisionInstance, deprovisionInstance]
+  const drive = driveWorkflows({ pool, workflows, context })
+
+  const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
+    const addonId = newId<AddonId>()
+    const workflowId = await transaction(pool, async (tx) => {
+      await table.insert(tx, { addonId, name: `test-${plan}`, plan })
+      return startWorkflow(tx, provisionInstance, addonId)
+    })
+    return { addonId, workflowId }
+  }
+  const row = async (addonId: AddonId): Promise<InstanceRow> => {
+    const found = await findInstance(pool, addonId)
+    if (!found) throw new Error(`no row of ${addonId}`)
+    return found
+  }
+  const urlOf = async (addonId: AddonId): Promise<string> =>
+    instanceConfig(context, 'localhost', await row(addonId))['HEROKU_REDIS_URL'] ?? ''
+  return {
+    context,
+    table,
+    drive,
+    request,
+    row,
+    urlOf,
+    /** A ready instance of that plan: its id and its url. */
+    provision: async (plan: string): Promise<{ addonId: AddonId; url: string }> => {
+      const { addonId, workflowId } = await request(plan)
+      await drive.finish(workflowId)
+      return { addonId, url: await urlOf(addonId) }
+    },
+    close: async () => {
+      await stopAllInstances(context, silentLog)
+      await locks.end()
+      await pool.end()
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+export type TestInstances = Awaited<ReturnType<typeof openTestInstances>>
+
+/** Ids of the servers of that add-on. */
+export function processesOf(addonId: AddonId): Promise<number[]> {
+  return findProcesses((command) => command.includes(`plexus-addon:${addonId}`))
+}
+
+/** A customer's connection, which fails instead of trying again. */
+export async function connectCustomer(url: string) {
+  const client = createClient({
+    url,
+    socket: { reconnectStrategy: false },
+    disableOfflineQueue: true,
+  })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+export type CustomerRedis = Awaited<ReturnType<typeof connectCustomer>>
