@@ -2,12 +2,14 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { NatsConnection } from '@nats-io/transport-node'
+import pg from 'pg'
 import { newId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
+import { databaseUrl, natsUrl } from '../../scripts/service-env.ts'
 import type { TestEngines } from './engines.ts'
 import { serveTestProvider, type TestProvider } from './test-provider.ts'
 import { startService, type ServiceProcess } from './services.ts'
@@ -20,6 +22,11 @@ export type BrokerPlatform = {
   apps: RpcClient<typeof AppsService>
   provider: TestProvider
   manifestsDir: string
+  /** Calls to the broker's processes, once startBroker has started one. */
+  broker: RpcClient<typeof BrokerService>
+  startBroker: () => Promise<ServiceProcess>
+  stopProvider: () => Promise<void>
+  startProvider: () => Promise<void>
   newPerson: () => Promise<Person>
   newApp: (owner: Person) => Promise<App>
   /** Descriptions of the app's releases, oldest first. */
@@ -34,13 +41,19 @@ export async function startBrokerPlatform(engines: TestEngines): Promise<BrokerP
   // The operator's user may do what the api and what a provider may do.
   const nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'test', silentLog)
   const service: ServiceProcess = await startService('apps', engines)
-  const provider = await serveTestProvider(nats, 'test', 'WIDGETS_URL')
+  const serve = (): Promise<TestProvider> => serveTestProvider(nats, 'test', 'WIDGETS_URL')
   const apps = rpcClient(nats, 'apps', AppsService)
-  return {
+  const platform: BrokerPlatform = {
     nats,
     apps,
-    provider,
+    provider: await serve(),
     manifestsDir,
+    broker: rpcClient(nats, 'broker', BrokerService),
+    startBroker: () => startService('broker', engines, { PLEXUS_ADDON_MANIFESTS: manifestsDir }),
+    stopProvider: () => platform.provider.stop(),
+    startProvider: async () => {
+      platform.provider = await serve()
+    },
     newPerson: async () => {
       const email = `${newId()}@example.com`
       const { id } = await apps.putAccount({ email, password: 'a long password' })
@@ -53,12 +66,14 @@ export async function startBrokerPlatform(engines: TestEngines): Promise<BrokerP
     },
     config: async (owner, app) => (await apps.getConfigVars({ actor: owner, app: app.id })).vars,
     stop: async () => {
-      await provider.stop()
+      await platform.provider.stop()
       await service.stop()
       await nats.close()
       await rm(manifestsDir, { recursive: true })
+      await forgetEverything(engines)
     },
   }
+  return platform
 }
 
 /** The real manifests, and two services of the test provider: widgets, and gadgets once per app. */
@@ -91,4 +106,13 @@ async function writeManifests(): Promise<string> {
   for (const [file, content] of Object.entries(files))
     await writeFile(join(folder, file), JSON.stringify(content))
   return folder
+}
+
+/** Other tests must meet neither the services of these manifests nor add-ons without a provider. */
+async function forgetEverything({ layout, credentials }: TestEngines): Promise<void> {
+  const client = new pg.Client(databaseUrl(layout, credentials, 'broker'))
+  await client.connect()
+  await client.query('set search_path to broker')
+  await client.query('truncate addon_services, plans, addons, attachments, workflows')
+  await client.end()
 }

@@ -17,8 +17,8 @@ export type TestProvider = {
   resources: Map<string, { plan: string; options: Record<string, string> }>
   /** Every call that arrived, as "provision <uuid>" or "deprovision <uuid>". */
   calls: string[]
-  /** The most calls for one uuid that were ever in flight together. */
-  inFlightMost: () => number
+  /** Calls for that uuid that it works on now. */
+  inFlight: (uuid: string) => number
   /** Lets the calls of that uuid that are held go on, now and later. */
   release: (uuid: string) => void
   stop: () => Promise<void>
@@ -33,7 +33,6 @@ export async function serveTestProvider(
   const lingers = new Map<string, number>()
   const calls: string[] = []
   const inFlight = new Map<string, number>()
-  let most = 0
   const gates = new Map<string, PromiseWithResolvers<void>>()
   const gate = (uuid: string): PromiseWithResolvers<void> => {
     const known = gates.get(uuid) ?? Promise.withResolvers<void>()
@@ -42,9 +41,7 @@ export async function serveTestProvider(
   }
   const counted = async <T>(call: string, uuid: string, work: () => Promise<T>): Promise<T> => {
     calls.push(`${call} ${uuid}`)
-    const now = (inFlight.get(uuid) ?? 0) + 1
-    inFlight.set(uuid, now)
-    most = Math.max(most, now)
+    inFlight.set(uuid, (inFlight.get(uuid) ?? 0) + 1)
     try {
       return await work()
     } finally {
@@ -85,7 +82,7 @@ export async function serveTestProvider(
   return {
     resources,
     calls,
-    inFlightMost: () => most,
+    inFlight: (uuid) => inFlight.get(uuid) ?? 0,
     release: (uuid) => gate(uuid).resolve(),
     stop: async () => {
       for (const { resolve } of gates.values()) resolve()

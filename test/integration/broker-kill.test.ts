@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { newId } from '#lib/ids.ts'
+import type { RpcClient } from '#lib/rpc.ts'
+import type { App } from '#proto/apps/v1/apps_pb.ts'
+import type { Addon, BrokerService, CreateAddonRequest } from '#proto/broker/v1/broker_pb.ts'
+import {
+  startBrokerPlatform,
+  type BrokerPlatform,
+  type Person,
+} from '../support/broker-platform.ts'
+import { eventually } from '../support/eventually.ts'
+import type { ServiceProcess } from '../support/services.ts'
+
+const waitMs = 10_000
+let platform: BrokerPlatform
+let service: ServiceProcess
+let broker: RpcClient<typeof BrokerService>
+let owner: Person
+
+beforeAll(async () => {
+  platform = await startBrokerPlatform(inject('engines'))
+  broker = platform.broker
+  service = await platform.startBroker()
+  owner = await platform.newPerson()
+})
+
+afterAll(async () => {
+  await service.stop()
+  await platform.stop()
+})
+
+type Order = Partial<Omit<CreateAddonRequest, '$typeName' | '$unknown' | 'actor'>>
+
+const create = (app: App, order: Order = {}): Promise<Addon> =>
+  broker.createAddon({
+    actor: owner,
+    app: app.name,
+    plan: 'widgets:small',
+    waitMs,
+    ...order,
+  })
+
+const destroy = (addon: Addon, rest: { force?: boolean; waitMs?: number } = {}) =>
+  broker.destroyAddon({ actor: owner, addon: addon.id, waitMs, ...rest })
+
+describe('kill -9 of the broker', () => {
+  test('while add-ons are made ends with each of them once, and one release each', async () => {
+    const app = await platform.newApp(owner)
+    const names = Array.from({ length: 5 }, () => `killed-${newId()}`)
+    const options = [{}, { pending: '1' }, { hold: 'yes' }, { bug: '1' }, {}]
+    for (const [index, name] of names.entries())
+      void create(app, { name, options: options[index] ?? {} }).catch(() => undefined)
+    const addons = await eventually(async () => {
+      const list = (await broker.listAddons({ actor: owner, app: app.name })).addons
+      expect(list).toHaveLength(names.length)
+      return list
+    })
+    await service.kill()
+    for (const { id } of addons) platform.provider.release(id)
+    service = await platform.startBroker()
+    await eventually(async () => {
+      const list = (await broker.listAddons({ actor: owner, app: app.name })).addons
+      expect(list.map(({ state }) => state)).toEqual(names.map(() => 'provisioned'))
+    }, 25_000)
+    const attached = (await platform.releases(owner, app)).filter((text) =>
+      text.startsWith('Attach'),
+    )
+    expect(attached).toHaveLength(names.length)
+    expect(Object.keys(await platform.config(owner, app))).toHaveLength(names.length)
+    for (const { id } of addons) expect(platform.provider.resources.has(id)).toBe(true)
+  })
+
+  test('while add-ons are destroyed ends with nothing left, and one release each', async () => {
+    const app = await platform.newApp(owner)
+    const addons = [
+      await create(app),
+      await create(app, { options: { linger: '1' } }),
+      await create(app),
+    ]
+    const provisioning = await create(app, { options: { hold: 'yes' }, waitMs: 0 })
+    await Promise.all([...addons, provisioning].map((addon) => destroy(addon, { waitMs: 0 })))
+    await service.kill()
+    platform.provider.release(provisioning.id)
+    service = await platform.startBroker()
+    await eventually(async () => {
+      const list = (await broker.listAddons({ actor: owner, app: app.name })).addons
+      expect(list).toEqual([])
+    }, 25_000)
+    for (const { id } of [...addons, provisioning])
+      expect(platform.provider.resources.has(id)).toBe(false)
+    expect(await platform.config(owner, app)).toEqual({})
+    const detached = (await platform.releases(owner, app)).filter((text) =>
+      text.startsWith('Detach'),
+    )
+    expect(detached).toHaveLength(addons.length)
+  })
+})
+
+test('two brokers share the work, and each add-on is made once', async () => {
+  const second = await platform.startBroker()
+  const app = await platform.newApp(owner)
+  const calls = platform.provider.calls.length
+  const addons = await Promise.all(Array.from({ length: 8 }, () => create(app)))
+  expect(addons.map(({ state }) => state)).toEqual(addons.map(() => 'provisioned'))
+  expect(platform.provider.calls.length - calls).toBe(addons.length)
+  await second.stop()
+})
