@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-export type PlanDeclaration = {
+type PlanDeclaration = {
   slug: string
   humanName: string
   description: string

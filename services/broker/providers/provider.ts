@@ -11,7 +11,7 @@ export type Provider = {
   deprovision: (request: DeprovisionRequest) => Promise<'pending' | 'gone'>
 }
 
-export type ProvisionRequest = {
+type ProvisionRequest = {
   /** The add-on's id. */
   uuid: string
   /** The add-on's name. */
@@ -33,7 +33,7 @@ export type ProvisionAnswer = {
   message: string
 }
 
-export type DeprovisionRequest = { uuid: string; id: string }
+type DeprovisionRequest = { uuid: string; id: string }
 
 /** The provider at a manifest's base_url. */
 export type FindProvider = (baseUrl: string) => Provider
