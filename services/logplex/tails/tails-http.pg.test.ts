@@ -78,6 +78,22 @@ const openSse = (url: string, lastEventId?: number) =>
 const events = (text: string): string[] =>
   [...text.matchAll(/id: (\d+)\ndata: \S+ \S+: ([^\n]*)/g)].map(([, id, data]) => `${id} ${data}`)
 
+/** A WebSocket whose lines so far, last number and close code can be looked at. */
+async function follow(url: string) {
+  const socket = new WebSocket(url)
+  closing.push(() => socket.terminate())
+  const seen = { lines: [] as string[], last: 0, code: 0, socket }
+  socket.on('message', (data: Buffer, isBinary) => {
+    expect(isBinary).toBe(false)
+    const [number, ...lines] = data.toString().split('\n')
+    seen.last = Number(number)
+    seen.lines.push(...lines.filter(Boolean).map((line) => line.slice(line.indexOf(': ') + 2)))
+  })
+  socket.on('close', (code) => (seen.code = code))
+  await new Promise((resolve) => socket.once('open', resolve))
+  return seen
+}
+
 test('an unknown session is told so, by HTTP and in the place of an upgrade', async () => {
   const url = await serve()
   for (const id of [newId(), 'nonsense']) {
@@ -238,35 +254,30 @@ test('more streams than an app may have are refused, until one ends', async () =
   await eventually(async () => expect((await openSse(url + path)).answer.status).toBe(200))
 })
 
-test('a WebSocket gets batches that begin with the number reached, resumes, and is closed at the end', async () => {
+test('a WebSocket gets batches that begin with the number reached, and resumes after it', async () => {
   const url = (await serve()).replace('http', 'ws')
   const appId = newId<AppId>()
-  const follow = async (path: string) => {
-    const socket = new WebSocket(url + path)
-    closing.push(() => socket.terminate())
-    const seen = { lines: [] as string[], last: 0, code: 0, socket }
-    socket.on('message', (data: Buffer, isBinary) => {
-      expect(isBinary).toBe(false)
-      const [number, ...lines] = data.toString().split('\n')
-      seen.last = Number(number)
-      seen.lines.push(...lines.filter(Boolean).map((line) => line.slice(line.indexOf(': ') + 2)))
-    })
-    socket.on('close', (code) => (seen.code = code))
-    await new Promise((resolve) => socket.once('open', resolve))
-    return seen
-  }
   await append(appId, numbered(1, 5))
   const path = session(appId, { lines: 2 })
-  const first = await follow(path)
+  const first = await follow(url + path)
   await append(appId, ['n6'])
   await eventually(() => expect(first.lines).toEqual(['n4', 'n5', 'n6']))
   first.socket.terminate()
   await append(appId, ['n7'])
-  const again = await follow(`${path}?after=${first.last}`)
+  const again = await follow(`${url}${path}?after=${first.last}`)
   await append(appId, ['n8'])
   await eventually(() => expect(again.lines).toEqual(['n7', 'n8']))
 
-  const whole = await follow(session(appId, { tail: false }))
+  // The server stops: the client is to come back.
+  await closing[0]?.()
+  await eventually(() => expect(again.code).toBe(1001))
+})
+
+test('a WebSocket without tail is closed when all is said', async () => {
+  const url = (await serve()).replace('http', 'ws')
+  const appId = newId<AppId>()
+  await append(appId, numbered(1, 8))
+  const whole = await follow(url + session(appId, { tail: false }))
   await eventually(() => expect(whole.code).toBe(1000))
   expect(whole.lines).toEqual(numbered(1, 8))
 })

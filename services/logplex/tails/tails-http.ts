@@ -62,12 +62,13 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
   const context = { log, logger, limits, feed, open: createOpenTails(limits) }
   await server.register(fastifyWebsocket, {
     options: { perMessageDeflate: false, maxPayload: 1_024 },
+    // Every tail closes its own connection, and says why.
+    preClose: (done) => {
+      context.open.endAll()
+      done()
+    },
   })
   server.decorateRequest('logSession', null)
-  server.addHook('preClose', (done) => {
-    context.open.endAll()
-    done()
-  })
   server.route<{ Params: { id: string } }>({
     method: 'GET',
     url: '/sessions/:id',
@@ -101,8 +102,6 @@ function serveHttp(context: TailsContext, request: FastifyRequest, reply: Fastif
     'content-type': format === sse ? 'text/event-stream' : 'text/plain; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
-    // A stream that ends takes its connection with it, or a stopping server would wait for it.
-    connection: 'close',
   })
   raw.flushHeaders()
   raw.once('close', () => tail.abort())
@@ -114,7 +113,8 @@ function serveHttp(context: TailsContext, request: FastifyRequest, reply: Fastif
         new Promise((resolve) => {
           raw.write(bytes, () => resolve())
         }),
-      close: () => raw.end(),
+      // A stream that is cut short takes its connection along, or a stopping server waits for that.
+      close: (finished) => raw.end(() => finished || request.raw.socket.end()),
       cut: () => raw.destroy(),
     },
   )

@@ -1,0 +1,231 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { NatsConnection } from '@nats-io/transport-node'
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { newId, type AppId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { connectNats } from '#lib/nats.ts'
+import { rpcClient, type RpcClient } from '#lib/rpc.ts'
+import { LogplexService, type Drain } from '#proto/logplex/v1/logplex_pb.ts'
+import { natsUrl } from '../../scripts/service-env.ts'
+import { eventually } from '../support/eventually.ts'
+import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
+import { openTestLog, type TestLog } from '../support/logs.ts'
+import { freePortBase } from '../support/ports.ts'
+import { startService, type ServiceProcess } from '../support/services.ts'
+import { storedLines } from '../support/stored-lines.ts'
+
+const engines = inject('engines')
+const { ports } = engines.layout
+const logsUrl = `http://127.0.0.1:${ports.logs}`
+// A dead process's leases run out after 10 s, and are looked for every 3 s.
+const takeoverMsMax = 15_000
+
+let nats: NatsConnection
+let rpc: RpcClient<typeof LogplexService>
+let log: TestLog
+const closing: (() => Promise<unknown>)[] = []
+
+beforeAll(async () => {
+  nats = await connectNats(natsUrl(engines.layout, engines.credentials, 'api'), 'test', silentLog)
+  rpc = rpcClient(nats, 'logplex', LogplexService)
+  log = await openTestLog(engines)
+})
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+})
+
+afterAll(async () => {
+  await log.close()
+  await nats.close()
+})
+
+const startLogplex = async (overrides = {}): Promise<ServiceProcess> => {
+  const logplex = await startService('logplex', engines, overrides)
+  closing.push(async () => {
+    if (logplex.child.exitCode === null && logplex.child.signalCode === null) await logplex.stop()
+  })
+  return logplex
+}
+
+const startReceiver = async (): Promise<HttpReceiver> => {
+  const receiver = await startHttpReceiver()
+  closing.push(() => receiver.close())
+  return receiver
+}
+
+const newApp = async (): Promise<{ appId: AppId; token: string }> => {
+  const appId = newId<AppId>()
+  const { token } = await rpc.ensureToken({ appId, name: 'app' })
+  return { appId, token }
+}
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => `n${from + index}`)
+
+/** Appends lines from a process that is not logplex, so that none are lost with it. */
+const append = (appId: AppId, messages: string[]): Promise<number> =>
+  log.appLog.append(appId, messages.length, storedLines(messages))
+
+const messagesOf = (receiver: HttpReceiver): string[] =>
+  receiver.posts.flatMap(({ frames }) =>
+    frames.map((frame) => frame.slice(frame.indexOf(' - ') + 3)),
+  )
+
+const stateOf = async (drain: Drain) => {
+  const { state } = await rpc.getDrain({ appId: drain.appId, drain: drain.id })
+  const { received, delivered, pending, dropped } = { ...state }
+  return [received, delivered, pending, dropped].map(Number)
+}
+
+test('kill -9 in the middle of a drain: every line arrives, only the batch in flight twice', async () => {
+  const receiver = await startReceiver()
+  const first = await startLogplex()
+  const { appId } = await newApp()
+  const drain = await rpc.createDrain({ appId, url: receiver.url })
+  const total = 4_000
+  const writing = (async () => {
+    for (let from = 1; from < total; from += 20) await append(appId, numbered(from, from + 19))
+  })()
+  // The batch in flight is taken, and its answer never arrives.
+  await eventually(() => expect(messagesOf(receiver).length).toBeGreaterThan(1_000))
+  receiver.answers.push('hang')
+  const postsBefore = receiver.posts.length
+  await eventually(() => expect(receiver.posts.length).toBeGreaterThan(postsBefore))
+  await first.kill()
+  const inFlight = receiver.posts.at(-1)?.frames.length
+  await writing
+  await startLogplex()
+  await eventually(
+    async () => expect(await stateOf(drain)).toEqual([total, total, 0, 0]),
+    takeoverMsMax,
+  )
+  const got = messagesOf(receiver)
+  expect([...new Set(got)]).toEqual(numbered(1, total))
+  expect(got.length - total).toBe(inFlight)
+})
+
+test('the drains of a process that dies are taken over by another one', async () => {
+  const receiver = await startReceiver()
+  const first = await startLogplex()
+  const { appId } = await newApp()
+  const drain = await rpc.createDrain({ appId, url: receiver.url })
+  await append(appId, numbered(1, 10))
+  await eventually(() => expect(messagesOf(receiver)).toEqual(numbered(1, 10)))
+  const base = await freePortBase()
+  await startLogplex({
+    PLEXUS_LOGS_PORT: String(base),
+    PLEXUS_SYSLOG_PORT: String(base + 10),
+  })
+  await first.kill()
+  await append(appId, numbered(11, 20))
+  await eventually(() => expect(messagesOf(receiver)).toEqual(numbered(1, 20)), takeoverMsMax)
+  await eventually(async () => expect(await stateOf(drain)).toEqual([20, 20, 0, 0]))
+})
+
+test('rsyslog receives a syslog drain, with the drain token as host', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'plexus-rsyslog-'))
+  closing.push(() => rm(dir, { recursive: true, force: true }))
+  const port = await freePortBase()
+  const file = join(dir, 'received')
+  await writeFile(
+    join(dir, 'rsyslog.conf'),
+    `global(workDirectory="${dir}")
+module(load="imptcp")
+template(name="seen" type="string"
+  string="%pri%|%timestamp:::date-rfc3339%|%hostname%|%app-name%|%procid%|%msgid%|%structured-data%|%msg%\\n")
+input(type="imptcp" address="127.0.0.1" port="${port}" ruleset="keep")
+ruleset(name="keep") { action(type="omfile" file="${file}" template="seen") }
+`,
+  )
+  const rsyslogd = spawn(
+    'rsyslogd',
+    ['-n', '-f', join(dir, 'rsyslog.conf'), '-i', join(dir, 'pid')],
+    { env: { PATH: `${process.env['PATH']}:/usr/sbin` }, stdio: 'inherit' },
+  )
+  closing.push(async () => {
+    rsyslogd.kill()
+    if (rsyslogd.exitCode === null && rsyslogd.signalCode === null) await once(rsyslogd, 'exit')
+  })
+  await eventually(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const socket = connect(port, '127.0.0.1', () => resolve(void socket.end()))
+        socket.once('error', reject)
+      }),
+  )
+  await startLogplex()
+  const { appId } = await newApp()
+  const { token } = await rpc.createDrain({ appId, url: `syslog://127.0.0.1:${port}` })
+  await append(appId, ['first', 'second\n', 'žluťoučký kůň'])
+  await append(appId, numbered(4, 1_000))
+  const lines = await eventually(async () => {
+    const text = (await readFile(file, 'utf8')).trimEnd().split('\n')
+    expect(text).toHaveLength(1_000)
+    return text
+  })
+  const seen = (message: string): string =>
+    `190|2026-11-21T10:11:12.123456+00:00|${token}|app|web.1|-|-|${message}`
+  expect(lines).toEqual(['first', 'second', 'žluťoučký kůň', ...numbered(4, 1_000)].map(seen))
+})
+
+test('a tail that resumes after kill -9 of logplex has no gap and no repeat', async () => {
+  const first = await startLogplex()
+  const { appId, token } = await newApp()
+  const { url } = await rpc.createSession({ appId, lines: 100, tail: true })
+  const send = async (messages: string[]): Promise<void> => {
+    const frames = messages.map((text) => {
+      const body = `<190>1 2026-11-21T10:11:12Z host ${token} web.1 - - ${text}`
+      return `${body.length} ${body}`
+    })
+    const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`
+    const headers = { authorization, 'content-type': 'application/logplex-1' }
+    const answer = await fetch(`${logsUrl}/logs`, {
+      method: 'POST',
+      headers,
+      body: frames.join(''),
+    })
+    expect(answer.status).toBe(204)
+  }
+  const seen: string[] = []
+  let lastEventId = ''
+  /** Reads events until `message` has come or the stream breaks. */
+  const readUntil = async (message: string): Promise<void> => {
+    const headers = {
+      accept: 'text/event-stream',
+      ...(lastEventId && { 'last-event-id': lastEventId }),
+    }
+    const answer = await fetch(url, { headers })
+    expect(answer.status).toBe(200)
+    let text = ''
+    for await (const bytes of answer.body ?? []) {
+      text += Buffer.from(bytes).toString()
+      const events = text.split('\n\n')
+      text = events.pop() ?? ''
+      for (const event of events) {
+        const [, id = '', data = ''] =
+          /^id: (\d+)\ndata: \S+ app\[web\.1\]: (.*)$/.exec(event) ?? []
+        if (id === '') continue
+        lastEventId = id
+        seen.push(data)
+        if (data === message) return
+      }
+    }
+  }
+  await send(numbered(1, 10))
+  await readUntil('n10')
+  const broken = readUntil('never').catch(() => 'broken')
+  await send(numbered(11, 20))
+  await eventually(() => expect(seen).toHaveLength(20))
+  await first.kill()
+  expect(await broken).toBe('broken')
+  await startLogplex()
+  await send(numbered(21, 30))
+  await readUntil('n30')
+  expect(seen).toEqual(numbered(1, 30))
+})
