@@ -310,6 +310,13 @@ describe('logging in', () => {
     expect((await client('GET', '/account')).status).toBe(401)
   })
 
+  test('a token that could do less than its account cannot be had', async () => {
+    const answer = await api('POST', '/oauth/authorizations', { body: { scope: ['read'] } })
+    expect(answer.body).toMatchObject({ id: 'invalid_params' })
+    const whole = await api('POST', '/oauth/authorizations', { body: { description: 'CI' } })
+    expect(whole.body).toMatchObject({ scope: ['global'], access_token: { expires_in: null } })
+  })
+
   test('stops being answered when it has failed too often, for that address only', async () => {
     for (let tries = 0; tries < 10; tries++) {
       const answer = await logIn(ada.email, 'wrong')
@@ -322,6 +329,16 @@ describe('logging in', () => {
     const other = await createAccount(engines)
     expect((await logIn(other.email, other.password)).status).toBe(201)
   })
+})
+
+test('a collaborator finds the app among his own, with its owner', async () => {
+  const bob = await createAccount(engines)
+  const shared = await createApp()
+  await api('POST', `/apps/${shared}/collaborators`, { body: { user: bob.email } })
+  for (const path of ['/apps', '/users/~/apps']) {
+    const { body } = await apiClient(base, bob.token)('GET', path)
+    expect(body).toMatchObject([{ name: shared, owner: { email: ada.email } }])
+  }
 })
 
 describe("others' apps", () => {

@@ -19,12 +19,13 @@ export function appRoutes(api: Api, context: ApiContext): void {
     return list.apps.map((app) => renderApp(app, publicUrl))
   })
 
+  // Heroku leaves a team's apps out of this one; there are no teams here.
   api.get(
     '/users/:user/apps',
     { config: listed, schema: { params: UserParams } },
     async (request) => {
       requireSelf(request)
-      const list = await apps.listApps({ actor: actorOf(request), ownedOnly: true })
+      const list = await apps.listApps({ actor: actorOf(request), ownedOnly: false })
       return list.apps.map((app) => renderApp(app, publicUrl))
     },
   )

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { isPlexusError, notFound } from '#lib/errors.ts'
 import type { Authorization } from '#proto/apps/v1/apps_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import { ApiRefusal } from '../api-refusal.ts'
+import { ApiRefusal, notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { identify, readBasic, readToken, type BasicCredentials } from '../hooks/authenticate.ts'
 import { actorOf, invalidCredentials, type Identified } from '../hooks/identity.ts'
@@ -27,10 +27,13 @@ export function authorizationRoutes(
     '/oauth/authorizations',
     { config: { authentication: 'own' }, schema: { body: CreateAuthorization } },
     async (request, reply) => {
-      const { description, expires_in: expiresIn, scope } = request.body ?? {}
+      const { description, expires_in: expiresIn, scope = ['global'] } = request.body ?? {}
+      // Better none than one that can do more than was asked for.
+      if (!scope.includes('global'))
+        throw notSupported('A token here may do all that its account may: ask for scope global.')
       const wanted: Wanted = {
         description: description ?? '',
-        scope: scope ?? ['global'],
+        scope,
         ...(expiresIn !== undefined &&
           expiresIn !== null && { expiresInSeconds: Number(expiresIn) }),
       }
