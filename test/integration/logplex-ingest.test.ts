@@ -285,6 +285,28 @@ describe('processes', () => {
     expect(linesOf(chunks)).toEqual(['1 app[web.1]: before', '2 app[web.1]: after'])
   })
 
+  test('whatever was answered before a kill -9 is in the log, each line once', async () => {
+    const { appId, token } = await newChannel()
+    const answered: string[] = []
+    const sender = async (name: string): Promise<void> => {
+      for (let at = 0; ; at++) {
+        const text = `${name} ${at}`
+        const response = await post(token, frame(token, text)).catch(() => undefined)
+        if (!response) return
+        expect(response.status).toBe(204)
+        answered.push(text)
+      }
+    }
+    const senders = ['a', 'b', 'c', 'd'].map(sender)
+    await eventually(() => expect(answered.length).toBeGreaterThan(200))
+    await logplex.kill()
+    await Promise.all(senders)
+    const lines = await kept(appId)
+    expect(new Set(lines).size).toBe(lines.length)
+    expect(answered.filter((text) => !lines.includes(text))).toEqual([])
+    logplex = await startService('logplex', engines)
+  })
+
   test('a token from one process works in another at once', async () => {
     const second = await startService('logplex', engines, {
       PLEXUS_LOGS_PORT: '0',

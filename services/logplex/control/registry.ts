@@ -33,7 +33,11 @@ export type Registry = {
   stop: () => Promise<void>
 }
 
-type State = { tokens: Map<AppId, string[]>; drains: Map<AppId, LogDrain[]> }
+type State = {
+  /** Per app the tokens by their row's id: a row's token never changes, so it is opened once. */
+  tokens: Map<AppId, Map<string, string>>
+  drains: Map<AppId, LogDrain[]>
+}
 
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { pool, nats, log } = options
@@ -100,15 +104,17 @@ function setTokens(
   appId: AppId,
   rows: TokenRow[],
 ): void {
-  const before = new Set(state.tokens.get(appId))
-  const now = rows.map((row) => ({ name: row.name, token: openToken(secrets, row) }))
-  for (const { name, token } of now) if (!before.delete(token)) tokens.set(token, appId, name)
-  for (const gone of before) tokens.delete(gone)
-  if (now.length > 0)
-    state.tokens.set(
-      appId,
-      now.map(({ token }) => token),
-    )
+  const gone = new Map(state.tokens.get(appId))
+  const now = new Map<string, string>()
+  for (const row of rows) {
+    const known = gone.get(row.id)
+    const token = known ?? openToken(secrets, row)
+    if (known === undefined) tokens.set(token, appId, row.name)
+    now.set(row.id, token)
+    gone.delete(row.id)
+  }
+  for (const token of gone.values()) tokens.delete(token)
+  if (now.size > 0) state.tokens.set(appId, now)
   else state.tokens.delete(appId)
 }
 
