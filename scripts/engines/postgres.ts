@@ -1,10 +1,17 @@
 import { execFile } from 'node:child_process'
-import { access, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, chown, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { isZombie } from '../supervisor/process-record.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
 const run = promisify(execFile)
+
+const leavingMs = 10_000
+const leavingProbeMs = 200
+/** Above every system's highest process id. */
+const pidOfNobody = 2 ** 31 - 1
 
 export type PostgresOptions = {
   name: string
@@ -34,34 +41,64 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
     () => false,
   )
   if (!exists) await initialise(options, data)
-  return startEngine({
-    name,
-    command: join(binDir, 'postgres'),
-    args: [
-      '-D',
-      data,
-      '-p',
-      String(port),
-      '-c',
-      'listen_addresses=localhost',
-      '-c',
-      'unix_socket_directories=',
-      '-c',
-      'max_connections=200',
-      // Its compiler is not among the programs that are fetched, and our queries are short.
-      '-c',
-      'jit=off',
-      ...(options.settings ?? []).flatMap((setting) => ['-c', setting]),
-    ],
-    logFile: files.logFile ?? join(dir, 'postgres.log'),
-    pidFile: files.pidFile ?? join(dir, 'postgres.pid'),
-    port,
-    // While it starts or recovers, its port answers and refuses everybody.
-    isServing: () => saysReady(join(data, 'postmaster.pid')),
-    // Fast shutdown: open sessions are ended, nothing committed is lost.
-    stopSignal: 'SIGINT',
-    user,
-  })
+  await forgetDeadPostmaster(data)
+  const start = (): Promise<Engine> =>
+    startEngine({
+      name,
+      command: join(binDir, 'postgres'),
+      args: [
+        '-D',
+        data,
+        '-p',
+        String(port),
+        '-c',
+        'listen_addresses=localhost',
+        '-c',
+        'unix_socket_directories=',
+        '-c',
+        'max_connections=200',
+        // Its compiler is not among the programs that are fetched, and our queries are short.
+        '-c',
+        'jit=off',
+        ...(options.settings ?? []).flatMap((setting) => ['-c', setting]),
+      ],
+      logFile: files.logFile ?? join(dir, 'postgres.log'),
+      pidFile: files.pidFile ?? join(dir, 'postgres.pid'),
+      port,
+      // While it starts or recovers, its port answers and refuses everybody.
+      isServing: () => saysReady(join(data, 'postmaster.pid')),
+      // Fast shutdown: open sessions are ended, nothing committed is lost.
+      stopSignal: 'SIGINT',
+      user,
+    })
+  const end = Date.now() + leavingMs
+  for (;;) {
+    try {
+      return await start()
+    } catch (error) {
+      // Sessions of a server that was killed leave by themselves; until then it is not safe to start.
+      if (!(error as Error).message.includes('still in use') || Date.now() > end) throw error
+      await delay(leavingProbeMs)
+    }
+  }
+}
+
+/**
+ * A killed server that nobody has reaped (a zombie, in a container for ever) still counts as alive
+ * for PostgreSQL, which then refuses to start. The id in its lock file becomes one that no process
+ * can have; all else stays, for PostgreSQL goes on to check that no session is left.
+ */
+async function forgetDeadPostmaster(data: string): Promise<void> {
+  const file = join(data, 'postmaster.pid')
+  const [pid = '', ...rest] = (await readFile(file, 'utf8').catch(() => '')).split('\n')
+  if (pid === '' || !isZombie(Math.abs(Number(pid)))) return
+  const handle = await open(file, 'r+')
+  try {
+    await handle.truncate()
+    await handle.write([String(pidOfNobody), ...rest].join('\n'), 0)
+  } finally {
+    await handle.close()
+  }
 }
 
 /** The file's last line is the server's status, as pg_ctl reads it. */

@@ -124,14 +124,18 @@ function isAlive(pid: number): boolean {
   return !isZombie(pid)
 }
 
-/** In a container without an init process a dead orphan stays in the table for ever. */
-function isZombie(pid: number): boolean {
+/**
+ * Whether a process has ended and nobody has asked how: in a container without an init process a
+ * dead orphan stays in the table for ever.
+ */
+export function isZombie(pid: number): boolean {
   if (process.platform !== 'linux') return false
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
   } catch {
-    return true
+    // There is no such process at all.
+    return false
   }
 }
 
