@@ -1,3 +1,6 @@
+// Up to here a loop over bytes is quicker than a view and a native copy (about 70 ns).
+const loopBytesMax = 48
+
 /** A buffer that grows by what is written: bytes are copied in, no string is made. */
 export class ByteWriter {
   #bytes: Buffer
@@ -15,8 +18,15 @@ export class ByteWriter {
   copy(from: Uint8Array, start = 0, end = from.length): void {
     if (end <= start) return
     this.#reserve(end - start)
-    this.#bytes.set(from.subarray(start, end), this.#length)
-    this.#length += end - start
+    if (end - start > loopBytesMax) {
+      this.#bytes.set(from.subarray(start, end), this.#length)
+      this.#length += end - start
+      return
+    }
+    const bytes = this.#bytes
+    let to = this.#length
+    for (let at = start; at < end; at++) bytes[to++] = from[at] ?? 0
+    this.#length = to
   }
 
   /** A whole number >= 0 in decimal digits. */

@@ -2,9 +2,9 @@ import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
 
-export type Post = { path: string; headers: IncomingHttpHeaders; frames: string[]; atMs: number }
+type Post = { path: string; headers: IncomingHttpHeaders; frames: string[]; atMs: number }
 /** A status, with headers if need be, or a way to behave badly. */
-export type Answer = number | { status: number; headers: Record<string, string> } | 'hang' | 'reset'
+type Answer = number | { status: number; headers: Record<string, string> } | 'hang' | 'reset'
 
 export type HttpReceiver = {
   url: string
@@ -17,7 +17,7 @@ export type HttpReceiver = {
 }
 
 /** The frames of an octet-counted run, lengths taken off; throws when it does not add up. */
-export function splitFrames(bytes: Buffer): string[] {
+function splitFrames(bytes: Buffer): string[] {
   const frames: string[] = []
   for (let at = 0; at < bytes.length;) {
     const space = bytes.indexOf(0x20, at)

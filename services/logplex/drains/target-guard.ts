@@ -36,7 +36,7 @@ for (const [address, bits] of special)
   forbidden.addSubnet(address, bits, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
 /** True for an address that a drain may not reach unless the operator allows local targets. */
-export function isLocalAddress(address: string): boolean {
+function isLocalAddress(address: string): boolean {
   return forbidden.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 

@@ -2,6 +2,8 @@ import type { ByteWriter } from '../byte-writer.ts'
 
 const zero = 0x30
 const secondsEnd = 19
+const form = Buffer.from('dddd-dd-ddTdd:dd:dd')
+const digit = 0x64
 const zeros = Buffer.from('000000')
 const utc = Buffer.from('+00:00')
 
@@ -19,6 +21,9 @@ export function writeLineTime(
   if (fractionEnd === undefined) return writer.copy(bytes, start, end)
   const offsetMinutes = readOffset(bytes, fractionEnd, end)
   if (offsetMinutes === undefined) return writer.copy(bytes, start, end)
+  // Already in the form of tails: what log-shuttle and the platform itself send.
+  if (end - start === 32 && fractionEnd - start === 26 && endsInZero(bytes, end))
+    return writer.copy(bytes, start, end)
   if (offsetMinutes === 0) writer.copy(bytes, start, start + secondsEnd)
   else {
     const shifted = shift(bytes, start, offsetMinutes)
@@ -32,17 +37,22 @@ export function writeLineTime(
   writer.copy(utc)
 }
 
+/** True when the offset is written `+00:00`. */
+function endsInZero(bytes: Uint8Array, end: number): boolean {
+  for (let i = 0; i < utc.length; i++) if (bytes[end - utc.length + i] !== utc[i]) return false
+  return true
+}
+
 const isDigit = (byte: number | undefined): boolean =>
   byte !== undefined && byte >= zero && byte <= zero + 9
 
 /** Where the offset begins, when date, time and fraction have the right form. */
 function endOfFraction(bytes: Uint8Array, start: number, end: number): number | undefined {
   if (end - start <= secondsEnd) return undefined
-  const form = 'dddd-dd-ddTdd:dd:dd'
   for (let i = 0; i < secondsEnd; i++) {
-    const byte = bytes[start + i]
-    const wanted = form.charCodeAt(i)
-    if (wanted === 0x64 ? !isDigit(byte) : byte !== wanted) return undefined
+    const byte = bytes[start + i] ?? 0
+    const wanted = form[i]
+    if (wanted === digit ? byte < zero || byte > zero + 9 : byte !== wanted) return undefined
   }
   let at = start + secondsEnd
   if (bytes[at] !== 0x2e) return at
@@ -56,8 +66,8 @@ function readOffset(bytes: Uint8Array, at: number, end: number): number | undefi
   if (end - at === 1 && (bytes[at] === 0x5a || bytes[at] === 0x7a)) return 0
   const sign = bytes[at] === 0x2b ? 1 : bytes[at] === 0x2d ? -1 : 0
   if (sign === 0 || end - at !== 6 || bytes[at + 3] !== 0x3a) return undefined
-  const [h1, h2, m1, m2] = [bytes[at + 1], bytes[at + 2], bytes[at + 4], bytes[at + 5]]
-  if (![h1, h2, m1, m2].every(isDigit)) return undefined
+  if (!isDigit(bytes[at + 1]) || !isDigit(bytes[at + 2])) return undefined
+  if (!isDigit(bytes[at + 4]) || !isDigit(bytes[at + 5])) return undefined
   const hours = twoDigits(bytes, at + 1)
   const minutes = twoDigits(bytes, at + 4)
   return hours > 23 || minutes > 59 ? undefined : sign * (hours * 60 + minutes)

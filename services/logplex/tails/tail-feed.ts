@@ -5,7 +5,7 @@ import { renderLines, type Rendered } from './render.ts'
 import type { TailFormat } from './tail-format.ts'
 
 /** One reading of an app's log from a number on, and what was rendered of it. */
-export type FeedReading = LogReading & {
+type FeedReading = LogReading & {
   render: (filter: LineFilter, format: TailFormat) => Rendered
 }
 
