@@ -37,13 +37,13 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
   const runner = startWorkflowRunner({ pool, workflows, context, log })
   onStop('workflows', () => runner.stop())
 
-  const sizeCheck = startPeriodic({
+  const stopSizeCheck = startPeriodic({
     what: 'size check',
     everyMs: config.sizeCheckSeconds * 1000,
     work: () => checkSizes(context, log),
     log,
   })
-  onStop('size check', () => sizeCheck.stop())
+  onStop('size check', stopSizeCheck)
 
   onStop('rpc', await serveProvider(nats, { context, runner, host: config.addonHost, log }))
 }

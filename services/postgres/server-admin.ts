@@ -62,12 +62,12 @@ export function openAddonServer(url: string, log: Log): AddonServer {
 
 /**
  * Closes to add-on roles what every role may do by default: connecting to the databases that are
- * not add-ons'. Idempotent, part of every start.
+ * not add-ons' but the server's own. Idempotent, part of every start.
  */
 export async function prepareServer({ pool }: AddonServer): Promise<void> {
   const { rows } = await pool.query<{ datname: string }>(
-    `select datname from pg_database
-     where datallowconn and datname in ('postgres', 'template1', current_database())`,
+    `select d.datname from pg_database d join pg_roles r on r.oid = d.datdba
+     where d.datallowconn and r.rolsuper order by d.datname`,
   )
   for (const { datname } of rows)
     await pool.query(`revoke all on database ${quote(datname)} from public`)
@@ -160,7 +160,7 @@ export async function closeRole(session: AdminSession, role: string): Promise<vo
   await endSessions(session, role)
 }
 
-export async function endSessions(session: AdminSession, role: string): Promise<void> {
+async function endSessions(session: AdminSession, role: string): Promise<void> {
   await session.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [
     role,
   ])

@@ -55,8 +55,8 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
   const everyMs = config.checkSeconds * 1000
   const { look } = createSupervision(context, log)
   await atMost(look(), firstLookMs, log)
-  const supervision = startPeriodic({ what: 'supervision', everyMs, work: look, log })
-  onStop('supervision', () => supervision.stop())
+  const stopSupervision = startPeriodic({ what: 'supervision', everyMs, work: look, log })
+  onStop('supervision', stopSupervision)
 
   onStop('rpc', await serveProvider(nats, { context, runner, publicHost: config.host, log }))
 }

@@ -14,6 +14,7 @@ import { layoutAt, type Layout } from '../../scripts/layout.ts'
 import { migrateAll } from '../../scripts/migrate.ts'
 import { prepareDatabase } from '../../scripts/prepare-database.ts'
 import { adminDatabaseUrl, databaseUrl, natsUrl } from '../../scripts/service-env.ts'
+import { addonInstances } from '../../scripts/supervisor/process-list.ts'
 import { freePortBase } from './ports.ts'
 
 /** What the integration tests are given: inject('engines'). */
@@ -92,6 +93,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   })
   project.provide('engines', { layout, credentials, masterKeyFile, redisServer, postgresBin })
   return async () => {
+    // A test that failed may leave instances of Redis add-ons, which outlive their provider.
+    for (const { pid } of addonInstances(home)) process.kill(pid, 'SIGKILL')
     await Promise.all(engines.map((engine) => engine.stop()))
     await rm(home, { recursive: true, force: true })
   }

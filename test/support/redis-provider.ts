@@ -87,7 +87,7 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
 export type TestInstances = Awaited<ReturnType<typeof openTestInstances>>
 
 /** Ids of the servers of that add-on. */
-export function processesOf(addonId: AddonId): Promise<number[]> {
+export function processesOf(addonId: string): Promise<number[]> {
   return findProcesses((command) => command.includes(`plexus-addon:${addonId}`))
 }
 
