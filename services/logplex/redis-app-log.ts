@@ -38,6 +38,8 @@ type Shared = AppLogOptions & {
   growth: GrowthListeners
   doorbell: Doorbell
   closing: AbortController
+  /** Appends that Redis has refused at least once and that are tried again. */
+  waiting: number
 }
 
 /** Opens the logs of all apps; close() rejects the appends that still wait for Redis. */
@@ -53,6 +55,7 @@ export async function openAppLog(
     recent: new RecentChunks(),
     doorbell: openDoorbell(options.nats, (appId, head) => growth.tell(appId, head), options.log),
     closing: new AbortController(),
+    waiting: 0,
   }
   const polling = pollGrowth(shared)
   return {
@@ -114,22 +117,30 @@ function noMatter(): undefined {}
 
 /** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
 async function keepAppending(shared: Shared, append: LogAppend): Promise<number> {
-  const { redis, log, closing } = shared
+  const { redis, closing } = shared
   for (let tries = 1; ; tries++) {
     try {
       closing.signal.throwIfAborted()
       const { first } = await appendLog(redis, append)
+      if (tries > 1) tellWaiting(shared, -1)
       if (first > 0) announce(shared, append, first)
       return first
     } catch (error) {
       if (closing.signal.aborted)
         throw new Error('the app log was closed before Redis had the lines', { cause: error })
-      if (tries === 1) log.warn({ err: error }, 'lines wait for redis')
+      if (tries === 1) tellWaiting(shared, 1, error)
       await delay(backoffMs(tries, appendBackoff), undefined, { signal: closing.signal }).catch(
         () => undefined,
       )
     }
   }
+}
+
+/** An outage is told once, and its end, however many apps wait. */
+function tellWaiting(shared: Shared, change: number, error?: unknown): void {
+  shared.waiting += change
+  if (shared.waiting === 1 && change > 0) shared.log.warn({ err: error }, 'lines wait for redis')
+  if (shared.waiting === 0) shared.log.info('lines no longer wait for redis')
 }
 
 function announce(shared: Shared, { appId, count, frames }: LogAppend, first: number): void {

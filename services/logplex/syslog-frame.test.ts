@@ -54,6 +54,22 @@ describe('a stream of frames', () => {
     expect(scan(...text.split(''))).toEqual(expected)
   })
 
+  test('noise means the same however it is cut, and is never read beyond its end', () => {
+    // Made of what frames are made of, by a small generator that says the same in every run.
+    const alphabet = ['1', '2', '3 ', '9', '0', ' ', '\n', '\r\n', '<13>1 ', 'ab', '\0', '5 abcde']
+    let seed = 7
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+      return (seed >>> 8) % below
+    }
+    for (let round = 0; round < 500; round++) {
+      const text = Array.from({ length: 40 }, () => alphabet[random(alphabet.length)]).join('')
+      const pieces: string[] = []
+      for (let at = 0; at < text.length;) pieces.push(text.slice(at, (at += 1 + random(7))))
+      expect({ text, ...scan(...pieces) }).toEqual({ text, ...scan(text) })
+    }
+  })
+
   test('digits without end are malformed at once and held nowhere', () => {
     const endless = Array.from({ length: 1_000 }, () => '1'.repeat(1_000))
     expect(scan(...endless)).toEqual(whole([], 1))

@@ -219,7 +219,15 @@ describe('syslog over TCP', () => {
       ),
     ).toBe(0)
     expect(
-      await run('logger', ...to, '--octet-count', '--rfc5424=notq,nohost', '--tag', token, 'short'),
+      await run(
+        'logger',
+        ...to,
+        '--octet-count',
+        '--rfc5424=notq,notime,nohost',
+        '--tag',
+        token,
+        'short',
+      ),
     ).toBe(0)
     await eventually(async () => {
       const { chunks } = await testLog.appLog.readNewest(appId, 10)
@@ -227,6 +235,9 @@ describe('syslog over TCP', () => {
       expect(lines.toSorted()).toEqual(
         ['app[-]: plain', 'app[77]: with pid', 'app[-]: [text] after', 'app[-]: short'].toSorted(),
       )
+      // The one that came without a time has that of its arrival.
+      for (const { frames } of chunks)
+        expect(String(frames)).toMatch(/^\d+ <\d+>1 2\d{3}-\S+ host /)
     })
   })
 

@@ -103,7 +103,7 @@ test('when too much is held, senders wait until there is room again, and nothing
   await expect(post('no room')).rejects.toThrow('fetch failed')
   redis = await openRedis()
   await sent
-  await eventually(() => expect(ingest.counters.appended).toBe(lines), 20_000)
+  await eventually(() => expect(ingest.counters.appended).toBe(lines), 25_000)
   expect(ingest.counters).toMatchObject({ received: lines, accepted: lines, droppedBufferFull: 0 })
   expect(accounted()).toBe(lines)
   expect((await testLog.appLog.bounds(appId)).head).toBe(lines)
