@@ -218,6 +218,22 @@ test('a receiver that refuses everything does not fill the log with lines about 
   expect(await keptMessages(log.appLog, drain.appId)).toHaveLength(4)
 })
 
+test('the log is told at most once a minute; what is lost meanwhile waits to be told', async () => {
+  const target = await receiver()
+  target.otherwise = 400
+  const drain = drainTo(target.url)
+  await append(drain, ['one'])
+  const drains = await start([drain])
+  const told = async (): Promise<string[]> =>
+    (await keptMessages(log.appLog, drain.appId)).filter((text) => text.includes('L10'))
+  await eventually(async () => expect(await told()).toHaveLength(1))
+  await append(drain, ['two', 'three'])
+  await eventually(async () => expect(await drains.state(drain)).toMatchObject({ dropped: 4 }))
+  const { untold } = await readCursor(log.redis, drain.id, 1)
+  expect(untold).toEqual({ count: 2, since: '2026-11-21T10:11:12.123456+00:00' })
+  expect(await told()).toHaveLength(1)
+})
+
 test('when the buffer moves past a dead receiver, the L10 count is exact and comes first', async () => {
   const target = await receiver()
   target.otherwise = 503
