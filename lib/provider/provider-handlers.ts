@@ -10,6 +10,8 @@ import type { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 
 /** Longest that a request waits for its workflow; after that the answer is "pending, ask again". */
 const waitMs = 5_000
+/** A removal meets the request that it removes at most once; the rest is room. */
+const removalTriesMax = 3
 
 export type ProviderOptions<R extends Resource, Context> = {
   pool: Pool
@@ -87,22 +89,31 @@ async function requestResource<R extends Resource, Context>(
 }
 
 async function requestRemoval<R extends Resource, Context>(
-  { pool, table, workflows }: ProviderOptions<R, Context>,
+  options: ProviderOptions<R, Context>,
   addonId: AddonId,
 ): Promise<void> {
-  await transaction(pool, async (tx) => {
+  for (let tries = 0; tries < removalTriesMax; tries++)
+    if (await tryRequestRemoval(options, addonId)) return
+  throw unavailable('The resource was being requested at this moment. Try again.')
+}
+
+/** False when its request was committed in between: look again. */
+async function tryRequestRemoval<R extends Resource, Context>(
+  { pool, table, workflows }: ProviderOptions<R, Context>,
+  addonId: AddonId,
+): Promise<boolean> {
+  return transaction(pool, async (tx) => {
     // First the workflow, then the resource: the order in which a step's commit locks them.
-    const running = await raiseWish(tx, addonId, 'deprovision')
+    const raised = await raiseWish(tx, addonId, 'deprovision')
     const resource = await table.lock(tx, addonId)
-    if (!resource) {
-      // Never heard of: gone already, and so that a request that this one overtook finds it gone.
-      if (await table.insertTombstone(tx, addonId)) return
-      throw unavailable('The resource was being requested at this moment. Try again.')
-    }
-    if (resource.removalWanted) return
+    // Never heard of: gone already, and so that a request that this one overtook finds it gone.
+    if (!resource) return table.insertTombstone(tx, addonId)
+    if (resource.removalWanted) return true
+    if (!raised && (await getRunningWorkflow(tx, addonId))) return false
     await table.wantRemoval(tx, addonId)
     // A running provision workflow reads the wish and starts the removal itself.
-    if (!running) await startWorkflow(tx, workflows.deprovision, addonId)
+    if (!raised) await startWorkflow(tx, workflows.deprovision, addonId)
+    return true
   })
 }
 

@@ -117,7 +117,7 @@ test('a removal that overtakes its request leaves nothing', async () => {
   expect((await provider.deprovision({ uuid })).pending).toBe(false)
   await expect(ask(uuid)).rejects.toMatchObject({ code: ErrorCode.INVALID_PARAMS })
 
-  const racing = Array.from({ length: 10 }, () => newId<AddonId>())
+  const racing = Array.from({ length: 25 }, () => newId<AddonId>())
   await Promise.all(
     racing.map(async (id) => {
       const both = await Promise.allSettled([ask(id), provider.deprovision({ uuid: id })])
