@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { enginesFolder, findBinaries } from '../scripts/binaries.ts'
+import { findBinaries } from '../scripts/binaries.ts'
 import { platformHosts } from '../scripts/heroku-env.ts'
 import { readLayout } from '../scripts/layout.ts'
 import { readAccess } from './access.ts'
@@ -66,7 +66,7 @@ async function herokuEnv(options: {
   )
   const { postgresBin } = await findBinaries(env)
   // pg:psql wants psql: the machine's own, or the one that was fetched.
-  const path = [env['PATH'], postgresBin ?? join(enginesFolder(env), 'bin')].join(delimiter)
+  const path = [env['PATH'], postgresBin].filter(Boolean).join(delimiter)
   return {
     ...Object.fromEntries(kept),
     PATH: path,

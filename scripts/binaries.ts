@@ -1,4 +1,4 @@
-import { access, constants, readdir } from 'node:fs/promises'
+import { access, constants, readdir, realpath } from 'node:fs/promises'
 import { delimiter, join, resolve } from 'node:path'
 
 /** Programs that Plexus runs and does not bring itself. */
@@ -19,12 +19,18 @@ export function enginesFolder(env: NodeJS.ProcessEnv): string {
   return resolve(env['PLEXUS_ENGINES'] || join(home, 'engines'))
 }
 
+/** Where fetched programs are; the real path, for a link may stand where not everybody can go. */
+export async function fetchedPrograms(env: NodeJS.ProcessEnv): Promise<string> {
+  const folder = join(enginesFolder(env), 'bin')
+  return realpath(folder).catch(() => folder)
+}
+
 /**
  * Finds the machine's programs, and where it has none those fetched before; a missing one is
  * undefined. With PLEXUS_SYSTEM_ENGINES=no the machine's own are not looked at.
  */
 export async function findBinaries(env: NodeJS.ProcessEnv): Promise<Partial<Binaries>> {
-  const fetched = join(enginesFolder(env), 'bin')
+  const fetched = await fetchedPrograms(env)
   const useSystem = env['PLEXUS_SYSTEM_ENGINES'] !== 'no'
   const folders = [...(useSystem ? systemFolders(env) : []), fetched]
   const postgresFolders = [...(useSystem ? await postgresServerFolders() : []), fetched]

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { streamLogs } from '../cli/log-stream.ts'
 import { startDemo, demoApp } from '../demo/start-demo.ts'
-import { enginesFolder } from './binaries.ts'
+import { fetchedPrograms } from './binaries.ts'
 import { ensureMasterKey, loadCredentials } from './credentials.ts'
 import { ensureBinaries } from './install-engines.ts'
 import { readLayout, type Layout } from './layout.ts'
@@ -104,9 +104,10 @@ async function start(options: {
   await untilAnswers(`${vars['PLEXUS_LOGS_URL']}/healthcheck`)
   const token = await startDemo(platform)
   stages.onStop('env', () => removePlatformEnv(home))
-  const fetched = binaries.postgresBin.startsWith(enginesFolder(env)) && binaries.postgresBin
+  const fetched = await fetchedPrograms(env)
+  const pathFolder = binaries.postgresBin === fetched ? fetched : undefined
   stages.signal.throwIfAborted()
-  await writePlatformEnv(layout, platformEnv(layout, token), fetched || undefined)
+  await writePlatformEnv(layout, platformEnv(layout, token), pathFolder)
   sayReady(layout, say)
   return { apiUrl: vars.PLEXUS_API_URL, token }
 }
