@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { storedLines } from '../../../test/support/stored-lines.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { blankLine, readStoredLine } from '../stored-line.ts'
-import { composeBatch, countLogplexLines } from './batch.ts'
+import { composeBatch, lossOfOthers } from './batch.ts'
 import { httpsFrame, syslogFrame, type DrainFrame } from './drain-frame.ts'
 
 const token = 'd.9173ea1f-6f14-4976-9cf0-7cd0dafdcdbc'
@@ -106,6 +106,9 @@ test('the same lines have the same frame id of 32 upper hex digits, other lines 
 test("the plexer's own lines are told from the app's", () => {
   const own = storedLines(['x'], { source: 'heroku', proc: 'logplex' })
   const frames = Buffer.concat([own, storedLines(['a']), own])
-  expect(countLogplexLines([{ first: 5, count: 3, frames }], 5, 7)).toBe(2)
-  expect(countLogplexLines([{ first: 5, count: 3, frames }], 6, 6)).toBe(0)
+  expect(lossOfOthers([{ first: 5, count: 3, frames }], 5, 7)).toEqual({
+    count: 1,
+    since: '2026-11-21T10:11:12.123456+00:00',
+  })
+  expect(lossOfOthers([{ first: 5, count: 3, frames }], 7, 7)).toEqual({ count: 0, since: '' })
 })

@@ -51,7 +51,7 @@ export function composeBatch(
     if (full || number > options.last) return false
     if (first === 0) {
       first = number
-      firstTime = Buffer.from(frames.subarray(line.timeStart, line.timeEnd)).toString('latin1')
+      firstTime = timeOf(frames, line)
     }
     frame.writeLine(writer, frames, line)
     bytes += size
@@ -65,16 +65,22 @@ export function composeBatch(
   return { first, last, bytes: writer.finish(), frames, loss, firstTime, id }
 }
 
-/** How many of the lines first … last are the plexer's own (source heroku, process logplex). */
-export function countLogplexLines(chunks: LogChunk[], first: number, last: number): number {
-  let count = 0
+/** The lines first … last without the plexer's own (source heroku, process logplex) as a loss. */
+export function lossOfOthers(chunks: LogChunk[], first: number, last: number): Loss {
+  const loss: Loss = { count: 0, since: '' }
   forLinesFrom(chunks, first, (number, frames, line) => {
     if (number > last) return false
     const name = Buffer.from(frames.subarray(line.sourceStart, line.procEnd)).toString('latin1')
-    if (name === 'heroku logplex') count++
+    if (name === 'heroku logplex') return true
+    loss.count++
+    loss.since ||= timeOf(frames, line)
     return true
   })
-  return count
+  return loss
+}
+
+function timeOf(frames: Uint8Array, line: StoredLine): string {
+  return Buffer.from(frames.subarray(line.timeStart, line.timeEnd)).toString('latin1')
 }
 
 function forLinesFrom(

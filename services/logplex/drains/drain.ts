@@ -5,7 +5,7 @@ import type { Redis } from '#lib/redis.ts'
 import type { AppLog, LogReading } from '../app-log.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { drainLossInLog, lineTimeNow, type Loss } from '../loss.ts'
-import { composeBatch, countLogplexLines, type Batch } from './batch.ts'
+import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { commitCursor, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
 import { logplexLine } from './drain-frame.ts'
@@ -150,7 +150,10 @@ export class Drain {
     if (chunks.length === 0 && bounds.head < next - 1) {
       await this.#commit(() => ({ next: bounds.oldest }))
       this.#grown = bounds.oldest <= bounds.head
-    } else if (available > next) await this.#count(available - next, 'overflowed')
+    } else if (available > next) {
+      const since = this.#cursor.nextTime || lineTimeNow()
+      await this.#count('overflowed', { count: available - next, since })
+    }
     return reading
   }
 
@@ -184,10 +187,10 @@ export class Drain {
         return
       case 'refused': {
         this.#retryUpTo = undefined
-        const since = batch.firstTime
         // Lines about loss that are lost do not ask for more such lines, or they never ended.
-        const own = countLogplexLines(chunks, batch.first, batch.last)
-        await this.#count(lines, 'refused', { since, own, lastError: delivery.reason })
+        const lost = { count: lines, since: batch.firstTime }
+        const untold = lossOfOthers(chunks, batch.first, batch.last)
+        await this.#count('refused', lost, { untold, lastError: delivery.reason })
         return
       }
       case 'retry': {
@@ -205,21 +208,18 @@ export class Drain {
 
   /** Moves the cursor past lines that will never be delivered, and remembers to say so. */
   async #count(
-    lines: number,
     reason: 'overflowed' | 'refused',
-    known: { since?: string; own?: number; lastError?: string } = {},
+    lost: Loss,
+    { untold = lost, lastError = this.#cursor.lastError } = {},
   ): Promise<void> {
-    const since = known.since || this.#cursor.nextTime || lineTimeNow()
-    const add = (loss: Loss, count: number): Loss =>
-      count > 0 ? { count: loss.count + count, since: loss.since || since } : loss
     this.#retryUpTo = undefined
     await this.#commit((cursor) => ({
-      next: cursor.next + lines,
-      [reason]: cursor[reason] + lines,
-      lost: add(cursor.lost, lines),
-      untold: add(cursor.untold, lines - (known.own ?? 0)),
+      next: cursor.next + lost.count,
+      [reason]: cursor[reason] + lost.count,
+      lost: addLoss(cursor.lost, lost),
+      untold: addLoss(cursor.untold, untold),
       nextTime: '',
-      lastError: known.lastError ?? cursor.lastError,
+      lastError,
     }))
   }
 
@@ -259,4 +259,8 @@ export class Drain {
     const { signal } = this.#stopping
     await delay(ms, undefined, { signal }).catch(() => undefined)
   }
+}
+
+function addLoss(known: Loss, more: Loss): Loss {
+  return { count: known.count + more.count, since: known.since || more.since }
 }

@@ -1,81 +1,31 @@
-import { execFileSync } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
-import { newId, type AppId, type DrainId } from '#lib/ids.ts'
-import { silentLog } from '#lib/log.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import {
-  startHttpReceiver,
-  startTcpReceiver,
-  type HttpReceiver,
-} from '../../../test/support/log-receivers.ts'
-import { keptMessages, openTestLog, type TestLog } from '../../../test/support/logs.ts'
-import { storedLines } from '../../../test/support/stored-lines.ts'
-import type { LogDrain } from '../log-drain.ts'
+  drainTo,
+  numbered,
+  openTestDrains,
+  postedMessages as messages,
+  settled,
+  type TestDrains,
+} from '../../../test/support/log-drains.ts'
+import { keptMessages } from '../../../test/support/logs.ts'
 import { readCursor } from './drain-cursor.ts'
-import { startDrains, type Drains } from './drains.ts'
-import type { DrainLimits } from './limits.ts'
 
-let log: TestLog
-const closing: (() => Promise<unknown>)[] = []
-const quick: Partial<DrainLimits> = { retry: { firstMs: 30, maxMs: 200 }, tickMs: 100 }
+let on: TestDrains
 
 beforeAll(async () => {
-  log = await openTestLog(inject('engines'), { bytesPerAppMax: 100_000 })
+  on = await openTestDrains(inject('engines'))
 })
 
-afterEach(async () => {
-  for (const close of closing.splice(0).toReversed()) await close()
-})
+afterEach(() => on.closeAll())
 
-afterAll(() => log.close())
-
-const start = async (
-  drains: LogDrain[],
-  { mayBeLocal = true, limits = {} }: { mayBeLocal?: boolean; limits?: Partial<DrainLimits> } = {},
-): Promise<Drains> => {
-  const { appLog, redis } = log
-  const options = { log: appLog, redis, mayBeLocal, logger: silentLog }
-  const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
-  closing.push(() => started.stop())
-  started.sync(drains)
-  return started
-}
-
-const receiver = async (options = {}): Promise<HttpReceiver> => {
-  const started = await startHttpReceiver(options)
-  closing.push(() => started.close())
-  return started
-}
-
-const drainTo = (url: string, appId = newId<AppId>()): LogDrain => ({
-  id: newId<DrainId>(),
-  appId,
-  token: `d.${newId()}`,
-  url,
-  firstLine: 1,
-})
-
-const append = (drain: LogDrain, messages: string[], options = {}): Promise<number> =>
-  log.appLog.append(drain.appId, messages.length, storedLines(messages, options))
-
-const numbered = (from: number, to: number, length = 0): string[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => `n${from + index}`.padEnd(length, '.'))
-
-/** Messages of the app's own lines that were posted, in order. */
-const messages = (posts: { frames: string[] }[]): string[] =>
-  posts.flatMap(({ frames }) =>
-    frames
-      .filter((frame) => frame.includes(' app web.1 '))
-      .map((frame) => frame.slice(frame.indexOf(' - ') + 3)),
-  )
-
-const settled = { pending: 0, lastError: '' }
+afterAll(() => on.log.close())
 
 test('lines are posted with the headers, credentials and frames of Logplex', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   const drain = drainTo(target.url.replace('//', '//us%40er:pa%3Ass@').concat('?a=b'))
-  await append(drain, ['one', 'two\n'])
-  const drains = await start([drain])
+  await on.append(drain, ['one', 'two\n'])
+  const drains = await on.start([drain])
   await eventually(() => expect(target.posts).toHaveLength(1))
   expect(target.posts[0]).toMatchObject({
     path: '/logs?a=b',
@@ -92,7 +42,7 @@ test('lines are posted with the headers, credentials and frames of Logplex', asy
       '<190>1 2026-11-21T10:11:12.123456+00:00 host app web.1 - two\n',
     ],
   })
-  await append(drain, ['three'])
+  await on.append(drain, ['three'])
   await eventually(() => expect(target.posts).toHaveLength(2))
   await eventually(async () =>
     expect(await drains.state(drain)).toEqual({
@@ -105,10 +55,10 @@ test('lines are posted with the headers, credentials and frames of Logplex', asy
 })
 
 test('a drain begins with its first line, and another drain of the app with its own', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   const drain = { ...drainTo(target.url), firstLine: 3 }
-  await append(drain, numbered(1, 4))
-  const drains = await start([drain])
+  await on.append(drain, numbered(1, 4))
+  const drains = await on.start([drain])
   await eventually(() => expect(messages(target.posts)).toEqual(['n3', 'n4']))
   await eventually(async () =>
     expect(await drains.state(drain)).toMatchObject({ received: 2, delivered: 2 }),
@@ -116,13 +66,13 @@ test('a drain begins with its first line, and another drain of the app with its 
 })
 
 test('what fails is tried again under the same frame id until it is accepted, nothing twice', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.answers = [500, 'reset', 503, 301, 429]
   const drain = drainTo(target.url)
-  await append(drain, numbered(1, 3))
-  const drains = await start([drain])
+  await on.append(drain, numbered(1, 3))
+  const drains = await on.start([drain])
   await eventually(() => expect(target.posts.length).toBeGreaterThan(1))
-  await append(drain, numbered(4, 6))
+  await on.append(drain, numbered(4, 6))
   await eventually(() => expect(messages(target.posts.slice(5))).toEqual(numbered(1, 6)))
   const ids = target.posts.map(({ headers }) => headers['logplex-frame-id'])
   expect(new Set(ids.slice(0, 6)).size).toBe(1)
@@ -138,11 +88,11 @@ test('what fails is tried again under the same frame id until it is accepted, no
 })
 
 test('Retry-After is honoured, and what went wrong can be seen meanwhile', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.answers = [{ status: 429, headers: { 'retry-after': '1' } }]
   const drain = drainTo(target.url)
-  await append(drain, ['one'])
-  const drains = await start([drain])
+  await on.append(drain, ['one'])
+  const drains = await on.start([drain])
   await eventually(async () =>
     expect(await drains.state(drain)).toEqual({
       received: 1,
@@ -158,34 +108,34 @@ test('Retry-After is honoured, and what went wrong can be seen meanwhile', async
 })
 
 test('a receiver that does not answer is given up after a time', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.answers = ['hang']
   const drain = drainTo(target.url)
-  await append(drain, ['one'])
-  await start([drain], { limits: { httpsAnswerMsMax: 300 } })
+  await on.append(drain, ['one'])
+  await on.start([drain], { limits: { httpsAnswerMsMax: 300 } })
   await eventually(() => expect(messages(target.posts)).toEqual(['one', 'one']))
 })
 
 test('a batch refused for good is dropped, counted and told: in the next batch and in the log', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.answers = [404]
   const drain = drainTo(target.url)
-  await append(drain, numbered(1, 7), { time: '2026-11-21T01:02:03.000004+00:00' })
-  const drains = await start([drain])
+  await on.append(drain, numbered(1, 7), { time: '2026-11-21T01:02:03.000004+00:00' })
+  const drains = await on.start([drain])
   await eventually(async () =>
     expect(await drains.state(drain)).toMatchObject({
       dropped: 7,
       lastError: 'the receiver answered 404',
     }),
   )
-  await append(drain, ['next'])
+  await on.append(drain, ['next'])
   await eventually(() => expect(messages(target.posts.slice(1))).toEqual(['next']))
   const [told] = target.posts.flatMap(({ frames }) => frames.filter((text) => text.includes('L10')))
   expect(told).toMatch(
     /heroku logplex - Error L10 \(output buffer overflow\): (drain '\S+' dropped )?7 messages (dropped )?since 2026-11-21T01:02:03\.000004\+00:00\.$/,
   )
   await eventually(async () =>
-    expect(await keptMessages(log.appLog, drain.appId)).toContain(
+    expect(await keptMessages(on.log.appLog, drain.appId)).toContain(
       `Error L10 (output buffer overflow): drain '${drain.token}' dropped 7 messages since 2026-11-21T01:02:03.000004+00:00.`,
     ),
   )
@@ -196,54 +146,54 @@ test('a batch refused for good is dropped, counted and told: in the next batch a
 })
 
 test('a receiver that refuses everything does not fill the log with lines about it', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.otherwise = 400
   const drain = drainTo(target.url)
-  await append(drain, ['one'])
-  await start([drain], { limits: { tellMsMin: 50 } })
+  await on.append(drain, ['one'])
+  await on.start([drain], { limits: { tellMsMin: 50 } })
   await eventually(() => expect(target.posts).toHaveLength(2))
-  await append(drain, ['two'])
+  await on.append(drain, ['two'])
   await eventually(async () =>
     expect(
-      (await keptMessages(log.appLog, drain.appId)).filter((text) => text.includes('L10')),
+      (await keptMessages(on.log.appLog, drain.appId)).filter((text) => text.includes('L10')),
     ).toHaveLength(2),
   )
   // Both lines about loss were refused too, and none is left to be told.
   await eventually(async () =>
-    expect(await readCursor(log.redis, drain.id, 1)).toMatchObject({
+    expect(await readCursor(on.log.redis, drain.id, 1)).toMatchObject({
       refused: 4,
       untold: { count: 0 },
     }),
   )
-  expect(await keptMessages(log.appLog, drain.appId)).toHaveLength(4)
+  expect(await keptMessages(on.log.appLog, drain.appId)).toHaveLength(4)
 })
 
 test('the log is told at most once a minute; what is lost meanwhile waits to be told', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.otherwise = 400
   const drain = drainTo(target.url)
-  await append(drain, ['one'])
-  const drains = await start([drain])
+  await on.append(drain, ['one'])
+  const drains = await on.start([drain])
   const told = async (): Promise<string[]> =>
-    (await keptMessages(log.appLog, drain.appId)).filter((text) => text.includes('L10'))
+    (await keptMessages(on.log.appLog, drain.appId)).filter((text) => text.includes('L10'))
   await eventually(async () => expect(await told()).toHaveLength(1))
-  await append(drain, ['two', 'three'])
+  await on.append(drain, ['two', 'three'])
   await eventually(async () => expect(await drains.state(drain)).toMatchObject({ dropped: 4 }))
-  const { untold } = await readCursor(log.redis, drain.id, 1)
+  const { untold } = await readCursor(on.log.redis, drain.id, 1)
   expect(untold).toEqual({ count: 2, since: '2026-11-21T10:11:12.123456+00:00' })
   expect(await told()).toHaveLength(1)
 })
 
 test('when the buffer moves past a dead receiver, the L10 count is exact and comes first', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   target.otherwise = 503
   const drain = drainTo(target.url)
-  const drains = await start([drain])
-  await append(drain, numbered(1, 100, 100), { time: '2026-11-21T00:00:00.000001+00:00' })
+  const drains = await on.start([drain])
+  await on.append(drain, numbered(1, 100, 100), { time: '2026-11-21T00:00:00.000001+00:00' })
   await eventually(() => expect(target.posts.length).toBeGreaterThan(0))
   for (let from = 101; from < 4_000; from += 100)
-    await append(drain, numbered(from, from + 99, 100))
-  const { oldest } = await log.appLog.bounds(drain.appId)
+    await on.append(drain, numbered(from, from + 99, 100))
+  const { oldest } = await on.log.appLog.bounds(drain.appId)
   expect(oldest).toBeGreaterThan(1_000)
   const seen = await drains.state(drain)
   expect(seen.received).toBe(seen.delivered + seen.pending + seen.dropped)
@@ -263,144 +213,61 @@ test('when the buffer moves past a dead receiver, the L10 count is exact and com
 })
 
 test('after a restart a drain goes on where it was', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   const drain = drainTo(target.url)
-  await append(drain, numbered(1, 600))
-  const first = await start([drain])
+  await on.append(drain, numbered(1, 600))
+  const first = await on.start([drain])
   await eventually(() => expect(messages(target.posts).length).toBe(600))
   await first.stop()
-  await append(drain, numbered(601, 700))
-  const second = await start([drain])
+  await on.append(drain, numbered(601, 700))
+  const second = await on.start([drain])
   await eventually(async () => expect(await second.state(drain)).toMatchObject({ delivered: 700 }))
   expect(messages(target.posts)).toEqual(numbered(1, 700))
 })
 
 test('of two processes one runs a drain, and the other takes it over when that one stops', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   const drain = drainTo(target.url)
-  const one = await start([drain])
-  const other = await start([drain])
-  for (let from = 1; from < 400; from += 10) await append(drain, numbered(from, from + 9))
+  const one = await on.start([drain])
+  const other = await on.start([drain])
+  for (let from = 1; from < 400; from += 10) await on.append(drain, numbered(from, from + 9))
   await eventually(() => expect(messages(target.posts)).toEqual(numbered(1, 400)))
   await one.stop()
-  await append(drain, numbered(401, 410))
+  await on.append(drain, numbered(401, 410))
   await eventually(() => expect(messages(target.posts)).toEqual(numbered(1, 410)))
   expect(await other.state(drain)).toMatchObject({ received: 410 })
 })
 
 test('a process that was paused beyond its lease moves nothing any more', async () => {
-  const target = await receiver()
+  const target = await on.receiver()
   const drain = drainTo(target.url)
   const limits = { leaseMs: 300, tickMs: 60_000 }
-  const paused = await start([drain], { limits })
-  await append(drain, ['n1'])
+  const paused = await on.start([drain], { limits })
+  await on.append(drain, ['n1'])
   await eventually(async () => expect(await paused.state(drain)).toMatchObject({ delivered: 1 }))
   target.answers = ['hang']
-  await append(drain, ['n2'])
+  await on.append(drain, ['n2'])
   await eventually(() => expect(target.posts).toHaveLength(2))
-  const other = await start([drain])
+  const other = await on.start([drain])
   await eventually(() => expect(messages(target.posts)).toEqual(['n1', 'n2', 'n2']))
   await eventually(async () => expect(await other.state(drain)).toMatchObject({ delivered: 2 }))
-  await append(drain, ['n3'])
+  await on.append(drain, ['n3'])
   await eventually(async () =>
     expect(await other.state(drain)).toMatchObject({ received: 3, delivered: 3 }),
   )
 })
 
 test('a removed drain gets nothing more; one whose url changed goes on at the new one', async () => {
-  const [before, after] = [await receiver(), await receiver()]
+  const [before, after] = [await on.receiver(), await on.receiver()]
   const [removed, changed] = [drainTo(before.url), drainTo(before.url)]
-  const drains = await start([removed, changed])
-  await append(removed, ['r1'])
-  await append(changed, ['c1'])
+  const drains = await on.start([removed, changed])
+  await on.append(removed, ['r1'])
+  await on.append(changed, ['c1'])
   await eventually(() => expect(messages(before.posts).toSorted()).toEqual(['c1', 'r1']))
   drains.sync([{ ...changed, url: after.url }])
   await eventually(async () => expect(await drains.state(changed)).toMatchObject(settled))
-  await append(removed, ['r2'])
-  await append(changed, ['c2'])
+  await on.append(removed, ['r2'])
+  await on.append(changed, ['c2'])
   await eventually(() => expect(messages(after.posts)).toEqual(['c2']))
   expect(messages(before.posts)).toHaveLength(2)
-})
-
-test('a local target is refused unless the operator allows it, by address and by name', async () => {
-  const target = await receiver()
-  const drains = [
-    target.url,
-    target.url.replace('127.0.0.1', 'localhost'),
-    `syslog://localhost:${target.port}`,
-  ].map((url) => drainTo(url))
-  const running = await start(drains, { mayBeLocal: false })
-  for (const drain of drains) await append(drain, ['one'])
-  for (const drain of drains)
-    await eventually(async () => {
-      const { lastError, pending } = await running.state(drain)
-      expect(lastError).toMatch(/local or private address/)
-      expect(pending).toBe(1)
-    })
-  expect(target.posts).toEqual([])
-})
-
-test('a certificate is verified unless the url says #insecure', async () => {
-  const pem = execFileSync(
-    'openssl',
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=drain -keyout - -out -'.split(
-      ' ',
-    ),
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  )
-  const target = await receiver({ tls: { key: pem, cert: pem } })
-  const [secure, insecure] = [drainTo(target.url), drainTo(`${target.url}#insecure`)]
-  const drains = await start([secure, insecure])
-  await append(secure, ['secure'])
-  await append(insecure, ['insecure'])
-  await eventually(() => expect(messages(target.posts)).toEqual(['insecure']))
-  await eventually(async () =>
-    expect((await drains.state(secure)).lastError).toMatch(/self-signed certificate/),
-  )
-})
-
-test('a syslog drain sends octet-counted frames and connects again when it was cut off', async () => {
-  let target = await startTcpReceiver()
-  closing.push(() => target.close())
-  const drain = drainTo(target.url)
-  const drains = await start([drain])
-  await append(drain, ['one', 'two\n'])
-  const head = `<190>1 2026-11-21T10:11:12.123456+00:00 ${drain.token} app web.1 - -`
-  await eventually(() => expect(target.frames()).toEqual([`${head} one\n`, `${head} two\n`]))
-  await target.close()
-  await append(drain, ['three'])
-  await eventually(async () =>
-    expect(await drains.state(drain)).toMatchObject({
-      pending: 1,
-      lastError: expect.stringContaining('ECONNREFUSED'),
-    }),
-  )
-  target = await startTcpReceiver(target.port)
-  await eventually(() => expect(target.frames()).toEqual([`${head} three\n`]))
-  await eventually(async () =>
-    expect(await drains.state(drain)).toMatchObject({ delivered: 3, ...settled }),
-  )
-})
-
-test('a syslog receiver that stops reading is reconnected to, and no line is skipped', async () => {
-  const target = await startTcpReceiver()
-  closing.push(() => target.close())
-  const drain = drainTo(target.url)
-  const drains = await start([drain], { limits: { syslogSendMsMax: 300 } })
-  await append(drain, ['n1'])
-  await eventually(() => expect(target.frames()).toHaveLength(1))
-  target.sockets[0]?.pause()
-  let written = 1
-  while ((await drains.state(drain)).lastError === '') {
-    await append(drain, numbered(written + 1, written + 100, 9_000))
-    written += 100
-    await eventually(async () => {
-      const { pending, lastError } = await drains.state(drain)
-      expect(pending === 0 || lastError !== '').toBe(true)
-    })
-  }
-  expect((await drains.state(drain)).lastError).toContain('took nothing')
-  await eventually(async () => expect(await drains.state(drain)).toMatchObject(settled))
-  const { received, delivered, dropped } = await drains.state(drain)
-  expect({ received, dropped }).toEqual({ received: written, dropped: written - delivered })
 })
