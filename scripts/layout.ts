@@ -19,7 +19,7 @@ export type Layout = {
 }
 
 export const redisAddonPorts = 400
-export const defaultPortBase = 4000
+const defaultPortBase = 4000
 
 /**
  * All ports hang on one base, so that two copies can run side by side; with the default base the
