@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { newId, type AppId, type DrainId, type SessionId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import type { Engine } from '../../scripts/engines/engine.ts'
@@ -64,10 +66,14 @@ afterEach(async () => {
 const append = (messages: string[]): Promise<number> =>
   log.appLog.append(appId, messages.length, storedLines(messages))
 
-async function openTail() {
+function sessionUrl(scheme: string): string {
   const address = server.server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
-  const answer = await fetch(`http://127.0.0.1:${address.port}/sessions/${newId<SessionId>()}`)
+  return `${scheme}://127.0.0.1:${address.port}/sessions/${newId<SessionId>()}`
+}
+
+async function openTail() {
+  const answer = await fetch(sessionUrl('http'))
   const seen = { text: '' }
   void (async () => {
     for await (const bytes of answer.body ?? []) seen.text += Buffer.from(bytes).toString()
@@ -90,6 +96,9 @@ test('while Redis is away readers wait, and go on where they were when it is bac
   await eventually(() =>
     expect(late.text).toContain('heroku[logplex]: L15: Error displaying log lines.'),
   )
+  const socket = new WebSocket(sessionUrl('ws'))
+  const [code] = await once(socket, 'close')
+  expect(code).toBe(1001)
   const written = append(['two'])
   redis = await openRedis()
   await written

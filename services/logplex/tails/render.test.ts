@@ -60,6 +60,12 @@ test('lines before the wanted number are left out, in the middle of a chunk too'
   expect(lines).toBe(2)
 })
 
+test('lines after the last wanted number are left out, and are not said to be seen', () => {
+  const chunks = [chunk(1, ...['one', 'two', 'three'].map((text) => frame('app', 'web.1', text)))]
+  const { bytes } = renderLines(chunks, 1, all, websocketText, 2)
+  expect(bytes.toString()).toBe(`2\n${time} app[web.1]: one\n${time} app[web.1]: two\n`)
+})
+
 test.each([
   ['', '', 'abcdef'],
   ['app', '', 'abcd'],

@@ -7,23 +7,24 @@ import type { TailFormat } from './tail-format.ts'
 /** Lines of one reading as a tail shows them. */
 export type Rendered = { bytes: Buffer; lines: number }
 
-/** The lines from number `from` on that pass the filter; no bytes when there are none. */
+/** The lines numbered `from` … `to` that pass the filter. */
 export function renderLines(
   chunks: LogChunk[],
   from: number,
   filter: LineFilter,
   format: TailFormat,
+  to = Infinity,
 ): Rendered {
   const size = chunks.reduce((sum, { frames }) => sum + frames.length, 0)
   const writer = new ByteWriter(Math.ceil(size * 1.25))
   const line = blankLine()
   let lines = 0
-  format.writeStart(writer, lastNumber(chunks))
+  format.writeStart(writer, Math.min(lastNumber(chunks), to))
   for (const { first, frames } of chunks) {
     let number = first
     for (let at = 0; at < frames.length; number++) {
       at = readStoredLine(frames, at, line)
-      if (number < from || !passes(filter, frames, line)) continue
+      if (number < from || number > to || !passes(filter, frames, line)) continue
       format.writeLine(writer, number, frames, line)
       lines++
     }

@@ -8,7 +8,7 @@ import { watchGrowth } from './growth.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
 import { lineFilter } from './line-filter.ts'
-import { lastNumber, timeOfFirstLine } from './render.ts'
+import { lastNumber, renderLines, timeOfFirstLine } from './render.ts'
 import type { TailFeed } from './tail-feed.ts'
 import type { TailFormat } from './tail-format.ts'
 
@@ -32,9 +32,11 @@ const readBackoff = { firstMs: 100, maxMs: 5_000 }
  * Runs one tail to its end: a cursor in the app's log that reads only when its client has taken
  * what it read before. It keeps no queue: while the client is slow the log moves on, and when the
  * buffer has moved past the cursor the numbers say how many lines that were (L11).
- * Returns when all is said (no tail) or the signal aborts.
+ *
+ * @returns true when all is said (no tail); false when it was cut short by the signal or because
+ * the log could not be read, which it has said then.
  */
-export async function runTail(options: TailOptions): Promise<void> {
+export async function runTail(options: TailOptions): Promise<boolean> {
   const { session, format, signal, log, limits, logger } = options
   const filter = lineFilter(session.source, session.dyno)
   const growth = watchGrowth(log, session.appId)
@@ -49,7 +51,7 @@ export async function runTail(options: TailOptions): Promise<void> {
     let failures = 0
     while (!signal.aborted && (session.tail || next <= start.head)) {
       try {
-        const step = await advance(options, filter, next, since)
+        const step = await advance(options, filter, { next, since, to: start.head })
         failures = 0
         if (step) {
           if (step.next < next) growth.forget()
@@ -59,20 +61,22 @@ export async function runTail(options: TailOptions): Promise<void> {
           continue
         }
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted) return false
         logger.warn({ err: error, app: session.appId }, 'tail could not read the log')
         await growth.waitPast(Infinity, backoffMs(++failures, readBackoff))
         continue
       }
-      if (!session.tail) return
+      if (!session.tail) return true
       if (await growth.waitPast(next - 1, limits.heartbeatSeconds * 1_000)) continue
       if (!signal.aborted) await options.send(format.heartbeat(next - 1))
     }
+    return !signal.aborted
   } catch (error) {
-    if (signal.aborted) return
+    if (signal.aborted) return false
     logger.warn({ err: error, app: session.appId }, 'tail ended early')
     const notice = format.unavailable(logUnavailableLine())
     if (notice) await options.send(notice)
+    return false
   } finally {
     signal.removeEventListener('abort', onAbort)
     growth.end()
@@ -97,8 +101,7 @@ async function begin(
 async function advance(
   { session, format, send, feed }: TailOptions,
   filter: ReturnType<typeof lineFilter>,
-  next: number,
-  since: string,
+  { next, since, to }: { next: number; since: string; to: number },
 ): Promise<{ next: number; since: string } | undefined> {
   const reading = await feed.read(session.appId, next)
   const { chunks, bounds } = reading
@@ -112,7 +115,10 @@ async function advance(
   }
   const last = chunks.at(-1)
   if (!first || !last) return available > next ? { next: available, since } : undefined
-  const { bytes, lines } = reading.render(filter, format)
+  // Who does not follow gets as many lines as were asked for, and none that came since.
+  const { bytes, lines } = session.tail
+    ? reading.render(filter, format)
+    : renderLines(chunks, next, filter, format, to)
   if (lines > 0) await send(bytes)
   return { next: lastNumber(chunks) + 1, since: timeOfFirstLine(last) }
 }

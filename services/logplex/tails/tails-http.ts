@@ -170,12 +170,13 @@ async function serveTail(
     await Promise.race([connection.send(bytes), aborted])
     clearTimeout(stalled)
   }
+  let finished = false
   try {
-    await runTail({ session, after, format, send, signal, log, feed, limits, logger })
+    finished = await runTail({ session, after, format, send, signal, log, feed, limits, logger })
   } finally {
     clearTimeout(life)
     if (open.leave(session.appId, tail)) feed.forget(session.appId)
-    connection.close(!signal.aborted)
+    connection.close(finished && !signal.aborted)
   }
 }
 
