@@ -1,7 +1,7 @@
 import { must } from '#lib/assert.ts'
 import { conflict, forbidden, invalidParams, notFound } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
-import { isUniqueViolation, transaction, type Pool } from '#lib/postgres.ts'
+import { isUniqueViolation, transaction, type Pool, type Transaction } from '#lib/postgres.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
 import { getApp, visibleApps } from './access.ts'
 import { busyMessage } from './addon-state.ts'
@@ -110,15 +110,14 @@ export async function destroyAddon(
   { force, waitMs }: { force: boolean; waitMs: number },
 ): Promise<AddonView> {
   const addon = await findOwnAddon(context, ref)
-  if (!force) await refuseShared(context, addon)
-  await wishDestroyed(context.pool, addon.id, ref.actor)
+  await wishDestroyed(context.pool, addon.id, { actor: ref.actor, force })
   context.runner.wake()
   await waitUntilSettled(context, addon.id, waitMs)
   return viewAddon(context, must(await findAddon(context.pool, addon.id), 'add-on'))
 }
 
-async function refuseShared({ pool }: StepContext, addon: AddonRow): Promise<void> {
-  const attachments = await listAttachmentsOfAddons(pool, [addon.id])
+async function refuseShared(tx: Transaction, addon: AddonRow): Promise<void> {
+  const attachments = await listAttachmentsOfAddons(tx, [addon.id])
   const others = new Set(
     attachments.map(({ appId }) => appId).filter((appId) => appId !== addon.appId),
   )
@@ -134,12 +133,18 @@ async function refuseShared({ pool }: StepContext, addon: AddonRow): Promise<voi
  * Raises the wish: a running workflow reads it and leads to the removal; an add-on that is at rest
  * gets its removal started. Asked again it changes nothing.
  */
-export async function wishDestroyed(pool: Pool, id: AddonId, actor: Actor): Promise<void> {
+export async function wishDestroyed(
+  pool: Pool,
+  id: AddonId,
+  { actor, force }: { actor: Actor; force: boolean },
+): Promise<void> {
   await transaction(pool, async (tx) => {
     // The workflow's row is locked before the add-on's, as in every step's commit.
     const running = await raiseWish(tx, id, 'destroy')
     const addon = await lockAddon(tx, id)
     if (!addon || addon.state === 'deprovisioning' || addon.state === 'deprovisioned') return
+    // Under the lock, so that nothing can be attached between this look and the removal.
+    if (!force) await refuseShared(tx, addon)
     await setDestroyWished(tx, id, actor)
     if (!running) await startDeprovisioning(tx, addon)
   })

@@ -30,7 +30,7 @@ export function followApps(nats: NatsConnection, context: BrokerContext): Promis
 export async function forgetApp(context: BrokerContext, appId: AppId): Promise<void> {
   const { pool, runner } = context
   for (const { id } of await listBilledAddons(pool, appId))
-    await wishDestroyed(pool, id, platformActor)
+    await wishDestroyed(pool, id, { actor: platformActor, force: true })
   for (const { id } of await listAttachmentsOfApps(pool, [appId]))
     await transaction(pool, (tx) => startDetaching(tx, id, platformActor))
   runner.wake()

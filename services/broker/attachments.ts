@@ -24,6 +24,9 @@ import { waitUntilSettled } from './settle.ts'
 import { attachAddon } from './workflows/attach-addon.ts'
 import { startDetaching } from './workflows/detach-addon.ts'
 
+/** The namespace of the only credential that there is, when it is named at all. */
+const defaultCredential = 'credential:default'
+
 export type AttachmentOfAddon = { view: AttachmentView; addon: AddonView }
 
 export const attachmentNotFound = () =>
@@ -52,7 +55,7 @@ export async function createAttachment(
     (await plansById(context.pool, [addon.planId])).get(addon.planId),
     'plan',
   )
-  if (order.namespace !== '')
+  if (order.namespace !== '' && order.namespace !== defaultCredential)
     throw invalidParams(
       `${addon.name} has no ${order.namespace}. Attach its default credential: leave the` +
         ' credential out.',

@@ -1,5 +1,8 @@
-/** Longest that a provider may take to answer one call; then it is asked again. */
-export const providerTimeoutMs = 60_000
+/**
+ * Longest that a provider of our own may take to answer one call; then it is asked again. They
+ * answer "pending" within seconds, and while a call hangs it holds one of the runner's few places.
+ */
+export const providerTimeoutMs = 30_000
 
 /** Longest that an add-on may be provisioning, as on Heroku; then it is given up and removed. */
 export const provisioningSecondsMax = 12 * 3600

@@ -1,3 +1,6 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { newId } from '#lib/ids.ts'
 import type { RpcClient } from '#lib/rpc.ts'
@@ -10,7 +13,7 @@ import {
   type Person,
 } from '../support/broker-platform.ts'
 import { eventually } from '../support/eventually.ts'
-import type { ServiceProcess } from '../support/services.ts'
+import { startService, type ServiceProcess } from '../support/services.ts'
 
 const waitMs = 10_000
 let platform: BrokerPlatform
@@ -72,6 +75,16 @@ describe('the catalogue', () => {
     const again = await broker.listPlans({ addonService: 'heroku-postgresql' })
     expect(again).toEqual({ $typeName: 'plexus.broker.v1.PlanList', plans })
     expect((await broker.getPlan({ plan: 'heroku-redis' })).name).toBe('heroku-redis:mini')
+  })
+
+  test('is never half declared: a wrong manifest stops the start and says why', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'plexus-wrong-manifest-'))
+    await cp(platform.manifestsDir, folder, { recursive: true })
+    await writeFile(join(folder, 'widgets.plans.json'), '{"state":"ga","plans":"none"}')
+    const started = startService('broker', inject('engines'), { PLEXUS_ADDON_MANIFESTS: folder })
+    await expect(started).rejects.toThrow('widgets.plans.json: plans must be a list')
+    await rm(folder, { recursive: true })
+    expect((await broker.listPlans({ addonService: 'widgets' })).plans).toHaveLength(2)
   })
 
   test('what is not there is not found', async () => {

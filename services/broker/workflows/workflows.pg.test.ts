@@ -130,7 +130,7 @@ describe('provision-addon', () => {
       const { addon, workflowId } = await order(app)
       for (let step = 0; step < steps; step++) await drive.step(workflowId)
       await drive.crashDuringStep(workflowId)
-      await wishDestroyed(pool, addon.id, owner)
+      await wishDestroyed(pool, addon.id, { actor: owner, force: true })
       expect(await drive.finish(workflowId)).toBe('destroyed')
       await finishEachStepTwice(await running(addon.id))
       await expectNothingLeft(addon, app)
@@ -146,7 +146,7 @@ describe('provision-addon', () => {
     const late = {
       ...context.apps,
       setAttachment: async (...request: Parameters<typeof setAttachment>) => {
-        await wishDestroyed(pool, addon.id, owner)
+        await wishDestroyed(pool, addon.id, { actor: owner, force: true })
         return setAttachment(...request)
       },
     }
@@ -219,8 +219,8 @@ describe('deprovision-addon', () => {
       await platform.releases(owner, app),
       await platform.releases(owner, other),
     ]
-    await wishDestroyed(pool, addon.id, owner)
-    await wishDestroyed(pool, addon.id, owner)
+    await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+    await wishDestroyed(pool, addon.id, { actor: owner, force: true })
     await finishEachStepTwice(await running(addon.id))
     await expectNothingLeft(addon, app)
     expect((await platform.releases(owner, app)).slice(before.length)).toEqual([
@@ -240,7 +240,7 @@ describe('deprovision-addon', () => {
     const [row] = await listAttachmentsOfApps(pool, [other.id as AppId])
     const attachingId = await running(must(row, 'attachment').id)
     await drive.step(attachingId)
-    await wishDestroyed(pool, addon.id, owner)
+    await wishDestroyed(pool, addon.id, { actor: owner, force: true })
     const removal = await running(addon.id)
     for (let looks = 0; looks < 4; looks++) await drive.step(removal)
     expect(platform.provider.resources.has(addon.id)).toBe(true)
