@@ -1,8 +1,3 @@
-/** Throws when an invariant of ours does not hold: always a bug, never bad input. */
-export function assert(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new Error(`invariant broken: ${message}`)
-}
-
 /** For the default arm of a switch over a union: compiles only while every case is handled. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`)

@@ -15,7 +15,6 @@ export type CollaboratorId = Id<'collaborator'>
 export type DrainId = Id<'drain'>
 export type ReleaseId = Id<'release'>
 export type SessionId = Id<'session'>
-export type WorkflowId = Id<'workflow'>
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

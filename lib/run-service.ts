@@ -15,8 +15,8 @@ type Stage = { name: string; stop: () => Promise<unknown> | void; deadlineMs: nu
 
 const stageDeadlineMs = 5_000
 
-/** A lifecycle with its own stop function: what runService uses, and tests to run a part alone. */
-export function createLifecycle(log: Log): Lifecycle & { stop: () => Promise<void> } {
+/** A lifecycle with its own stop function. */
+function createLifecycle(log: Log): Lifecycle & { stop: () => Promise<void> } {
   const stages: Stage[] = []
   return {
     log,

@@ -46,7 +46,8 @@ export async function findBinaries(env: NodeJS.ProcessEnv): Promise<Partial<Bina
   }
 }
 
-function systemFolders(env: NodeJS.ProcessEnv): string[] {
+/** Where this machine's programs are, the PATH first. */
+export function systemFolders(env: NodeJS.ProcessEnv): string[] {
   return [
     ...(env['PATH'] ?? '').split(delimiter).filter(Boolean),
     '/usr/sbin',
@@ -73,7 +74,8 @@ async function versionFolders(root: string, pattern: RegExp): Promise<string[]> 
     .map(({ folder }) => folder)
 }
 
-async function findProgram(program: string, folders: string[]): Promise<string | undefined> {
+/** The program's path in the first of the folders that has it. */
+export async function findProgram(program: string, folders: string[]): Promise<string | undefined> {
   const folder = await findFolderOf(program, folders)
   return folder && join(folder, program)
 }

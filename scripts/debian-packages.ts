@@ -15,7 +15,7 @@ const outputBytesMax = 64 * 1024 * 1024
 
 // What runs: the programs and the libraries they load. Scripts that set up system services, Perl,
 // the C library itself and PostgreSQL's just-in-time compiler (switched off) stay out.
-const wanted = /^(nats-server|redis-(server|tools)|postgresql(-client)?-\d+|lib[a-z0-9].*)$/
+const wanted = /^(nats-server|redis-(server|tools)|rsyslog|postgresql(-client)?-\d+|lib[a-z0-9].*)$/
 const unwanted = /^(libc6|libc-bin|libc-l10n|libcrypt1|libllvm.*|libperl.*|lib.*-perl|libpam-.*)$/
 
 /**
@@ -141,10 +141,18 @@ async function writeWrappers(folder: string): Promise<void> {
       'root=$(dirname "$(dirname "$(readlink -f "$0")")")/root',
       `LD_LIBRARY_PATH="${path}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
       'export LD_LIBRARY_PATH',
+      ...(await moduleFolder(root, program)),
       `exec "$root/${file}" "$@"`,
     ]
     await writeFile(join(folder, 'bin', program), `${script.join('\n')}\n`, { mode: 0o755 })
   }
+}
+
+/** Programs that load modules look for them in the system, unless they are told. */
+async function moduleFolder(root: string, program: string): Promise<string[]> {
+  if (program !== 'rsyslogd') return []
+  const [library] = await libraryFolders(root, 'usr/lib')
+  return [`export RSYSLOG_MODDIR="$root/${library}/rsyslog"`]
 }
 
 async function libraryFolders(root: string, base: string): Promise<string[]> {
@@ -156,7 +164,7 @@ async function findPrograms(root: string): Promise<[program: string, file: strin
   const found: [string, string][] = []
   for (const folder of ['usr/sbin', 'usr/bin']) {
     for (const name of await readdir(join(root, folder)).catch(() => []))
-      if (/^(nats-server|redis-server|redis-cli)$/.test(name))
+      if (/^(nats-server|redis-server|redis-cli|rsyslogd)$/.test(name))
         found.push([name, `${folder}/${name}`])
   }
   const versions = await readdir(join(root, 'usr/lib/postgresql')).catch(() => [])

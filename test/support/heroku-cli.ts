@@ -71,5 +71,3 @@ export function herokuCli(platformEnv: Record<string, string>, token?: string) {
     },
   }
 }
-
-export type HerokuCli = ReturnType<typeof herokuCli>
