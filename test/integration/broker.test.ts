@@ -36,13 +36,10 @@ afterAll(async () => {
 type Order = Partial<Omit<CreateAddonRequest, '$typeName' | '$unknown' | 'actor'>>
 
 const create = (app: App, order: Order = {}): Promise<Addon> =>
-  broker.createAddon({
-    actor: owner,
-    app: app.name,
-    plan: 'widgets:small',
-    waitMs,
-    ...order,
-  })
+  broker.createAddon(
+    { actor: owner, app: app.name, plan: 'widgets:small', waitMs, ...order },
+    { timeoutMs: 2 * waitMs },
+  )
 
 const attach = (addon: Addon, app: App, rest: { name?: string; confirm?: string } = {}) =>
   broker.createAttachment({ actor: owner, addon: addon.name, app: app.name, ...rest })
