@@ -34,6 +34,10 @@ type Wish = {
  */
 export async function chooseAttachmentName(context: StepContext, wish: Wish): Promise<ChosenName> {
   const { actor, app, service, confirm } = wish
+  // The config lies between two looks at the attachments: a variable of one that came or went
+  // meanwhile is seen with its attachment in one of them, and not taken for the user's.
+  const earlier = await attachmentsWithVars(context, app)
+  const { vars: config } = await context.apps.getConfigVars({ actor, app: app.id })
   const existing = await attachmentsWithVars(context, app)
   if (existing.length >= attachmentsPerAppMax)
     throw invalidParams(
@@ -58,8 +62,7 @@ export async function chooseAttachmentName(context: StepContext, wish: Wish): Pr
       `${name} would set the same variables as ${clash.attachment.name} on ${app.name}.` +
         ' Choose another name with --as.',
     )
-  const { vars: config } = await context.apps.getConfigVars({ actor, app: app.id })
-  const ofAttachments = new Set(existing.flatMap(({ vars }) => vars))
+  const ofAttachments = new Set([...earlier, ...existing].flatMap(({ vars }) => vars))
   const ofUser = varsOf(name).filter((item) => item in config && !ofAttachments.has(item))
   if (ofUser.length > 0 && confirm !== app.name)
     throw confirmationRequired(

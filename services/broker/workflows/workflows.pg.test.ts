@@ -69,8 +69,8 @@ afterAll(async () => {
 })
 
 /** An add-on as ordered, with nothing of its workflow run yet. */
-async function order(app: App, options: Record<string, string> = {}) {
-  const { addon } = await createAddon(context, {
+async function order(app: App, options: Record<string, string> = {}, by = context) {
+  const { addon } = await createAddon(by, {
     actor: owner,
     app: app.id,
     plan: 'widgets',
@@ -194,6 +194,25 @@ describe('provision-addon', () => {
     await drive.finish(await running(addon.id))
     expect(await reload(addon.id)).toMatchObject({ state: 'deprovisioned' })
     expect(platform.provider.resources.has(addon.id)).toBe(false)
+  })
+
+  test("a variable of an attachment that comes meanwhile is not taken for the user's", async () => {
+    const app = await platform.newApp(owner)
+    const { getConfigVars } = context.apps
+    let others = 0
+    const apps: BrokerContext['apps'] = {
+      ...context.apps,
+      getConfigVars: async (...request) => {
+        if (others++ === 0) await provisioned(app)
+        return getConfigVars(...request)
+      },
+    }
+    const { addon } = await order(app, {}, { ...context, apps })
+    expect(await drive.finish(await running(addon.id))).toBe('provisioned')
+    expect(Object.keys(await platform.config(owner, app)).toSorted()).toEqual([
+      expect.stringMatching(/^WIDGETS_[A-Z]+_URL$/),
+      'WIDGETS_URL',
+    ])
   })
 
   test('what the provider answered is sealed in the database', async () => {
