@@ -12,6 +12,7 @@ export const accountCreate: Command = {
   usage: 'account:create EMAIL',
   summary: 'Makes an account, or gives one a new password (for the operator of this machine)',
   help: `      --password PASSWORD   instead of one that is made up
+      --json                for programs
 
 Prints the password and a new token; neither is shown again. Elsewhere than on this machine,
 PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
@@ -19,7 +20,7 @@ PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
     const { values, positionals } = parseArgs({
       args,
       allowPositionals: true,
-      options: { password: { type: 'string' } },
+      options: { password: { type: 'string' }, json: { type: 'boolean', default: false } },
     })
     const [email] = positionals
     if (!email || positionals.length > 1) throw new UsageError('Give one email address.')
@@ -28,7 +29,10 @@ PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
     await putAccount(operatorUrl, account)
     const description = 'plexus account:create'
     const token = await createToken(operatorUrl, { ...account, description })
-    process.stdout.write(`email     ${email}\npassword  ${account.password}\ntoken     ${token}\n`)
+    const text = values.json
+      ? JSON.stringify({ ...account, token })
+      : `email     ${email}\npassword  ${account.password}\ntoken     ${token}`
+    process.stdout.write(`${text}\n`)
     return 0
   },
 }

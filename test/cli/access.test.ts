@@ -57,16 +57,22 @@ test('access:add lets somebody in, access shows who, access:remove shuts him out
 
 test('login -i trades email and password for a token, a wrong password for none', async () => {
   const visitor = herokuCli({ ...env, PLEXUS_API_TOKEN: '' })
-  const wrong = await visitor.run(['login', '-i'], `${email}\nwrong password\n`)
+  const login = (password: string) =>
+    visitor.run(
+      ['login', '-i'],
+      [
+        { question: 'Email', text: email },
+        { question: 'Password', text: password },
+      ],
+    )
+  const wrong = await login('wrong password')
   expect(wrong.code).not.toBe(0)
-  const { code, stdout, stderr } = await visitor.run(
-    ['login', '-i'],
-    `${email}\n${friendPassword}\n`,
-  )
+  const { code, stdout, stderr } = await login(friendPassword)
   expect({ code, text: stdout + stderr }).toMatchObject({
     code: 0,
     text: expect.stringContaining(`Logged in as ${email}`),
   })
+  expect(await visitor.ok(['auth:whoami'])).toContain(email)
 })
 
 test('a token that is none is refused', async () => {

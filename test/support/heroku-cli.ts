@@ -4,6 +4,9 @@ import { resolve } from 'node:path'
 /** What a command of the CLI said and how it ended. */
 export type CliResult = { code: number; stdout: string; stderr: string }
 
+/** What to type when the CLI asks; `question` is a part of its text. */
+export type Answer = { question: string; text: string }
+
 /** A running CLI command, for those that do not end by themselves. */
 export type RunningCli = {
   /** All of stdout so far. */
@@ -30,14 +33,29 @@ export function herokuCli(platformEnv: Record<string, string>, token?: string) {
     spawn(process.execPath, [plexus, 'heroku', ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
 
   return {
-    /** Runs a command to its end; `input` is typed on its standard input. */
-    run(args: string[], input = ''): Promise<CliResult> {
+    /** Runs a command to its end, typing each answer when its question has appeared. */
+    run(args: string[], answers: Answer[] = []): Promise<CliResult> {
       const child = start(args)
       let stdout = ''
       let stderr = ''
-      child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
-      child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-      child.stdin.end(input)
+      const unasked = [...answers]
+      const answer = (): void => {
+        const [next] = unasked
+        if (next && (stdout + stderr).includes(next.question)) {
+          unasked.shift()
+          child.stdin.write(`${next.text}\n`)
+        }
+        if (unasked.length === 0) child.stdin.end()
+      }
+      child.stdout.on('data', (chunk: Buffer) => {
+        stdout += chunk.toString()
+        answer()
+      })
+      child.stderr.on('data', (chunk: Buffer) => {
+        stderr += chunk.toString()
+        answer()
+      })
+      answer()
       const timer = setTimeout(() => child.kill('SIGKILL'), commandTimeoutMs)
       return new Promise((done) => {
         child.once('close', (code) => {
@@ -48,8 +66,8 @@ export function herokuCli(platformEnv: Record<string, string>, token?: string) {
     },
 
     /** Runs a command that must succeed; answers its stdout. */
-    async ok(args: string[], input = ''): Promise<string> {
-      const { code, stdout, stderr } = await this.run(args, input)
+    async ok(args: string[]): Promise<string> {
+      const { code, stdout, stderr } = await this.run(args)
       if (code !== 0)
         throw new Error(`heroku ${args.join(' ')} ended with ${code}:\n${stderr}${stdout}`)
       return stdout
