@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { addonInstances } from './process-list.ts'
+import { addonInstances } from './addon-instances.ts'
 import { endProcess, endRecorded, recordedNames } from './process-record.ts'
 
 const engineNames = ['nats', 'redis', 'postgres', 'addon-postgres']

@@ -3,9 +3,9 @@ import { chown, mkdir, open, readFile, realpath, rename, rm, writeFile } from 'n
 import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AddonId } from '#lib/ids.ts'
+import { listProcesses } from '#lib/processes.ts'
 import { lookMs, startTimeoutMs, stopTimeoutMs } from './limits.ts'
 import { probe, type ProbeResult } from './probe.ts'
-import { findProcesses } from './process-list.ts'
 import { redisConf, type InstanceSettings } from './redis-conf.ts'
 
 // An instance is a redis-server process of its own, which outlives this one. Its folder:
@@ -50,7 +50,7 @@ export async function ensureRunning(
   const found = await probeInstance(host, instance)
   if (found === 'ours') return 'adopted'
   if (found !== 'nobody') {
-    const pids = await findInstanceProcesses(host, instance.addonId)
+    const pids = findInstanceProcesses(host, instance.addonId)
     if (found === 'foreign' || pids.length === 0) return 'port-taken'
     if (found === 'full') return 'adopted'
     throw new Error(`process ${pids.join(', ')} has the port ${instance.port} and does not answer`)
@@ -129,7 +129,7 @@ export async function stopInstance(host: InstanceHost, addonId: AddonId): Promis
   const startMs = Date.now()
   let signalled = false
   for (;;) {
-    const pids = await findInstanceProcesses(host, addonId)
+    const pids = findInstanceProcesses(host, addonId)
     if (pids.length === 0) return
     const waitedMs = Date.now() - startMs
     if (waitedMs > 2 * stopTimeoutMs)
@@ -144,16 +144,18 @@ export async function stopInstance(host: InstanceHost, addonId: AddonId): Promis
 }
 
 /** The instance's server and what it forked, by its command line. */
-function findInstanceProcesses(host: InstanceHost, addonId: AddonId): Promise<number[]> {
+function findInstanceProcesses(host: InstanceHost, addonId: AddonId): number[] {
   const mark = markOf(addonId)
-  return findProcesses((command) => {
-    const program = basename(command.split(/[\0 ]/)[0] ?? '')
-    // Somebody who searches for the mark has it in the command line as well.
-    return (
-      command.includes(mark) &&
-      (program === basename(host.redisServer) || program.startsWith('redis-'))
-    )
-  })
+  const isServer = (command: string): boolean => {
+    const program = basename(command.split(' ')[0] ?? '')
+    return program === basename(host.redisServer) || program.startsWith('redis-')
+  }
+  return (
+    listProcesses()
+      // Somebody who searches for the mark has it in the command line as well.
+      .filter(({ command }) => command.includes(mark) && isServer(command))
+      .map(({ pid }) => pid)
+  )
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

@@ -86,10 +86,10 @@ test('asked twice for the same uuid it answers the same instance; gone, it stays
   expect(second.config).toEqual(first.config)
   await set(first.config['HEROKU_REDIS_URL'] ?? '', 'value')
   await expect(ask(uuid, 'premium-0')).rejects.toMatchObject({ code: ErrorCode.CONFLICT })
-  expect(await processesOf(uuid)).toHaveLength(1)
+  expect(processesOf(uuid)).toHaveLength(1)
 
   expect((await provider.deprovision({ uuid, id: uuid })).pending).toBe(false)
-  expect(await processesOf(uuid)).toEqual([])
+  expect(processesOf(uuid)).toEqual([])
   expect(await readdir(dir)).not.toContain(uuid)
   expect((await provider.deprovision({ uuid })).pending).toBe(false)
   await expect(ask(uuid)).rejects.toMatchObject({
@@ -120,19 +120,19 @@ test('an instance outlives its provider, is adopted, and one that died meanwhile
   const [living, dying] = [newId<AddonId>(), newId<AddonId>()]
   const urls = [await askUntilReady(living), await askUntilReady(dying)] as const
   for (const url of urls) await set(url, 'kept')
-  const [livingPid, dyingPid = 0] = [...(await processesOf(living)), ...(await processesOf(dying))]
+  const [livingPid, dyingPid = 0] = [...processesOf(living), ...processesOf(dying)]
   await service.kill()
   expect(await get(urls[0])).toBe('kept')
   process.kill(dyingPid, 'SIGKILL')
-  await eventually(async () => expect(await processesOf(dying)).toEqual([]))
+  await eventually(async () => expect(processesOf(dying)).toEqual([]))
 
   service = await startService('redis', engines, settings)
-  expect(await processesOf(living)).toEqual([livingPid])
+  expect(processesOf(living)).toEqual([livingPid])
   for (const url of urls) expect(await get(url)).toBe('kept')
   expect(await askUntilReady(living)).toBe(urls[0])
 
   // And by the periodic look, while the provider runs.
-  const [again = 0] = await processesOf(dying)
+  const [again = 0] = processesOf(dying)
   process.kill(again, 'SIGKILL')
   await eventually(async () => expect(await get(urls[1])).toBe('kept'))
   for (const uuid of [living, dying]) await removeUntilGone(uuid)
@@ -148,7 +148,7 @@ test('kill -9 while instances are made: each exists once, as it was promised', a
   const urls = await Promise.all(uuids.map(askUntilReady))
   expect(new Set(urls).size).toBe(8)
   for (const url of urls) await set(url, 'value')
-  for (const uuid of uuids) expect(await processesOf(uuid)).toHaveLength(1)
+  for (const uuid of uuids) expect(processesOf(uuid)).toHaveLength(1)
   await asked
 
   const removing = Promise.allSettled(uuids.map((uuid) => provider.deprovision({ uuid })))
@@ -161,7 +161,7 @@ test('kill -9 while instances are made: each exists once, as it was promised', a
   await Promise.all(uuids.map(removeUntilGone))
   const folders = await readdir(dir)
   for (const uuid of uuids) {
-    expect(await processesOf(uuid)).toEqual([])
+    expect(processesOf(uuid)).toEqual([])
     expect(folders).not.toContain(uuid)
   }
   const { rows } = await table.query(
@@ -179,11 +179,11 @@ test('two providers share the work, and the second needs nothing of the first', 
   expect(new Set(urls).size).toBe(6)
   await service.kill()
   service = other
-  const [pid = 0] = await processesOf(uuids[0] ?? '')
+  const [pid = 0] = processesOf(uuids[0] ?? '')
   process.kill(pid, 'SIGKILL')
-  await eventually(async () => expect(await processesOf(uuids[0] ?? '')).toHaveLength(1))
+  await eventually(async () => expect(processesOf(uuids[0] ?? '')).toHaveLength(1))
   await Promise.all(uuids.map(removeUntilGone))
-  for (const uuid of uuids) expect(await processesOf(uuid)).toEqual([])
+  for (const uuid of uuids) expect(processesOf(uuid)).toEqual([])
 })
 
 test('with no port left a request is told so, and can be asked again', async () => {
@@ -212,7 +212,7 @@ test('told to stop instances on exit, it leaves no process and the next start br
   const url = await askUntilReady(uuid)
   await set(url, 'kept')
   await service.stop()
-  expect(await processesOf(uuid)).toEqual([])
+  expect(processesOf(uuid)).toEqual([])
   service = await startService('redis', engines, settings)
   expect(await get(url)).toBe('kept')
   await removeUntilGone(uuid)

@@ -14,7 +14,7 @@ import { layoutAt, type Layout } from '../../scripts/layout.ts'
 import { migrateAll } from '../../scripts/migrate.ts'
 import { prepareDatabase } from '../../scripts/prepare-database.ts'
 import { adminDatabaseUrl, databaseUrl, natsUrl } from '../../scripts/service-env.ts'
-import { addonInstances } from '../../scripts/supervisor/process-list.ts'
+import { addonInstances } from '../../scripts/supervisor/addon-instances.ts'
 import { freePortBase } from './ports.ts'
 
 /** What the integration tests are given: inject('engines'). */

@@ -3,12 +3,9 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { listProcesses, type ListedProcess } from '#lib/processes.ts'
 import { readPlatformEnv } from '../../scripts/platform-env.ts'
-import {
-  addonInstances,
-  listProcesses,
-  type ListedProcess,
-} from '../../scripts/supervisor/process-list.ts'
+import { addonInstances } from '../../scripts/supervisor/addon-instances.ts'
 import { eventually } from './eventually.ts'
 import { freePortBase } from './ports.ts'
 

@@ -6,6 +6,7 @@ import { newId, type AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { migrate } from '#lib/migrate.ts'
 import { openPool, transaction } from '#lib/postgres.ts'
+import { listProcesses } from '#lib/processes.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { redisAddonPorts } from '../../scripts/layout.ts'
@@ -16,7 +17,6 @@ import {
   type InstancesContext,
 } from '../../services/redis/instances.ts'
 import { redisPlans, type Plans } from '../../services/redis/plans.ts'
-import { findProcesses } from '../../services/redis/process-list.ts'
 import { migrations } from '../../services/redis/schema.ts'
 import { stopAllInstances } from '../../services/redis/supervision.ts'
 import { deprovisionInstance } from '../../services/redis/workflows/deprovision.ts'
@@ -87,8 +87,10 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
 export type TestInstances = Awaited<ReturnType<typeof openTestInstances>>
 
 /** Ids of the servers of that add-on. */
-export function processesOf(addonId: string): Promise<number[]> {
-  return findProcesses((command) => command.includes(`plexus-addon:${addonId}`))
+export function processesOf(addonId: string): number[] {
+  return listProcesses()
+    .filter(({ command }) => command.includes(`plexus-addon:${addonId}`))
+    .map(({ pid }) => pid)
 }
 
 /** A customer's connection, which fails instead of trying again. */

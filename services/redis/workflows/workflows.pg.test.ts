@@ -30,14 +30,14 @@ const requestRemoval = (addonId: AddonId): Promise<string> =>
   })
 
 async function expectOne(addonId: AddonId): Promise<void> {
-  expect(await processesOf(addonId)).toHaveLength(1)
+  expect(processesOf(addonId)).toHaveLength(1)
   const client = await connectCustomer(await instances.urlOf(addonId))
   expect(await client.incr('count')).toBe(1)
   client.destroy()
 }
 
 async function expectNothing(addonId: AddonId, port: number | null): Promise<void> {
-  expect(await processesOf(addonId)).toEqual([])
+  expect(processesOf(addonId)).toEqual([])
   const folders = await readdir(instances.context.host.dir)
   expect(folders).not.toContain(addonId)
   expect(await instances.row(addonId)).toMatchObject({
@@ -150,7 +150,7 @@ test('deprovision: an instance whose customers hold every connection goes too', 
 test('deprovision: an instance whose process hangs goes too', async () => {
   const { addonId } = await instances.provision('mini')
   const { port } = await instances.row(addonId)
-  const [pid = 0] = await processesOf(addonId)
+  const [pid = 0] = processesOf(addonId)
   process.kill(pid, 'SIGSTOP')
   expect(await instances.drive.finish(await requestRemoval(addonId))).toBe('gone')
   await expectNothing(addonId, port)
