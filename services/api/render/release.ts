@@ -1,5 +1,5 @@
+import { derivedId } from '#lib/ids.ts'
 import type { Release } from '#proto/apps/v1/apps_pb.ts'
-import { stableId } from './stable-id.ts'
 import { isoTime } from './time.ts'
 
 export function renderRelease(release: Release) {
@@ -20,7 +20,7 @@ export function renderRelease(release: Release) {
     slug: null,
     status: release.status,
     updated_at: createdAt,
-    user: { email: userEmail, id: userId || stableId(`user ${userEmail}`) },
+    user: { email: userEmail, id: userId || derivedId(`user ${userEmail}`) },
     version: release.version,
   }
 }
