@@ -1,7 +1,4 @@
-import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
-import { actorOf, type Identified } from '../hooks/identity.ts'
 import { renderDrain } from '../render/log-drain.ts'
 import { AppParams } from '../schemas/fields.ts'
 import { CreateLogDrain, DrainParams } from '../schemas/logs.ts'
@@ -14,7 +11,7 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
   api.get('/apps/:app/log-drains', { schema: { params: AppParams } }, async (request) => {
     const app = await targetApp(context, request)
     const { drains } = await logplex.listDrains({ appId: app.id })
-    return Promise.all(drains.map((drain) => shown(context, request, app, drain)))
+    return drains.map((drain) => renderDrain(drain, app))
   })
 
   api.post(
@@ -24,7 +21,7 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
       const app = await targetApp(context, request)
       const drain = await logplex.createDrain({ appId: app.id, url: request.body.url })
       reply.code(201)
-      return shown(context, request, app, drain)
+      return renderDrain(drain, app)
     },
   )
 
@@ -32,18 +29,12 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
   api.get('/apps/:app/log-drains/:drain', one, async (request) => {
     const app = await targetApp(context, request)
     const drain = await logplex.getDrain({ appId: app.id, drain: request.params.drain })
-    return shown(context, request, app, drain)
+    return renderDrain(drain, app)
   })
 
   api.delete('/apps/:app/log-drains/:drain', one, async (request) => {
     const app = await targetApp(context, request)
     const drain = await logplex.deleteDrain({ appId: app.id, drain: request.params.drain })
-    return shown(context, request, app, drain)
+    return renderDrain(drain, app)
   })
-}
-
-async function shown({ broker }: ApiContext, request: Identified, app: App, drain: Drain) {
-  if (drain.addonId === '') return renderDrain(drain, app, undefined)
-  const addon = await broker.getAddon({ actor: actorOf(request), addon: drain.addonId })
-  return renderDrain(drain, app, addon)
 }
