@@ -19,6 +19,7 @@ COPY proto ./proto
 COPY scripts ./scripts
 COPY services ./services
 
-RUN mkdir -p /config /redis-addons && chown node:node /config /redis-addons
+# A new volume takes its owner from the folder that it is mounted on first.
+RUN mkdir -m 700 /nats /master-key /redis-addons && chown node:node /nats /master-key /redis-addons
 USER node
 CMD ["node", "services/api/main.ts"]

@@ -31,7 +31,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await ensureMasterKey(resolve(keyDir))
   await mkdir(dirname(file), { recursive: true })
   const config = natsConfig({ host: '0.0.0.0', port, passwords, storeDir })
-  await writeFile(`${file}.new`, config, { mode: 0o644 })
+  // Every user's password is in it: for nats-server alone, which runs as the same user as we do.
+  await writeFile(`${file}.new`, config, { mode: 0o600 })
   await rename(`${file}.new`, file)
 }
 

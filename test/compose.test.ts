@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -21,6 +21,7 @@ type Service = {
   environment?: Record<string, string>
   depends_on?: Record<string, { condition: string }>
   image?: string
+  user?: string
   volumes?: string[]
 }
 type Compose = { services: Record<string, Service>; volumes: Record<string, unknown> }
@@ -100,13 +101,60 @@ test('every program of ours runs in it, and finds all that its configuration ask
   }
 })
 
+test('only who needs it can see the passwords of NATS, and only who seals the master key', () => {
+  const mounting = (volume: string) =>
+    Object.entries(compose.services)
+      .filter(([, { volumes = [] }]) => volumes.some((each) => each.startsWith(`${volume}:`)))
+      .map(([name]) => name)
+  expect(mounting('nats')).toEqual(['setup', 'nats'])
+  expect(mounting('master-key')).toEqual([
+    'setup',
+    'apps',
+    'broker',
+    'postgres',
+    'redis-provider',
+    'logplex',
+  ])
+})
+
+test("nats-server's configuration is for its user alone", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plexus-compose-'))
+  try {
+    const made = madeEnv()
+    const wanted = Object.entries(compose.services['setup']?.environment ?? {})
+    const environment = wanted.map(([name, value]) => [name, interpolate(value, made)])
+    execFileSync(process.execPath, [join(root, 'scripts/write-nats-config.ts')], {
+      env: {
+        ...Object.fromEntries(environment),
+        PLEXUS_NATS_CONFIG: join(folder, 'nats.conf'),
+        PLEXUS_MASTER_KEY_DIR: folder,
+      },
+    })
+    expect(statSync(join(folder, 'nats.conf')).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, 'master.key')).mode & 0o777).toBe(0o600)
+    // It is written by the user node of our image.
+    expect(compose.services['nats']?.user).toBe('1000:1000')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("PostgreSQL's data is in its volume, not in a nameless one that the image declares", () => {
+  for (const name of ['database', 'addon-database']) {
+    const { image, volumes } = compose.services[name] ?? {}
+    // From 18 on the images keep it elsewhere.
+    expect(image).toBe('postgres:17-alpine')
+    expect(volumes).toEqual([`${name}:/var/lib/postgresql/data`])
+  }
+})
+
 test('what it waits for and mounts is there, and every image has its version', () => {
   const names = Object.keys(compose.services)
   for (const { depends_on = {}, volumes = [], image = '' } of Object.values(compose.services)) {
     expect(names).toEqual(expect.arrayContaining(Object.keys(depends_on)))
     const mounted = volumes.map((volume) => volume.split(':')[0])
     expect(Object.keys(compose.volumes)).toEqual(expect.arrayContaining(mounted))
-    expect(image).toMatch(/^plexus$|^[a-z]+:\d+\.\d+(\.\d+)?-alpine$/)
+    expect(image).toMatch(/^plexus$|^[a-z]+:\d+(\.\d+)?-alpine$/)
   }
 })
 
