@@ -80,7 +80,10 @@ export const drainsPerAppMax = 5
 export const drainUrlBytesMax = 2_048
 /** A session must be opened within five minutes … */
 export const sessionOpenSeconds = 300
-/** … and may be reconnected to for an hour from then. */
+/**
+ * … and shows lines, however often it is reconnected to, for an hour from the last moment at which
+ * that was possible: who may no longer see the app asks in vain for a new one.
+ */
 export const sessionOpenedSeconds = 3_600
 /** Between two complete readings of tokens and drains, should a broadcast have been lost. */
 export const registryPollMs = 60_000

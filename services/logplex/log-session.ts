@@ -12,7 +12,9 @@ export type LogSession = {
   /** "web.1" exactly, or "web" the type; empty: all. */
   dyno: string
   createdAt: Date
+  /** Then it is unknown, and the tails that it opened end. */
+  endsAt: Date
 }
 
-/** The session of that id, or undefined when there is none or it was not opened in time. */
+/** The session of that id, or undefined when there is none, or it was not opened in time or has ended. */
 export type FindSession = (id: SessionId) => Promise<LogSession | undefined>

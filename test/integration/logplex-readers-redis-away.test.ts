@@ -45,7 +45,8 @@ beforeEach(async () => {
     limits: { tickMs: 200 },
   })
   server = fastify()
-  const session = { appId, lines: 100, tail: true, source: '', dyno: '', createdAt: new Date() }
+  const times = { createdAt: new Date(), endsAt: new Date(Date.now() + 3_600_000) }
+  const session = { appId, lines: 100, tail: true, source: '', dyno: '', ...times }
   await registerTails(server, {
     log: log.appLog,
     findSession: async (id) => ({ ...session, id }),

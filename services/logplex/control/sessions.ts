@@ -6,7 +6,7 @@ import type { FindSession, LogSession } from '../log-session.ts'
 
 const keyOf = (id: SessionId): string => `plexus:session:${id}`
 
-export type SessionWish = Omit<LogSession, 'id' | 'createdAt'>
+export type SessionWish = Omit<LogSession, 'id' | 'createdAt' | 'endsAt'>
 
 /**
  * Makes a session that is to be opened within five minutes. Its id is random and is the only
@@ -15,11 +15,13 @@ export type SessionWish = Omit<LogSession, 'id' | 'createdAt'>
 export async function createSession(redis: Redis, wish: SessionWish): Promise<LogSession> {
   for (const filter of [wish.source, wish.dyno])
     if (filter.length > 128) throw invalidParams('Source and dyno may be 128 characters long.')
+  const createdAt = new Date()
   const session: LogSession = {
     ...wish,
     lines: Math.min(wish.lines, logLinesMin),
     id: newId<SessionId>(),
-    createdAt: new Date(),
+    createdAt,
+    endsAt: new Date(createdAt.getTime() + (sessionOpenSeconds + sessionOpenedSeconds) * 1_000),
   }
   await redis.set(keyOf(session.id), JSON.stringify(session), {
     expiration: { type: 'EX', value: sessionOpenSeconds },
@@ -27,11 +29,13 @@ export async function createSession(redis: Redis, wish: SessionWish): Promise<Lo
   return session
 }
 
-/** Finds sessions; one that is found may be come back to for an hour. */
-export function sessionFinder(redis: Redis): FindSession {
+/** Finds sessions; one that was opened in time may be come back to until it ends. */
+export function sessionFinder(redis: Redis, now: () => number = Date.now): FindSession {
   return async (id) => {
     const stored = await redis.getEx(keyOf(id), { type: 'EX', value: sessionOpenedSeconds })
-    return stored === null ? undefined : readSession(String(stored))
+    const session = stored === null ? undefined : readSession(String(stored))
+    // Each coming back makes Redis keep it anew: when it ends is for the session itself to say.
+    return session && now() < session.endsAt.getTime() ? session : undefined
   }
 }
 
@@ -48,5 +52,6 @@ function readSession(text: string): LogSession {
     source: stored.source,
     dyno: stored.dyno,
     createdAt: new Date(stored.createdAt),
+    endsAt: new Date(stored.endsAt),
   }
 }

@@ -42,7 +42,8 @@ const serve = async (limits: Partial<TailLimits> = {}): Promise<string> => {
 
 const session = (appId: AppId, options: Partial<LogSession> = {}): string => {
   const id = newId<SessionId>()
-  const defaults = { lines: 100, tail: true, source: '', dyno: '', createdAt: new Date() }
+  const times = { createdAt: new Date(), endsAt: new Date(Date.now() + 3_600_000) }
+  const defaults = { lines: 100, tail: true, source: '', dyno: '', ...times }
   sessions.set(id, { id, appId, ...defaults, ...options })
   return `/sessions/${id}`
 }
@@ -242,6 +243,13 @@ test('a stream ends after its time, and when its server stops', async () => {
   const stopServer = closing.at(-2)
   await stopServer?.()
   await eventually(() => expect(other.ended).toBe(true))
+})
+
+test('a stream ends with its session, however much of its own time is left', async () => {
+  const url = await serve()
+  const endsAt = new Date(Date.now() + 200)
+  const tail = await openSse(url + session(newId<AppId>(), { endsAt }))
+  await eventually(() => expect(tail.ended).toBe(true))
 })
 
 test('more streams than an app may have are refused, until one ends', async () => {

@@ -157,7 +157,8 @@ async function serveTail(
 ): Promise<void> {
   const { limits, log, feed, logger, open } = context
   const { signal } = tail
-  const life = setTimeout(() => tail.abort(), limits.streamSecondsMax * 1_000)
+  const left = session.endsAt.getTime() - Date.now()
+  const life = setTimeout(() => tail.abort(), Math.min(limits.streamSecondsMax * 1_000, left))
   const aborted = new Promise<void>((resolve) =>
     signal.addEventListener('abort', () => resolve(), { once: true }),
   )
