@@ -1,6 +1,7 @@
 import {
   allEvents,
   allLogGrew,
+  durables,
   eventsStream,
   inboxPrefix,
   logplexChanged,
@@ -26,12 +27,19 @@ const every = (service: RpcServiceName): string => `${rpcPrefix(service)}.>`
 const calls = (service: RpcServiceName, ...methods: string[]): string[] =>
   methods.map((method) => `${rpcPrefix(service)}.${method}`)
 
-const consuming = [
-  '$JS.API.INFO',
-  '$JS.API.CONSUMER.>',
-  `$JS.API.STREAM.INFO.${eventsStream}`,
-  `$JS.ACK.${eventsStream}.>`,
-]
+/** Following the facts with a durable consumer: that one, and no other's. */
+const consuming = (durable: string): string[] => {
+  const consumer = `${eventsStream}.${durable}`
+  return [
+    '$JS.API.INFO',
+    `$JS.API.STREAM.INFO.${eventsStream}`,
+    `$JS.API.CONSUMER.CREATE.${consumer}`,
+    `$JS.API.CONSUMER.CREATE.${consumer}.>`,
+    `$JS.API.CONSUMER.INFO.${consumer}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
+    `$JS.ACK.${consumer}.>`,
+  ]
+}
 
 // Answering a request needs no right of its own: the server lets whoever was asked answer once.
 function permissions(
@@ -52,21 +60,20 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     // Accounts are the operator's affair, attachments the broker's.
     never: calls('apps', 'PutAccount', 'SetAttachment', 'RemoveAttachments'),
   }),
-  apps: permissions('apps', { hears: [every('apps')], says: [allEvents, ...consuming] }),
+  apps: permissions('apps', { hears: [every('apps')], says: [allEvents] }),
   broker: permissions('broker', {
     hears: [every('broker')],
     says: [
       ...calls('apps', 'GetApp', 'FilterApps', 'GetConfigVars', 'SetAttachment'),
       ...calls('apps', 'RemoveAttachments'),
-      every('logplex'),
       every('provider.*'),
       allEvents,
-      ...consuming,
+      ...consuming(durables.broker),
     ],
   }),
   logplex: permissions('logplex', {
     hears: [every('logplex'), allLogGrew, logplexChanged],
-    says: [allLogGrew, logplexChanged, ...consuming],
+    says: [allLogGrew, logplexChanged, ...consuming(durables.logplex)],
   }),
   postgres: permissions('postgres', { hears: [every('provider.postgres')] }),
   redis: permissions('redis', { hears: [every('provider.redis')] }),

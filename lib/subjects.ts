@@ -11,6 +11,9 @@ export const eventsStream = 'PLEXUS_EVENTS'
 export const eventSubject = (fact: string): string => `plexus.events.${fact}`
 export const allEvents = 'plexus.events.>'
 
+/** Who follows the facts, by user, and the name of its durable consumer. */
+export const durables = { broker: 'broker-apps', logplex: 'logplex' } as const
+
 /** Doorbell of the logs: "this app's log has grown to this number" (logplex to logplex). */
 export const logGrewSubject = (shard: number): string => `plexus.log.grew.${shard}`
 export const allLogGrew = 'plexus.log.grew.*'

@@ -22,7 +22,9 @@ beforeAll(async () => {
   const { url, schema } = await createTestSchema(engines)
   await migrate(url, schema, [outboxMigrations])
   pool = openPool({ url, schema, log: silentLog })
-  nats = await connectNats(natsUrl(engines.layout, engines.credentials, 'apps'), 'test', silentLog)
+  const { layout, credentials } = engines
+  // No other user may follow the facts with a consumer of any name.
+  nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'test', silentLog)
 })
 
 afterAll(async () => {

@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node'
 import { consumeEvents, type EventConsumer } from '#lib/events/event-stream.ts'
 import { parseId, type AppId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
+import { durables } from '#lib/subjects.ts'
 import { wishDestroyed } from './addons.ts'
 import { listBilledAddons } from './addons-db.ts'
 import { listAttachmentsOfApps } from './attachments-db.ts'
@@ -11,7 +12,7 @@ import { startDetaching } from './workflows/detach-addon.ts'
 /** Follows what happens to apps: with an app go its add-ons, and others' attachments on it. */
 export function followApps(nats: NatsConnection, context: BrokerContext): Promise<EventConsumer> {
   return consumeEvents(nats, {
-    durable: 'broker-apps',
+    durable: durables.broker,
     facts: ['app_destroyed'],
     log: context.log,
     handle: async ({ id, fact }) => {

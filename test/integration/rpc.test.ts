@@ -1,9 +1,11 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { consumeEvents } from '#lib/events/event-stream.ts'
 import { invalidParams, isPlexusError } from '#lib/errors.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, serveRpc } from '#lib/rpc.ts'
+import { durables, eventsStream, rpcPrefix } from '#lib/subjects.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 import { natsUrl } from '../../scripts/service-env.ts'
@@ -60,4 +62,34 @@ test('with nobody there the caller is told at once, and may not speak where it h
   await expect(forbidden.provision({}, { timeoutMs: 500 })).rejects.toMatchObject({
     code: ErrorCode.UNAVAILABLE,
   })
+})
+
+test('a service follows the facts with its own consumer and can neither use nor end another', async () => {
+  const { stop } = await consumeEvents(client, {
+    durable: durables.broker,
+    facts: ['app_destroyed'],
+    handle: async () => undefined,
+    log: silentLog,
+  })
+  await stop()
+  const url = natsUrl(layout, credentials, 'logplex')
+  const logplex = await connectNats(url, 'test-logplex', silentLog)
+  const apps = await connectNats(natsUrl(layout, credentials, 'apps'), 'test-apps', silentLog)
+  const consumer = `${eventsStream}.${durables.broker}`
+  for (const call of ['DELETE', 'INFO', 'MSG.NEXT', 'CREATE', 'DURABLE.CREATE'])
+    for (const nats of [logplex, apps])
+      await expect(
+        nats.request(`$JS.API.CONSUMER.${call}.${consumer}`, '{}', { timeout: 1_000 }),
+      ).rejects.toThrow(/permissions violation/i)
+  await expect(
+    apps.request(`$JS.API.CONSUMER.CREATE.${eventsStream}`, '{}', { timeout: 1_000 }),
+  ).rejects.toThrow(/permissions violation/i)
+  await logplex.close()
+  await apps.close()
+})
+
+test('the broker may not speak to the logs', async () => {
+  await expect(
+    client.request(`${rpcPrefix('logplex')}.CreateDrain`, '', { timeout: 1_000 }),
+  ).rejects.toThrow(/permissions violation/i)
 })

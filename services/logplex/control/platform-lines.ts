@@ -3,6 +3,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { consumeEvents, type EventConsumer } from '#lib/events/event-stream.ts'
 import { parseId, type AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
+import { durables } from '#lib/subjects.ts'
 import type { AppLogged, Event } from '#proto/events/v1/events_pb.ts'
 import type { AppLog } from '../app-log.ts'
 import { frameBytesMax } from '../limits.ts'
@@ -27,7 +28,7 @@ const wordPattern = /^[!-~]{1,64}$/
  */
 export function consumePlatformEvents(options: PlatformLinesOptions): Promise<EventConsumer> {
   return consumeEvents(options.nats, {
-    durable: 'logplex',
+    durable: durables.logplex,
     facts: ['app_logged', 'app_destroyed'],
     handle: (event) => handle(event, options),
     log: options.log,
