@@ -5,6 +5,7 @@ import type { Resource, ResourceRequest, ResourceTable } from '#lib/provider/res
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type { Workflow } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow, type WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
+import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import type { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 
@@ -40,7 +41,7 @@ export function providerHandlers<R extends Resource, Context>(
     async provision({ uuid, name, plan }) {
       const addonId = parseAddonId(uuid)
       await requestResource(options, { addonId, name, plan })
-      const resource = await waitForState(options, addonId, 'ready')
+      const resource = await waitForResource(options, addonId)
       if (resource.removalWanted) throw gone()
       if (resource.state !== 'ready') return { id: addonId, pending: true }
       return { id: addonId, config: configOf(resource), message: readyMessage }
@@ -48,7 +49,7 @@ export function providerHandlers<R extends Resource, Context>(
     async deprovision({ uuid }) {
       const addonId = parseAddonId(uuid)
       await requestRemoval(options, addonId)
-      const { state } = await waitForState(options, addonId, 'deprovisioned')
+      const { state } = await waitForResource(options, addonId)
       return { pending: state !== 'deprovisioned' }
     },
   }
@@ -117,19 +118,14 @@ async function tryRequestRemoval<R extends Resource, Context>(
   })
 }
 
-/** Waits until the resource is in that state or nothing moves it any more, at most waitMs. */
-async function waitForState<R extends Resource, Context>(
+/** The resource when nothing moves it any more, or as it is after waitMs. */
+async function waitForResource<R extends Resource, Context>(
   { pool, runner, table }: ProviderOptions<R, Context>,
   addonId: AddonId,
-  state: Resource['state'],
 ): Promise<R> {
-  const end = Date.now() + waitMs
   runner.wake()
-  for (;;) {
-    const workflow = await getRunningWorkflow(pool, addonId)
-    const resource = await table.find(pool, addonId)
-    if (!resource) throw new Error(`resource ${addonId} has no row`)
-    if (resource.state === state || !workflow || Date.now() >= end) return resource
-    await runner.waitFor(workflow.id, end - Date.now())
-  }
+  await waitUntilSettled({ pool, runner }, addonId, waitMs)
+  const resource = await table.find(pool, addonId)
+  if (!resource) throw new Error(`resource ${addonId} has no row`)
+  return resource
 }

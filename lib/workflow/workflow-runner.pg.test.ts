@@ -9,7 +9,9 @@ import {
   startWorkflowRunner,
   type WorkflowRunner,
 } from '#lib/workflow/workflow-runner.ts'
+import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { getWorkflow, leaseDue, raiseWish } from '#lib/workflow/workflows-db.ts'
+import { eventually } from '../../test/support/eventually.ts'
 import { createTestSchema } from '../../test/support/schemas.ts'
 
 type Context = { pool: Pool; failures: Map<string, number>; ran: string[] }
@@ -87,6 +89,20 @@ test('steps run in order, a wish ends the wait at once, and the result is told',
   runner.wake()
   expect(await runner.waitFor(id, 5_000)).toBe('finished')
   expect(await counted(subject)).toBe(1)
+})
+
+test('whoever waits is let go when the process is about to stop, and the work goes on', async () => {
+  const runner = run()
+  const subject = newId()
+  const id = await begin(subject)
+  const waits = [runner.waitFor(id, 60_000), waitUntilSettled({ pool, runner }, subject, 60_000)]
+  runner.endWaits()
+  expect(await Promise.all(waits)).toEqual([undefined, undefined])
+  // A request that comes in after it does not wait either.
+  await waitUntilSettled({ pool, runner }, subject, 60_000)
+  await raiseWish(pool, subject, 'finish')
+  runner.wake()
+  await eventually(async () => expect((await getWorkflow(pool, id))?.result).toBe('finished'))
 })
 
 test('a step that throws is tried again and told what failed last', async () => {

@@ -23,8 +23,16 @@ const stepsInFlightMax = 16
 export type WorkflowRunner = {
   /** Something is due: look now. Call it after the commit of startWorkflow or raiseWish. */
   wake: () => void
-  /** Waits until the workflow is done, at most that long; its result, or undefined when not yet. */
+  /**
+   * Waits until the workflow is done, at most that long and not after endWaits; its result, or
+   * undefined when not yet.
+   */
   waitFor: (workflowId: string, timeoutMs: number) => Promise<string | undefined>
+  /**
+   * Ends every waitFor, and each later one at once. To be called before the requests in flight are
+   * waited for: they then answer how far the work has come, which goes on by itself.
+   */
+  endWaits: () => void
   /** Takes nothing new and waits for the steps in flight. */
   stop: () => Promise<void>
 }
@@ -56,6 +64,7 @@ export function startWorkflowRunner<Context>(options: {
   const progressed = new EventEmitter().setMaxListeners(0)
   const inFlight = new Set<Promise<void>>()
   let stopped = false
+  let waitsEnded = false
   let looking: Promise<void> | undefined
   let lookAgain = false
 
@@ -91,7 +100,13 @@ export function startWorkflowRunner<Context>(options: {
   wake()
   return {
     wake,
-    waitFor: (workflowId, timeoutMs) => waitForResult(pool, progressed, workflowId, timeoutMs),
+    waitFor: (workflowId, timeoutMs) =>
+      waitForResult({ pool, progressed, isOver: () => waitsEnded }, workflowId, timeoutMs),
+    endWaits: () => {
+      waitsEnded = true
+      // once() listens for "error" beside what it waits for.
+      for (const name of progressed.eventNames()) if (name !== 'error') progressed.emit(name)
+    },
     stop: async () => {
       stopped = true
       clearInterval(timer)
@@ -124,8 +139,7 @@ async function runLeased<Context>(
 }
 
 async function waitForResult(
-  pool: Pool,
-  progressed: EventEmitter,
+  { pool, progressed, isOver }: { pool: Pool; progressed: EventEmitter; isOver: () => boolean },
   workflowId: string,
   timeoutMs: number,
 ): Promise<string | undefined> {
@@ -136,7 +150,7 @@ async function waitForResult(
     const change = once(progressed, workflowId, { signal }).catch(() => undefined)
     const row = await getWorkflow(pool, workflowId)
     if (row && row.result !== null) return row.result
-    if (Date.now() >= end) return undefined
+    if (isOver() || Date.now() >= end) return undefined
     await change
   }
 }

@@ -2,6 +2,7 @@ import { must } from '#lib/assert.ts'
 import { conflict, forbidden, invalidParams, notFound } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Pool, type Transaction } from '#lib/postgres.ts'
+import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
 import { getApp, visibleApps } from './access.ts'
 import { busyMessage } from './addon-state.ts'
@@ -19,9 +20,8 @@ import {
 import { openConfig } from './app-config.ts'
 import { listAttachmentsOfAddons } from './attachments-db.ts'
 import type { Actor, BrokerContext, StepContext } from './context.ts'
-import { failureShownSeconds } from './limits.ts'
+import { failureShownSeconds, waitMsMax } from './limits.ts'
 import { checkAddonName } from './naming.ts'
-import { waitUntilSettled } from './settle.ts'
 import { startDeprovisioning } from './workflows/deprovision-addon.ts'
 
 export const addonNotFound = () => notFound('add_on', "Couldn't find that add-on.")
@@ -112,7 +112,7 @@ export async function destroyAddon(
   const addon = await findOwnAddon(context, ref)
   await wishDestroyed(context.pool, addon.id, { actor: ref.actor, force })
   context.runner.wake()
-  await waitUntilSettled(context, addon.id, waitMs)
+  await waitUntilSettled(context, addon.id, Math.min(waitMs, waitMsMax))
   return viewAddon(context, must(await findAddon(context.pool, addon.id), 'add-on'))
 }
 

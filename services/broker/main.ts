@@ -57,6 +57,7 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
     'rpc',
     await serveRpc(nats, { name: 'broker', service: BrokerService, handlers, log }),
   )
+  lifecycle.onStop('waiting requests', runner.endWaits)
 }
 
 if (import.meta.main) await runService('broker', settings, start)

@@ -46,6 +46,7 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
   onStop('size check', stopSizeCheck)
 
   onStop('rpc', await serveProvider(nats, { context, runner, host: config.addonHost, log }))
+  onStop('waiting requests', runner.endWaits)
 }
 
 if (import.meta.main) await runService('postgres', settings, start)

@@ -59,6 +59,7 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
   onStop('supervision', stopSupervision)
 
   onStop('rpc', await serveProvider(nats, { context, runner, publicHost: config.host, log }))
+  onStop('waiting requests', runner.endWaits)
 }
 
 if (import.meta.main) await runService('redis', settings, start)

@@ -107,3 +107,19 @@ test('two brokers share the work, and each add-on is asked for once', async () =
     await second.stop()
   }
 })
+
+test('a broker that is told to stop first answers those who wait how far it has come', async () => {
+  const app = await platform.newApp(owner)
+  const name = `waited-for-${newId()}`
+  const waiting = create(app, { name, options: { pending: '1000' } })
+  await eventually(async () => {
+    const list = (await broker.listAddons({ actor: owner, app: app.name })).addons
+    expect(list.map(({ provisionMessage }) => provisionMessage)).toEqual(['Being made.'])
+  })
+  const begun = Date.now()
+  await service.stop()
+  expect(Date.now() - begun).toBeLessThan(4_000)
+  expect(await waiting).toMatchObject({ name, state: 'provisioning' })
+  service = await platform.startBroker()
+  await destroy(await waiting)
+})

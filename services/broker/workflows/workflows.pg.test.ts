@@ -56,6 +56,7 @@ beforeAll(async () => {
         if (timeoutMs > 0) throw new Error('nothing runs by itself')
         return undefined
       },
+      endWaits: () => {},
       stop: async () => {},
     },
   }
