@@ -7,6 +7,12 @@ export const settings = {
     fallback: '127.0.0.1',
     help: 'the address on which the HTTP API answers; 0.0.0.0 for every one of the machine',
   }),
+  trustedProxies: text('PLEXUS_API_TRUSTED_PROXIES', {
+    fallback: '',
+    help:
+      'addresses or CIDR ranges, separated by commas, of the proxies whose X-Forwarded-For says ' +
+      'who asks; none by default',
+  }),
   publicUrl: text('PLEXUS_API_URL', { help: 'the URL under which clients reach the HTTP API' }),
 }
 

@@ -28,6 +28,13 @@ export const loginFailuresPerEmailMax = 10
 export const loginFailuresPerEmailPerMinute = 1
 export const loginFailuresPerPeerMax = 60
 export const loginFailuresPerPeerPerMinute = 6
+/** Of an e-mail address that somebody logs in with: what tells it from others. RFC 5321's longest. */
+export const loginEmailCharsMax = 254
+/** Requests with a wrong token of one peer address before 429, and how they come back. */
+export const wrongTokensPerPeerMax = 300
+export const wrongTokensPerPeerPerMinute = 60
+/** Tokens remembered as good, which a peer's wrong ones do not keep out. */
+export const goodTokensMax = 10_000
 /** Buckets kept in memory; the one unused for longest makes room. */
 export const bucketsMax = 10_000
 

@@ -14,13 +14,14 @@ export async function start(config: ApiConfig, lifecycle: Lifecycle): Promise<vo
   const nats = await connectNats(config.natsUrl, 'api', log)
   onStop('nats', () => nats.close())
 
-  const server = buildServer({
+  const context = {
     apps: rpcClient(nats, 'apps', AppsService),
     broker: rpcClient(nats, 'broker', BrokerService),
     logplex: rpcClient(nats, 'logplex', LogplexService),
     publicUrl: config.publicUrl.replace(/\/+$/, ''),
     log,
-  })
+  }
+  const server = buildServer(context, config.trustedProxies)
   onStop('http', () => server.close(), httpStopMs)
   await server.listen({ host: config.host, port: config.port })
 }

@@ -13,6 +13,7 @@ import { ranges } from './hooks/ranges.ts'
 import { rateLimit } from './hooks/rate-limit.ts'
 import { requestId } from './hooks/request-id.ts'
 import * as limits from './limits.ts'
+import { createLoginAllowances } from './login-allowances.ts'
 import { renderError } from './render-error.ts'
 import { accountRoutes } from './routes/account.ts'
 import { addonAttachmentRoutes } from './routes/addon-attachments.ts'
@@ -28,16 +29,24 @@ import { logSessionRoutes, logTokenRoutes } from './routes/logs.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
+import { createTokenCheck, type CheckToken } from './token-check.ts'
 
-/** The HTTP server of the API, with every hook and route in the order in which they apply. */
-export function buildServer(context: ApiContext): Api {
-  const api = createInstance()
+/** What bounds who may ask how often, shared by all routes of a server. */
+type Guards = { accounts: TokenBuckets; checkToken: CheckToken }
+
+/**
+ * The HTTP server of the API, with every hook and route in the order in which they apply.
+ * `trustedProxies` lists, separated by commas, the addresses whose X-Forwarded-For is believed.
+ */
+export function buildServer(context: ApiContext, trustedProxies: string): Api {
+  const api = createInstance(trustedProxies)
   api.decorateRequest('identity', null)
-  const allowances = createTokenBuckets({
+  const accounts = createTokenBuckets({
     capacity: limits.accountRequestsMax,
     perMinute: limits.accountRequestsPerMinute,
     keysMax: limits.bucketsMax,
   })
+  const guards: Guards = { accounts, checkToken: createTokenCheck(context) }
   readJsonBodies(api)
   answerErrors(api, context)
 
@@ -49,13 +58,14 @@ export function buildServer(context: ApiContext): Api {
   api.addHook('onResponse', logRequest(context))
 
   healthRoutes(api)
-  void api.register(async (scope: Api) => herokuRoutes(scope, context, allowances))
-  void api.register(async (scope: Api) => ownRoutes(scope, context, allowances))
+  void api.register(async (scope: Api) => herokuRoutes(scope, context, guards))
+  void api.register(async (scope: Api) => ownRoutes(scope, context, guards))
   return api
 }
 
-function createInstance(): Api {
+function createInstance(trustedProxies: string): Api {
   const api = fastify({
+    trustProxy: trustedProxies === '' ? false : trustedProxies,
     // Our own log has one line for each answer; see logRequest.
     logger: false,
     genReqId: requestId,
@@ -144,9 +154,9 @@ function logRequest({ log }: ApiContext) {
 }
 
 /** What every call of an account passes on its way in and out. */
-function guard(api: Api, context: ApiContext, allowances: TokenBuckets): void {
-  api.addHook('onRequest', authenticate(context))
-  api.addHook('onRequest', rateLimit(allowances))
+function guard(api: Api, { accounts, checkToken }: Guards): void {
+  api.addHook('onRequest', authenticate(checkToken))
+  api.addHook('onRequest', rateLimit(accounts))
   api.addHook('preHandler', checkIfMatch(api))
   api.addHook('preSerialization', ranges)
   api.addHook('preSerialization', lastModified)
@@ -154,22 +164,11 @@ function guard(api: Api, context: ApiContext, allowances: TokenBuckets): void {
 }
 
 /** What Heroku's clients call: version 3 of the API, each call by an account. */
-function herokuRoutes(api: Api, context: ApiContext, allowances: TokenBuckets): void {
+function herokuRoutes(api: Api, context: ApiContext, guards: Guards): void {
   api.addHook('onRequest', accept)
-  guard(api, context, allowances)
-  authorizationRoutes(api, context, {
-    byEmail: createTokenBuckets({
-      capacity: limits.loginFailuresPerEmailMax,
-      perMinute: limits.loginFailuresPerEmailPerMinute,
-      keysMax: limits.bucketsMax,
-    }),
-    byPeer: createTokenBuckets({
-      capacity: limits.loginFailuresPerPeerMax,
-      perMinute: limits.loginFailuresPerPeerPerMinute,
-      keysMax: limits.bucketsMax,
-    }),
-  })
-  accountRoutes(api, context, allowances)
+  guard(api, guards)
+  authorizationRoutes(api, context, { ...guards, logins: createLoginAllowances() })
+  accountRoutes(api, context, guards.accounts)
   appRoutes(api, context)
   collaboratorRoutes(api, context)
   configVarRoutes(api, context)
@@ -183,7 +182,7 @@ function herokuRoutes(api: Api, context: ApiContext, allowances: TokenBuckets): 
 }
 
 /** What only Plexus has: the same, without a version to name. */
-function ownRoutes(api: Api, context: ApiContext, allowances: TokenBuckets): void {
-  guard(api, context, allowances)
+function ownRoutes(api: Api, context: ApiContext, guards: Guards): void {
+  guard(api, guards)
   logTokenRoutes(api, context)
 }

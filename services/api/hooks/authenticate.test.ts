@@ -17,10 +17,12 @@ test.each([
   expect(readToken(header)).toBe(token)
 })
 
-test('a password may hold colons, a user may not', () => {
+test('a password may hold colons, a user may not, and neither a NUL', () => {
   expect(readBasic(basic('ada@example.com:a:b'))).toEqual({
     user: 'ada@example.com',
     password: 'a:b',
   })
   expect(readBasic(basic('no colon'))).toBeUndefined()
+  expect(readBasic(basic('ada@example.com\0:a'))).toBeUndefined()
+  expect(readBasic(basic(':HRKU-1\0'))).toBeUndefined()
 })

@@ -1,26 +1,18 @@
 import type { onRequestAsyncHookHandler } from 'fastify'
-import { must } from '#lib/assert.ts'
-import type { ApiContext } from '../context.ts'
-import { invalidCredentials, type Identity } from './identity.ts'
+import type { CheckToken } from '../token-check.ts'
+import { invalidCredentials } from './identity.ts'
 
 /** What an Authorization header of the Basic scheme says. */
 export type BasicCredentials = { user: string; password: string }
 
 /** Trades the request's token for its account, on every route that does not do so itself. */
-export function authenticate(context: ApiContext): onRequestAsyncHookHandler {
+export function authenticate(checkToken: CheckToken): onRequestAsyncHookHandler {
   return async (request) => {
     if (request.routeOptions.config.authentication === 'own') return
     const token = readToken(request.headers.authorization)
     if (token === undefined) throw invalidCredentials()
-    request.identity = await identify(context, token)
+    request.identity = await checkToken(request.ip, token)
   }
-}
-
-/** @throws PlexusError UNAUTHORIZED for an unknown or expired token. */
-export async function identify({ apps }: ApiContext, token: string): Promise<Identity> {
-  const { account, authorizationId } = await apps.authenticate({ token })
-  const { id, email } = must(account, 'account of an authentication')
-  return { accountId: id, email, authorizationId, token }
 }
 
 /**
@@ -38,6 +30,7 @@ export function readBasic(header: string | undefined): BasicCredentials | undefi
   if (encoded === undefined) return undefined
   const decoded = Buffer.from(encoded, 'base64').toString('utf8')
   const colon = decoded.indexOf(':')
-  if (colon < 0) return undefined
+  // RFC 7617 forbids control characters; NUL is the one that no database text can hold.
+  if (colon < 0 || decoded.includes('\0')) return undefined
   return { user: decoded.slice(0, colon), password: decoded.slice(colon + 1) }
 }

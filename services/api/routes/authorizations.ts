@@ -1,25 +1,32 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isPlexusError, notFound } from '#lib/errors.ts'
 import type { Authorization } from '#proto/apps/v1/apps_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ApiRefusal, notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
-import { identify, readBasic, readToken, type BasicCredentials } from '../hooks/authenticate.ts'
+import { readBasic, readToken, type BasicCredentials } from '../hooks/authenticate.ts'
 import { actorOf, invalidCredentials, type Identified } from '../hooks/identity.ts'
+import { spendRequest } from '../hooks/rate-limit.ts'
 import { loginCallMs } from '../limits.ts'
+import type { LoginAllowances } from '../login-allowances.ts'
 import { renderAuthorization } from '../render/authorization.ts'
 import { AuthorizationParams, CreateAuthorization } from '../schemas/authorizations.ts'
 import type { TokenBuckets } from '../token-buckets.ts'
+import type { CheckToken } from '../token-check.ts'
 
-/** How many more logins may fail, by e-mail address and by peer address. */
-export type LoginAllowances = { byEmail: TokenBuckets; byPeer: TokenBuckets }
+/** What making a token costs: a failed login, a wrong token, or a request of the account. */
+export type AuthorizationLimits = {
+  logins: LoginAllowances
+  accounts: TokenBuckets
+  checkToken: CheckToken
+}
 
 type Wanted = { description: string; scope: string[]; expiresInSeconds?: number }
 
 export function authorizationRoutes(
   api: Api,
   context: ApiContext,
-  allowances: LoginAllowances,
+  limits: AuthorizationLimits,
 ): void {
   const { apps } = context
 
@@ -42,8 +49,8 @@ export function authorizationRoutes(
       // Basic without a user is a token in another dress.
       const authorization =
         credentials && credentials.user !== ''
-          ? await logIn(context, { request, allowances, credentials, wanted })
-          : await authorize(context, { request, token: readToken(header), wanted })
+          ? await logIn(context, { request, logins: limits.logins, credentials, wanted })
+          : await authorize(context, { request, reply, limits, wanted })
       reply.code(201)
       return renderAuthorization(authorization, null)
     },
@@ -87,46 +94,48 @@ async function findAuthorization(
 }
 
 async function authorize(
-  context: ApiContext,
-  options: { request: Identified; token: string | undefined; wanted: Wanted },
+  { apps }: ApiContext,
+  options: {
+    request: Pick<FastifyRequest, 'ip' | 'headers' | 'identity'>
+    reply: FastifyReply
+    limits: AuthorizationLimits
+    wanted: Wanted
+  },
 ): Promise<Authorization> {
-  const { request, token, wanted } = options
+  const { request, reply, limits, wanted } = options
+  const token = readToken(request.headers.authorization)
   if (token === undefined) throw invalidCredentials()
-  request.identity = await identify(context, token)
-  return context.apps.createAuthorization({ actor: actorOf(request), ...wanted })
+  request.identity = await limits.checkToken(request.ip, token)
+  spendRequest(limits.accounts, request, reply)
+  return apps.createAuthorization({ actor: actorOf(request), ...wanted })
 }
 
 async function logIn(
   { apps }: ApiContext,
   options: {
     request: Pick<FastifyRequest, 'ip'>
-    allowances: LoginAllowances
+    logins: LoginAllowances
     credentials: BasicCredentials
     wanted: Wanted
   },
 ): Promise<Authorization> {
-  const { request, allowances, credentials, wanted } = options
+  const { request, logins, credentials, wanted } = options
   const { user: email, password } = credentials
-  const emailKey = email.trim().toLowerCase()
-  const { byEmail, byPeer } = allowances
   // Taken before the answer is known, so that many tries at the same time count as many.
-  if (!byEmail.take(emailKey) || !byPeer.take(request.ip))
+  const giveBack = logins.take(email, request.ip)
+  if (!giveBack)
     throw new ApiRefusal(
       'rate_limit',
       'Too many logins have failed. Wait a few minutes and try again.',
     )
-  const notFailed = (): void => {
-    byEmail.giveBack(emailKey)
-    byPeer.giveBack(request.ip)
-  }
   try {
     const login = { email, password, ...wanted }
     const authorization = await apps.createAuthorization(login, { timeoutMs: loginCallMs })
-    notFailed()
+    giveBack()
     return authorization
   } catch (error) {
     if (isPlexusError(error, ErrorCode.UNAUTHORIZED)) throw invalidCredentials()
-    notFailed()
+    giveBack()
     throw error
   }
 }
