@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createAccount } from '../support/accounts.ts'
+import { apiClient } from '../support/http.ts'
+import { startService, type ServiceProcess } from '../support/services.ts'
+
+const engines = inject('engines')
+const services: ServiceProcess[] = []
+let api: ReturnType<typeof apiClient>
+let app: string
+
+beforeAll(async () => {
+  services.push(await startService('apps', engines), await startService('api', engines))
+  const { token } = await createAccount(engines)
+  api = apiClient(`http://127.0.0.1:${engines.layout.ports.api}`, token)
+  app = ((await api('POST', '/apps')).body as { name: string }).name
+})
+
+afterAll(async () => {
+  for (const service of services.toReversed()) await service.stop()
+})
+
+test.each([
+  ['GET', '/apps/%00', undefined],
+  ['GET', '/addons/%00', undefined],
+  ['GET', '/plans/x%00y', undefined],
+  ['GET', '/apps/:app/releases/%00', undefined],
+  ['GET', '/apps/:app/log-tokens?name=%00', undefined],
+  ['PATCH', '/apps/:app/config-vars', { A: 'a\0b' }],
+  ['PATCH', '/apps/:app/config-vars', { 'A\0B': 'a' }],
+  ['POST', '/apps/:app/log-drains', { url: 'https://example.com/\0' }],
+  ['POST', '/apps/:app/collaborators', { user: { email: 'a\0@example.com' } }],
+  ['POST', '/oauth/authorizations', { description: '\0' }],
+  ['POST', '/apps/:app/log-tokens', { name: '\0' }],
+])('%s %s with a NUL in %j is refused by the gateway', async (method, path, body) => {
+  const answer = await api(method, path.replace(':app', app), { body })
+  expect(answer.status).toBe(400)
+  expect(answer.body).toMatchObject({
+    id: 'bad_request',
+    message: expect.stringContaining('NUL character'),
+  })
+})
+
+test('a body nested as deep as it may be long is refused like any other', async () => {
+  const depth = 100_000
+  const body = `{"A":${'['.repeat(depth)}${']'.repeat(depth)}}`
+  const answer = await api('PATCH', `/apps/${app}/config-vars`, { body })
+  expect([answer.status, answer.body]).toMatchObject([422, { id: 'invalid_params' }])
+})
+
+test('half a surrogate pair, which no UTF-8 holds, harms nothing', async () => {
+  const body = '{"A":"x\\ud800"}'
+  expect((await api('PATCH', `/apps/${app}/config-vars`, { body })).status).toBeLessThan(500)
+})
