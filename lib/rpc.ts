@@ -101,8 +101,7 @@ async function answer(
 
 /**
  * A client of a proto service: one function per call. Each throws PlexusError: what the service
- * refused with, or UNAVAILABLE when nobody answered within the deadline (its outcome is then
- * unknown).
+ * refused with, or UNAVAILABLE with a cause when no answer came (the outcome is then unknown).
  */
 export function rpcClient<S extends DescService>(
   nats: NatsConnection,

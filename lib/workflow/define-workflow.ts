@@ -7,8 +7,9 @@ import type { Transaction } from '#lib/postgres.ts'
 export type Outcome<Step extends string> = {
   write?: (tx: Transaction) => Promise<void>
 } & (
-  | { go: Step; deadlineSeconds?: number } // on to that step, at once
+  | { go: Step } // on to that step, at once
   | { waitSeconds: number } // this step again, then or when woken
+  | { failed: unknown } // as if it had thrown, for a step that has something to write
   | { done: string } // the end, with its result
 )
 
@@ -21,13 +22,17 @@ export type StepInfo = {
   lastError: string
   /** Raised from outside since the start, "destroy" for example. */
   wishes: ReadonlySet<string>
-  /** The step was given a deadline, and it has passed. */
+  /** The step has taken longer than its deadline allows; it was reported and goes on. */
   deadlinePassed: boolean
 }
+
+/** Outlasts a restart of whatever a step calls, and is short enough to be told while it matters. */
+const defaultDeadlineSeconds = 15 * 60
 
 export type Workflow<Context> = {
   readonly name: string
   readonly first: string
+  readonly deadlineSeconds?: Readonly<Partial<Record<string, number>>>
   readonly steps: Readonly<
     Record<string, (context: Context, info: StepInfo) => Promise<Outcome<string>>>
   >
@@ -42,6 +47,13 @@ export function defineWorkflow<Context>() {
   return <Step extends string>(definition: {
     name: string
     first: NoInfer<Step>
+    /** Of steps that wait on purpose; any other one that has not ended by stepDeadlineSeconds is late. */
+    deadlineSeconds?: Partial<Record<NoInfer<Step>, number>>
     steps: Record<Step, (context: Context, info: StepInfo) => Promise<Outcome<NoInfer<Step>>>>
   }): Workflow<Context> => definition
+}
+
+/** How long a step may take, its tries and waits included, before somebody has to look: in seconds. */
+export function stepDeadlineSeconds<Context>(workflow: Workflow<Context>, step: string): number {
+  return workflow.deadlineSeconds?.[step] ?? defaultDeadlineSeconds
 }

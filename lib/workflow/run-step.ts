@@ -1,7 +1,12 @@
 import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
 import { transaction, type Pool } from '#lib/postgres.ts'
-import type { Outcome, StepInfo, Workflow } from '#lib/workflow/define-workflow.ts'
+import {
+  stepDeadlineSeconds,
+  type Outcome,
+  type StepInfo,
+  type Workflow,
+} from '#lib/workflow/define-workflow.ts'
 import { saveProgress, type Progress, type WorkflowRow } from '#lib/workflow/workflows-db.ts'
 
 const retryBackoff = { firstMs: 500, maxMs: 60_000 }
@@ -27,22 +32,20 @@ export async function runStep<Context>(
   const info = stepInfo(row)
   if (info.deadlinePassed)
     log.error({ ...where, alert: true }, 'workflow step is past its deadline')
-  const step = workflows.get(row.kind)?.steps[row.step]
-  if (!step) throw new Error(`workflow ${row.kind} has no step ${row.step}`)
+  const workflow = workflows.get(row.kind)
+  const step = workflow?.steps[row.step]
+  if (!workflow || !step) throw new Error(`workflow ${row.kind} has no step ${row.step}`)
   let outcome: Outcome<string>
   try {
     outcome = await step(context, info)
   } catch (error) {
-    log.warn({ err: error, ...where, tries: row.tries + 1 }, 'step failed, trying again')
-    await transaction(pool, async (tx) => {
-      // When the lease is lost, the try of whoever has it now is the one that counts.
-      await saveProgress(tx, failedProgress(row, lease, error))
-    })
-    return
+    outcome = { failed: error }
   }
+  if ('failed' in outcome)
+    log.warn({ err: outcome.failed, ...where, tries: row.tries + 1 }, 'step failed, trying again')
   await transaction(pool, async (tx) => {
     // First the row, whose lease is the fence, then the step's own writes.
-    if (!(await saveProgress(tx, nextProgress(row, lease, outcome))))
+    if (!(await saveProgress(tx, nextProgress(workflow, row, lease, outcome))))
       throw new Error('another runner has taken over')
     await outcome.write?.(tx)
   })
@@ -74,7 +77,13 @@ function failedProgress(row: WorkflowRow, lease: string, error: unknown): Progre
   }
 }
 
-function nextProgress(row: WorkflowRow, lease: string, outcome: Outcome<string>): Progress {
+function nextProgress<Context>(
+  workflow: Workflow<Context>,
+  row: WorkflowRow,
+  lease: string,
+  outcome: Outcome<string>,
+): Progress {
+  if ('failed' in outcome) return failedProgress(row, lease, outcome.failed)
   const base = { id: row.id, lease, tries: 0, lastError: '', result: null, seenWishes: row.wishes }
   if ('done' in outcome)
     return {
@@ -85,7 +94,7 @@ function nextProgress(row: WorkflowRow, lease: string, outcome: Outcome<string>)
       result: outcome.done,
     }
   if ('go' in outcome) {
-    const deadlineSeconds = outcome.deadlineSeconds ?? 'none'
+    const deadlineSeconds = stepDeadlineSeconds(workflow, outcome.go)
     return { ...base, step: outcome.go, waitSeconds: 0, deadlineSeconds }
   }
   return { ...base, step: row.step, waitSeconds: outcome.waitSeconds, deadlineSeconds: 'keep' }

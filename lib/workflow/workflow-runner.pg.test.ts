@@ -1,3 +1,4 @@
+import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { newId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
@@ -19,6 +20,7 @@ type Context = { pool: Pool; failures: Map<string, number>; ran: string[] }
 const count = defineWorkflow<Context>()({
   name: 'count',
   first: 'add',
+  deadlineSeconds: { 'await-wish': 3600 },
   steps: {
     async add({ failures, ran }, { subjectId, lastError }) {
       ran.push(`add ${lastError}`.trim())
@@ -29,7 +31,6 @@ const count = defineWorkflow<Context>()({
       }
       return {
         go: 'await-wish',
-        deadlineSeconds: 60,
         write: async (tx) => {
           await tx.query('insert into counted (subject) values ($1)', [subjectId])
         },
@@ -113,6 +114,32 @@ test('a step that throws is tried again and told what failed last', async () => 
   expect(await run().waitFor(id, 5_000)).toBe('finished')
   expect(context.ran).toEqual(['add', 'add not yet'])
   expect(await counted(subject)).toBe(1)
+})
+
+test('a step that does not get on is reported when its deadline has passed, the first one too', async () => {
+  const reports: unknown[] = []
+  const log = pino(
+    { level: 'error' },
+    { write: (line: string) => void reports.push(JSON.parse(line)) },
+  )
+  const late = (): Promise<unknown> =>
+    pool.query(`update workflows set deadline = deadline - interval '16 minutes'`)
+  const subject = newId()
+  context.failures.set(subject, 1)
+  const id = await begin(subject)
+  await late()
+  const runner = startWorkflowRunner({ pool, workflows: [count], context, log })
+  runners.push(runner)
+  await eventually(async () => expect((await getWorkflow(pool, id))?.step).toBe('await-wish'))
+  expect(reports).toEqual(
+    [1, 2].map(() => expect.objectContaining({ alert: true, subject, step: 'add' })),
+  )
+  // The second step waits on purpose, and was given an hour.
+  await late()
+  await raiseWish(pool, subject, 'finish')
+  runner.wake()
+  expect(await runner.waitFor(id, 5_000)).toBe('finished')
+  expect(reports).toHaveLength(2)
 })
 
 test('one subject is moved by one workflow at a time', async () => {

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { newId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { Pool, Transaction } from '#lib/postgres.ts'
-import type { Workflow } from '#lib/workflow/define-workflow.ts'
+import { stepDeadlineSeconds, type Workflow } from '#lib/workflow/define-workflow.ts'
 import { runStep, type StepContext } from '#lib/workflow/run-step.ts'
 import {
   getWorkflow,
@@ -44,7 +44,9 @@ export async function startWorkflow<Context>(
   subjectId: string,
 ): Promise<string> {
   const id = newId()
-  await insertWorkflow(tx, { id, kind: workflow.name, subjectId, step: workflow.first })
+  const { name: kind, first: step } = workflow
+  const deadlineSeconds = stepDeadlineSeconds(workflow, step)
+  await insertWorkflow(tx, { id, kind, subjectId, step, deadlineSeconds })
   return id
 }
 

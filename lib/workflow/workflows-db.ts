@@ -18,14 +18,13 @@ const columns = `id, kind, subject_id as "subjectId", step, wishes, tries,
 /** Throws a unique violation of workflows_one_running while another one moves the subject. */
 export async function insertWorkflow(
   tx: Transaction,
-  row: { id: string; kind: string; subjectId: string; step: string },
+  row: { id: string; kind: string; subjectId: string; step: string; deadlineSeconds: number },
 ): Promise<void> {
-  await tx.query('insert into workflows (id, kind, subject_id, step) values ($1, $2, $3, $4)', [
-    row.id,
-    row.kind,
-    row.subjectId,
-    row.step,
-  ])
+  await tx.query(
+    `insert into workflows (id, kind, subject_id, step, deadline)
+     values ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
+    [row.id, row.kind, row.subjectId, row.step, row.deadlineSeconds],
+  )
 }
 
 /** Raises a wish on the subject's running workflow and makes it due. False when none runs. */

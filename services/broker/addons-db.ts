@@ -71,7 +71,7 @@ export async function lockAddon(tx: Transaction, id: AddonId): Promise<AddonRow 
   return rows[0]
 }
 
-/** Locks an app's add-ons against others being added until the transaction ends; their number. */
+/** Locks an app's add-ons against others being added until the transaction ends; those there are. */
 export async function lockAddonsOfApp(tx: Transaction, appId: AppId): Promise<AddonRow[]> {
   await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`addons of app ${appId}`])
   return listBilledAddons(tx, appId)
@@ -153,6 +153,17 @@ export async function saveProviderAnswer(
      where id = $1`,
     [id, answer.providerId, answer.provisionMessage, answer.sealedConfig, answer.configNames],
   )
+}
+
+export async function setProvisionMessage(
+  tx: Transaction,
+  id: AddonId,
+  message: string,
+): Promise<void> {
+  await tx.query('update addons set provision_message = $2, updated_at = now() where id = $1', [
+    id,
+    message,
+  ])
 }
 
 export async function setAddonState(

@@ -7,6 +7,9 @@ export const providerTimeoutMs = 30_000
 /** Longest that an add-on may be provisioning, as on Heroku; then it is given up and removed. */
 export const provisioningSecondsMax = 12 * 3600
 
+/** A removal that takes longer is reported to the operator; it goes on until the resource is gone. */
+export const removalSecondsMax = 3600
+
 /** How often a provider that answered "pending" is asked again: rarer the longer it takes. */
 export const providerPollSecondsMin = 1
 export const providerPollSecondsMax = 30

@@ -3,7 +3,8 @@
  * once: the same uuid is the same resource.
  *
  * Both calls throw PlexusError. UNAVAILABLE and INTERNAL mean that the outcome is unknown and the
- * call is to be made again; every other code is the provider's final refusal, with its message for
+ * call is to be made again (UNAVAILABLE has a cause when no answer came at all, and the provider's
+ * own words for the customer when one did); every other code is the provider's final refusal, with its message for
  * the customer.
  */
 export type Provider = {

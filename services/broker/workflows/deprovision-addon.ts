@@ -9,7 +9,7 @@ import { findAddon, type AddonRow } from '../addons-db.ts'
 import { changeIdFor, unpublishAttachments } from '../app-config.ts'
 import { listAttachmentsOfAddons } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
-import { dependencyPollSeconds, providerPollSecondsMin, provisioningSecondsMax } from '../limits.ts'
+import { dependencyPollSeconds, providerPollSecondsMin, removalSecondsMax } from '../limits.ts'
 import { plansById } from '../plans.ts'
 import { removeAttachments } from './detach-addon.ts'
 
@@ -19,6 +19,7 @@ import { removeAttachments } from './detach-addon.ts'
 export const deprovisionAddon = defineWorkflow<StepContext>()({
   name: 'deprovision-addon',
   first: 'remove-attachments',
+  deadlineSeconds: { 'call-provider': removalSecondsMax },
   steps: {
     async 'remove-attachments'(context, { workflowId, subjectId }) {
       const addon = await getAddonRow(context, subjectId)
@@ -29,7 +30,7 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
           return { waitSeconds: dependencyPollSeconds }
       }
       const [first] = attachments
-      if (!first) return { go: 'call-provider', deadlineSeconds: provisioningSecondsMax }
+      if (!first) return { go: 'call-provider' }
       const ofApp = attachments.filter(({ appId }) => appId === first.appId)
       await unpublishAttachments(context, {
         addonName: addon.name,

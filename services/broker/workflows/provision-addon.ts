@@ -1,12 +1,19 @@
 import { must } from '#lib/assert.ts'
-import { invalidParams } from '#lib/errors.ts'
+import { invalidParams, isPlexusError } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { getWorkflow } from '#lib/workflow/workflows-db.ts'
+import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 import { moveAddon } from '../addon-state.ts'
-import { findAddon, saveProviderAnswer, setAddonFailure, type AddonRow } from '../addons-db.ts'
+import {
+  findAddon,
+  saveProviderAnswer,
+  setAddonFailure,
+  setProvisionMessage,
+  type AddonRow,
+} from '../addons-db.ts'
 import { configPlace, optionsPlace, publishAttachment } from '../app-config.ts'
 import { findFirstAttachment, moveAttachment } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
@@ -21,13 +28,14 @@ import { isRefusal } from '../refusal.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
 
-//   call-provider ──▶ wait-for-provider ──▶ take-name ──▶ publish-config ──▶ provisioned
-//        │  └───── ready at once ─────────────▲                 │
-//        └── refused, too late, or the wish "destroy", from any step ──▶ deprovision-addon
+//   call-provider ──▶ take-name ──▶ publish-config ──▶ provisioned
+//   (until ready) │                        │
+//                 └── refused, too late, or the wish "destroy", from any step ──▶ deprovision-addon
 /** Makes an add-on and its first attachment; its subject is the add-on. */
 export const provisionAddon = defineWorkflow<StepContext>()({
   name: 'provision-addon',
   first: 'call-provider',
+  deadlineSeconds: { 'call-provider': provisioningSecondsMax },
   steps: {
     async 'call-provider'(context, info) {
       const addon = await getAddonRow(context, info.subjectId)
@@ -35,17 +43,10 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (end) return end
       const asked = await askProvider(context, addon)
       if ('failure' in asked) return giveUp(addon, asked.failure)
-      const write = saveAnswer(context, addon, asked.answer)
-      if (asked.answer.state === 'ready') return { go: 'take-name', write }
-      return { go: 'wait-for-provider', deadlineSeconds: provisioningSecondsMax, write }
-    },
-
-    async 'wait-for-provider'(context, info) {
-      const addon = await getAddonRow(context, info.subjectId)
-      const end = outOfTimeOrWish(addon, info)
-      if (end) return end
-      const asked = await askProvider(context, addon)
-      if ('failure' in asked) return giveUp(addon, asked.failure)
+      if ('failed' in asked) {
+        const { failed, message } = asked
+        return { failed, write: (tx) => setProvisionMessage(tx, addon.id, message) }
+      }
       const write = saveAnswer(context, addon, asked.answer)
       if (asked.answer.state === 'ready') return { go: 'take-name', write }
       return { waitSeconds: pollSeconds(addon), write }
@@ -108,11 +109,17 @@ function outOfTimeOrWish(addon: AddonRow, { wishes }: StepInfo): Outcome<never> 
   )
 }
 
-/** What the provider says, or why that is the end. Throws when it is to be asked again. */
+type Asked =
+  | { answer: ProvisionAnswer }
+  | { failure: Failure }
+  /** To be asked again, and what the customer is told meanwhile. */
+  | { failed: unknown; message: string }
+
+/** What the provider says, why that is the end, or why there is no saying yet. */
 async function askProvider(
   { pool, secrets, findProvider, apiUrl }: StepContext,
   addon: AddonRow,
-): Promise<{ answer: ProvisionAnswer } | { failure: Failure }> {
+): Promise<Asked> {
   const { plan, service } = must((await plansById(pool, [addon.planId])).get(addon.planId), 'plan')
   const options = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
   try {
@@ -128,8 +135,16 @@ async function askProvider(
     return failure ? { failure } : { answer }
   } catch (error) {
     if (isRefusal(error)) return { failure: error }
-    throw error
+    return { failed: error, message: `${whyNotYet(service, error)} Plexus goes on asking it.` }
   }
+}
+
+/** For the customer. What went wrong on the way to the provider, or inside it, is for the log only. */
+function whyNotYet({ humanName }: AddonServiceRow, error: unknown): string {
+  if (!isPlexusError(error, ErrorCode.UNAVAILABLE)) return `The provider of ${humanName} failed.`
+  return error.cause === undefined
+    ? `The provider of ${humanName} says: ${error.message}`
+    : `The provider of ${humanName} does not answer.`
 }
 
 function wrongConfig(service: AddonServiceRow, { config }: ProvisionAnswer): Failure | undefined {

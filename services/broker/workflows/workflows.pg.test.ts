@@ -125,10 +125,29 @@ describe('provision-addon', () => {
     },
   )
 
+  test('while its provider cannot, the customer is told why, and that it goes on', async () => {
+    const app = await platform.newApp(owner)
+    const told = async ({ addon, workflowId }: Awaited<ReturnType<typeof order>>) => {
+      await drive.step(workflowId)
+      return (await reload(addon.id)).provisionMessage
+    }
+    const busy = await order(app, { busy: '1' })
+    expect(await told(busy)).toBe('The provider of widgets says: Busy. Plexus goes on asking it.')
+    expect(await told(busy)).toBe('Made.')
+    const failing = await order(app, { bug: '1' })
+    expect(await told(failing)).toBe('The provider of widgets failed. Plexus goes on asking it.')
+    const unanswered = await order(app)
+    await platform.stopProvider()
+    const silence = 'The provider of widgets does not answer. Plexus goes on asking it.'
+    expect(await told(unanswered)).toBe(silence)
+    await platform.startProvider()
+    expect(await told(unanswered)).toBe('Made.')
+  })
+
   test('destroyed after a crash at any step it leaves nothing', async () => {
-    for (const steps of [0, 1, 2]) {
+    for (const steps of [0, 1, 2, 3]) {
       const app = await platform.newApp(owner)
-      const { addon, workflowId } = await order(app)
+      const { addon, workflowId } = await order(app, { pending: '1' })
       for (let step = 0; step < steps; step++) await drive.step(workflowId)
       await drive.crashDuringStep(workflowId)
       await wishDestroyed(pool, addon.id, { actor: owner, force: true })
