@@ -2,9 +2,15 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { eventually } from '../../test/support/eventually.ts'
-import { endRecorded, livingPid, recordedNames, spawnRecorded } from './process-record.ts'
+import {
+  endProcess,
+  endRecorded,
+  livingPid,
+  recordedNames,
+  spawnRecorded,
+} from './process-record.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'plexus-record-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -33,6 +39,19 @@ test('one that does not listen is killed when patience ends', async () => {
   const exit = once(child, 'exit')
   expect(await endRecorded(folder, 'deaf', 'SIGTERM', 100)).toBe(true)
   expect(await exit).toEqual([null, 'SIGKILL'])
+})
+
+test('one that not even the system can end is told by its id, after a while', async () => {
+  const child = start('hung', ['-c', 'exec cat /dev/zero > /dev/null'])
+  const pid = child.pid ?? 0
+  // The system takes the signals and nothing happens, as with a process that waits for a dead disk.
+  const kill = vi.spyOn(process, 'kill').mockReturnValue(true)
+  onTestFinished(() => {
+    kill.mockRestore()
+    child.kill('SIGKILL')
+  })
+  await expect(endProcess(pid, 'SIGTERM', 50, 100)).rejects.toThrow(`process ${pid} does not end`)
+  expect(kill).toHaveBeenCalledWith(pid, 'SIGKILL')
 })
 
 test("somebody else's process with a recorded id of old is left alone", async () => {

@@ -16,6 +16,8 @@ export type RecordedCommand = {
 
 const clockToleranceMs = 1_000
 const probeMs = 20
+/** A killed process may wait for a disk; one that takes longer hangs in the system itself. */
+const killedMsMax = 10_000
 
 /**
  * Starts a program in a process group of its own, so that Ctrl-C reaches only us. The process
@@ -63,15 +65,22 @@ export async function endRecorded(
   return pid !== undefined
 }
 
-/** Signals a process and waits for its end, with SIGKILL after `patienceMs`. */
+/**
+ * Signals a process and waits for its end, with SIGKILL after `patienceMs`.
+ *
+ * @throws Error when it is there even `killedMs` after that.
+ */
 export async function endProcess(
   pid: number,
   signal: NodeJS.Signals,
   patienceMs: number,
+  killedMs = killedMsMax,
 ): Promise<void> {
   signalProcess(pid, signal)
   const killAt = Date.now() + patienceMs
   while (isAlive(pid)) {
+    if (Date.now() > killAt + killedMs)
+      throw new Error(`process ${pid} does not end, not even when killed: look at what holds it`)
     if (Date.now() > killAt) signalProcess(pid, 'SIGKILL')
     await delay(probeMs)
   }
