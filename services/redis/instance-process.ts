@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { chown, mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AddonId } from '#lib/ids.ts'
-import { listProcesses } from '#lib/processes.ts'
+import { findInstances, instanceMark } from '#lib/redis-instances.ts'
 import { lookMs, startTimeoutMs, stopTimeoutMs } from './limits.ts'
 import { probe, type ProbeResult } from './probe.ts'
 import { redisConf, type InstanceSettings } from './redis-conf.ts'
@@ -27,7 +27,6 @@ export type InstanceHost = { dir: string; redisServer: string }
 /** As root an instance runs as nobody, and reads its configuration through an open file. */
 const nobody = { uid: 65_534, gid: 65_534 }
 
-const markOf = (addonId: AddonId): string => `plexus-addon:${addonId}`
 const folderOf = (host: InstanceHost, addonId: AddonId): string => join(host.dir, addonId)
 
 /** Who answers at the instance's port. */
@@ -88,7 +87,7 @@ async function startProcess(
     // its working folder, which it is put into.
     child = spawn(
       host.redisServer,
-      ['-', '--proc-title-template', `{title} {listen-addr} ${markOf(instance.addonId)}`],
+      ['-', '--proc-title-template', `{title} {listen-addr} ${instanceMark(instance.addonId)}`],
       {
         cwd: join(folder, 'data'),
         env: { LANG: 'C.UTF-8' },
@@ -145,17 +144,7 @@ export async function stopInstance(host: InstanceHost, addonId: AddonId): Promis
 
 /** The instance's server and what it forked, by its command line. */
 function findInstanceProcesses(host: InstanceHost, addonId: AddonId): number[] {
-  const mark = markOf(addonId)
-  const isServer = (command: string): boolean => {
-    const program = basename(command.split(' ')[0] ?? '')
-    return program === basename(host.redisServer) || program.startsWith('redis-')
-  }
-  return (
-    listProcesses()
-      // Somebody who searches for the mark has it in the command line as well.
-      .filter(({ command }) => command.includes(mark) && isServer(command))
-      .map(({ pid }) => pid)
-  )
+  return findInstances([addonId], { program: host.redisServer }).map(({ pid }) => pid)
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

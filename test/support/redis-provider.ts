@@ -6,7 +6,7 @@ import { newId, type AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { migrate } from '#lib/migrate.ts'
 import { openPool, transaction } from '#lib/postgres.ts'
-import { listProcesses } from '#lib/processes.ts'
+import { findInstances } from '#lib/redis-instances.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { redisAddonPorts } from '../../scripts/layout.ts'
@@ -88,9 +88,7 @@ export type TestInstances = Awaited<ReturnType<typeof openTestInstances>>
 
 /** Ids of the servers of that add-on. */
 export function processesOf(addonId: string): number[] {
-  return listProcesses()
-    .filter(({ command }) => command.includes(`plexus-addon:${addonId}`))
-    .map(({ pid }) => pid)
+  return findInstances([addonId]).map(({ pid }) => pid)
 }
 
 /** A customer's connection, which fails instead of trying again. */
