@@ -15,7 +15,10 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          include: ['{lib,services}/**/*.pg.test.ts', 'test/{contract,integration}/**/*.test.ts'],
+          include: [
+            '{lib,services,scripts}/**/*.pg.test.ts',
+            'test/{contract,integration}/**/*.test.ts',
+          ],
           globalSetup: ['test/support/engines.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,

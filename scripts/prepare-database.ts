@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { scramVerifier } from '#lib/scram-verifier.ts'
 import { databaseServices, type DatabaseService } from './credentials.ts'
 import { platformDatabase } from './service-env.ts'
 
@@ -26,12 +27,20 @@ export async function prepareDatabase(options: {
     for (const service of databaseServices) {
       const { rowCount } = await client.query('select from pg_roles where rolname = $1', [service])
       const verb = rowCount === 0 ? 'create' : 'alter'
-      const password = client.escapeLiteral(passwords[service])
-      await client.query(`${verb} role ${service} login password ${password}`)
+      const verifier = client.escapeLiteral(verifierOf(service, passwords[service]))
+      await client.query(`${verb} role ${service} login password ${verifier}`)
       await client.query(`grant connect on database ${platformDatabase} to ${service}`)
       await client.query(`create schema if not exists ${service} authorization ${service}`)
     }
   })
+}
+
+function verifierOf(service: DatabaseService, password: string): string {
+  try {
+    return scramVerifier(password)
+  } catch (error) {
+    throw new Error(`role ${service}: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 async function withClient(

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Log } from '#lib/log.ts'
+import { scramVerifier } from '#lib/scram-verifier.ts'
 import {
   adminConnectionsMax,
   adminConnectTimeoutMs,
@@ -8,7 +9,6 @@ import {
   tempFilePart,
 } from './limits.ts'
 import type { Plan } from './plans.ts'
-import { scramVerifier } from './scram-verifier.ts'
 
 /** The PostgreSQL server that holds the add-ons' databases, as its superuser sees it. */
 export type AddonServer = {

@@ -6,9 +6,13 @@ const saltBytes = 16
 
 /**
  * What PostgreSQL stores of a password. Sent in its place, so that the password itself is in no
- * statement and thus in no log of the server. The password must be printable ASCII.
+ * statement and thus in no log of the server.
+ *
+ * @throws Error for a password that is not printable ASCII, which would have to be prepared first.
  */
 export function scramVerifier(password: string): string {
+  if (!/^[ -~]+$/.test(password))
+    throw new Error('a password must be of printable ASCII characters')
   const salt = randomBytes(saltBytes)
   const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256')
   const keyed = (label: string): Buffer => createHmac('sha256', salted).update(label).digest()
