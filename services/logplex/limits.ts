@@ -49,6 +49,11 @@ export const pendingOnStopMs = 4_000
 
 /** Longest body of POST /logs, packed or unpacked: Logplex's own. More is refused with 413. */
 export const postBytesMax = 8_000_000
+/**
+ * Bytes of bodies, packed and unpacked, that have come and whose lines are not accepted yet, in this
+ * process: a post that would go beyond it is not read on, its connection is closed.
+ */
+export const postBytesInFlightMax = 128 * miB
 /** A body must have arrived whole by then, or the connection is closed. */
 export const postReadMs = 15_000
 /** log-shuttle gives a post up after 5 s; before that it hears that its lines are held. */

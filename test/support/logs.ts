@@ -3,14 +3,14 @@ import type { AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { connectRedis, type Redis } from '#lib/redis.ts'
-import { natsUrl, serviceEnv } from '../../scripts/service-env.ts'
+import { natsUrl, serviceEnv } from '../../local-platform/service-env.ts'
 import type { AppLog, LogChunk } from '../../services/logplex/app-log.ts'
 import { openAppLog } from '../../services/logplex/redis-app-log.ts'
 import { forEachLine } from '../../services/logplex/stored-line.ts'
 import type { TestEngines } from './engines.ts'
 
 export type TestLog = {
-  appLog: AppLog
+  appLog: Awaited<ReturnType<typeof openAppLog>>
   redis: Redis
   nats: NatsConnection
   close: () => Promise<void>

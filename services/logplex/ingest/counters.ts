@@ -1,7 +1,7 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
- * know: received = malformed + unknownToken + droppedBufferFull + accepted, and
- * accepted = appended + pending + droppedRemoved + droppedClosed.
+ * know: received = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
+ * being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
   received: number

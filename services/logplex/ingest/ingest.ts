@@ -1,10 +1,17 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log.ts'
-import { countersEveryMs, httpConnectionsMax, pendingOnStopMs, postReadMs } from '../limits.ts'
+import {
+  countersEveryMs,
+  httpConnectionsMax,
+  pendingOnStopMs,
+  postBytesInFlightMax,
+  postReadMs,
+} from '../limits.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
+import { BytesInFlight } from './post-body.ts'
 import { listenSyslogTcp } from './syslog-tcp.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
 import type { TokenTable } from './token-table.ts'
@@ -44,7 +51,8 @@ export async function startIngest(
     return503OnClosing: false,
   })
   server.server.maxConnections = httpConnectionsMax
-  registerLogsHttp(server, { intake, lookup, counters, log })
+  const inFlight = new BytesInFlight(postBytesInFlightMax)
+  registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
   const shared = { intake, tokens, lookup, counters, log }

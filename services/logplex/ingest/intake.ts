@@ -5,21 +5,14 @@ import { pendingBytesHardMax, pendingBytesMax, pendingBytesResume } from '../lim
 import { logTimeNow } from '../log-time.ts'
 import type { SyslogMessage } from '../syslog-message.ts'
 import type { IngestCounters } from './counters.ts'
+import {
+  newPendingLog,
+  settleLines,
+  takeChunk,
+  type LineFate,
+  type PendingLog,
+} from './pending-log.ts'
 import type { TokenRoute } from './token-table.ts'
-
-/** One app's lines that are accepted and not yet in Redis. */
-export type PendingLog = {
-  appId: AppId
-  /** The chunk that lines are added to; made with its first line. */
-  chunk: Chunk | undefined
-  /** Full chunks that wait for those before them, oldest first. */
-  sealed: Chunk[]
-  sending: boolean
-  marked: boolean
-  accepted: number
-  settled: number
-  waiting: { upTo: number; done: () => void }[]
-}
 
 /**
  * Collects lines into a chunk per app and appends it when nothing of that app is on its way, so
@@ -51,13 +44,17 @@ export class Intake {
     this.#whenRoom.push(listener)
   }
 
-  /** Accepts a line, or drops and counts it when there is no room at all. */
-  add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage): void {
+  /**
+   * Accepts a line, or drops and counts it when there is no room at all.
+   *
+   * @returns whether it was accepted.
+   */
+  add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage): boolean {
     if (this.pendingBytes > pendingBytesHardMax) {
       this.#counters.droppedBufferFull++
-      return
+      return false
     }
-    const pending = (route.pending ??= this.#pendingOf(route.appId))
+    const pending = (route.pending ??= this.#pendingOf(route))
     const chunk = (pending.chunk ??= new Chunk())
     this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow)
     pending.accepted++
@@ -68,23 +65,30 @@ export class Intake {
     }
     if (this.pendingBytes > pendingBytesMax) this.#heldBack = true
     if (!pending.sending && !pending.marked) this.#mark(pending)
+    return true
   }
 
   /**
-   * Waits until all lines that the route's app has now are in Redis (or were dropped and counted).
+   * Waits until the lines that the route's app has now have met their fate, and gives that of the
+   * last of them: an app is destroyed and a log closed for good, so that the lines after a refused
+   * one are refused as well.
    *
-   * @returns false when they still wait after so many milliseconds.
+   * @returns 'waiting' when they still wait after so many milliseconds.
    */
-  settled(route: TokenRoute, waitMs: number): Promise<boolean> {
+  settled(route: TokenRoute, waitMs: number): Promise<LineFate | 'waiting'> {
     const { pending } = route
-    if (!pending || pending.settled === pending.accepted) return Promise.resolve(true)
+    if (!pending) return Promise.resolve('appended')
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), waitMs)
-      const done = (): void => {
+      const done = (fate: LineFate | 'waiting'): void => {
         clearTimeout(timer)
-        resolve(true)
+        resolve(fate)
       }
-      pending.waiting.push({ upTo: pending.accepted, done })
+      const waiter = { upTo: pending.accepted, done }
+      const timer = setTimeout(() => {
+        pending.waiting.delete(waiter)
+        done('waiting')
+      }, waitMs)
+      pending.waiting.add(waiter)
     })
   }
 
@@ -95,21 +99,16 @@ export class Intake {
       await new Promise((resolve) => setTimeout(resolve, 10))
   }
 
-  #pendingOf(appId: AppId): PendingLog {
-    const known = this.#apps.get(appId)
-    if (known) return known
-    const pending: PendingLog = {
-      appId,
-      chunk: undefined,
-      sealed: [],
-      sending: false,
-      marked: false,
-      accepted: 0,
-      settled: 0,
-      waiting: [],
-    }
-    this.#apps.set(appId, pending)
+  #pendingOf(route: TokenRoute): PendingLog {
+    const pending = this.#apps.get(route.appId) ?? newPendingLog(route.appId)
+    this.#apps.set(route.appId, pending)
+    pending.routes.push(route)
     return pending
+  }
+
+  #forget(pending: PendingLog): void {
+    for (const route of pending.routes) route.pending = undefined
+    this.#apps.delete(pending.appId)
   }
 
   // Sending begins after the sockets of this turn were read, not with the first line of them.
@@ -130,24 +129,24 @@ export class Intake {
   async #send(pending: PendingLog): Promise<void> {
     pending.sending = true
     for (let chunk = takeChunk(pending); chunk; chunk = takeChunk(pending)) {
-      await this.#append(pending.appId, chunk)
+      const fate = await this.#append(pending.appId, chunk)
       this.pendingBytes -= chunk.size
-      pending.settled += chunk.count
-      while (pending.waiting[0] && pending.waiting[0].upTo <= pending.settled)
-        pending.waiting.shift()?.done()
+      settleLines(pending, chunk.count, fate)
       if (this.#heldBack && this.pendingBytes < pendingBytesResume) this.#letGo()
     }
-    pending.sending = false
+    this.#forget(pending)
   }
 
-  async #append(appId: AppId, chunk: Chunk): Promise<void> {
+  async #append(appId: AppId, chunk: Chunk): Promise<LineFate> {
     try {
       const first = await this.#appLog.append(appId, chunk.count, chunk.frames)
       if (first > 0) this.#counters.appended += chunk.count
       else this.#counters.droppedRemoved += chunk.count
+      return first > 0 ? 'appended' : 'removed'
     } catch {
       // The log rejects only when it is closed: the process stops, and these lines with it.
       this.#counters.droppedClosed += chunk.count
+      return 'closed'
     }
   }
 
@@ -155,12 +154,4 @@ export class Intake {
     this.#heldBack = false
     for (const listener of this.#whenRoom) listener()
   }
-}
-
-function takeChunk(pending: PendingLog): Chunk | undefined {
-  const sealed = pending.sealed.shift()
-  if (sealed) return sealed
-  const { chunk } = pending
-  pending.chunk = undefined
-  return chunk
 }

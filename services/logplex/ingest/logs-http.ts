@@ -1,55 +1,44 @@
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '#lib/log.ts'
-import { postAppendWaitMs, postBytesMax } from '../limits.ts'
+import { postAppendWaitMs } from '../limits.ts'
 import type { IngestCounters } from './counters.ts'
 import type { Intake } from './intake.ts'
 import { checkBody, forEachMessage } from './logs-body.ts'
-import type { TokenLookup } from './token-lookup.ts'
+import { NoRoom, readBody, Refusal, type BytesInFlight } from './post-body.ts'
+import { LookupsUsedUp, type TokenLookup } from './token-lookup.ts'
 import type { TokenRoute } from './token-table.ts'
 
 export type LogsHttpOptions = {
   intake: Intake
   lookup: TokenLookup
   counters: IngestCounters
+  inFlight: BytesInFlight
   log: Log
 }
 
 const contentTypes = new Set(['application/logplex-1', 'application/x-logplex-1'])
 const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
-const unzip = promisify(gunzip)
-
-/** Refusals are plain text, in Logplex's words. */
-class Refusal extends Error {
-  readonly statusCode: number
-
-  constructor(statusCode: number, message: string) {
-    super(message)
-    this.statusCode = statusCode
-  }
-}
 
 /**
  * POST /logs, as Logplex's HTTP input answers:
  * 204 all lines are in the log; 202 (ours) they are accepted and held in memory because Redis is
  * away; 400, 401, 405, 413, 415 nothing was taken, and why. When there is no room even to hold
- * them the connection is closed without an answer: log-shuttle, the standard sender, tries again
- * after a broken connection, and silently loses a batch that is answered with any 4xx or 5xx.
+ * them, or the token cannot be looked up now, the connection is closed without an answer:
+ * log-shuttle, the standard sender, tries again after a broken connection, and silently loses a
+ * batch that is answered with any 4xx or 5xx. Of a post that room was found for in part only, the
+ * lines that were taken come twice.
  */
 export function registerLogsHttp(server: FastifyInstance, options: LogsHttpOptions): void {
   void server.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers()
-    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) =>
-      parsed(null, body),
-    )
+    // The handler reads the body itself, counting what comes.
+    scope.addContentTypeParser('*', (_request, _payload, parsed) => parsed(null))
     scope.setErrorHandler((error, _request, reply) => answerError(error, reply, options.log))
     for (const url of ['/logs', '/logs/']) {
       scope.route({ method: [...otherMethods], url, handler: refuseMethod })
       scope.route({
         method: 'POST',
         url,
-        bodyLimit: postBytesMax,
         // Before the body is read: who may not send does not get to fill our memory.
         onRequest: (request, reply) => authenticate(request, reply, options),
         handler: (request, reply) => receiveLogs(request, reply, options),
@@ -75,13 +64,13 @@ async function authenticate(
   try {
     route = token === undefined ? undefined : await lookup.route(token)
   } catch (error) {
-    log.warn({ err: error }, 'token could not be looked up')
+    if (error instanceof LookupsUsedUp) log.debug({ err: error }, 'token is not looked up')
+    else log.warn({ err: error }, 'token could not be looked up')
     closeConnection(request, reply)
     return
   }
   if (!route) {
-    reply.header('www-authenticate', 'Basic realm=Logplex')
-    throw new Refusal(401, 'Not Authorized')
+    throw notAuthorized()
   }
   if (!contentTypes.has(request.headers['content-type'] ?? ''))
     throw new Refusal(415, 'Unsupported Media Type: send application/logplex-1')
@@ -94,11 +83,39 @@ const routes = new WeakMap<FastifyRequest, TokenRoute>()
 async function receiveLogs(
   request: FastifyRequest,
   reply: FastifyReply,
-  { intake, counters }: LogsHttpOptions,
+  options: LogsHttpOptions,
 ): Promise<FastifyReply> {
+  const { intake, inFlight } = options
   const route = routes.get(request)
   if (!route) throw new Error('a request came past its authentication')
-  const body = await readBody(request)
+  try {
+    await inFlight.hold(async (take) =>
+      takeLines(route, await readBody(request.raw, take), request, options),
+    )
+  } catch (error) {
+    if (!(error instanceof NoRoom)) throw error
+    closeConnection(request, reply)
+    return reply
+  }
+  const fate = await intake.settled(route, postAppendWaitMs)
+  // The app was destroyed, and its token with it: the next post would hear the same.
+  if (fate === 'removed') throw notAuthorized()
+  if (fate === 'closed') {
+    closeConnection(request, reply)
+    return reply
+  }
+  return reply.code(fate === 'appended' ? 204 : 202).send()
+}
+
+/** Gives all lines of the body to the intake, or throws. */
+function takeLines(
+  route: TokenRoute,
+  body: Uint8Array,
+  request: FastifyRequest,
+  { intake, counters }: LogsHttpOptions,
+): void {
+  // Much may have come while the body did.
+  if (intake.heldBack) throw new NoRoom('too many lines wait for redis')
   const check = checkBody(body)
   if (!check.ok) {
     counters.received++
@@ -111,22 +128,11 @@ async function receiveLogs(
     throw new Refusal(400, `Message count mismatch: ${check.frames} frames came.`)
   counters.received += check.frames + check.unfinished
   counters.malformed += check.unfinished
-  forEachMessage(body, (bytes, message) => intake.add(route, bytes, message))
-  const kept = await intake.settled(route, postAppendWaitMs)
-  return reply.code(kept ? 204 : 202).send()
-}
-
-async function readBody(request: FastifyRequest): Promise<Uint8Array> {
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-  const encoding = request.headers['content-encoding'] ?? 'identity'
-  if (encoding === 'identity') return body
-  if (encoding !== 'gzip') throw new Refusal(415, 'Unsupported Content-Encoding: gzip is')
-  try {
-    return await unzip(body, { maxOutputLength: postBytesMax })
-  } catch (error) {
-    if (error instanceof RangeError) throw tooLarge()
-    throw new Refusal(400, 'Bad request: the body is not gzip as its Content-Encoding says.')
-  }
+  let dropped = 0
+  forEachMessage(body, (bytes, message) => {
+    if (!intake.add(route, bytes, message)) dropped++
+  })
+  if (dropped > 0) throw new NoRoom(`no room for ${dropped} lines of a post`)
 }
 
 /** The token of `Basic base64("token:t.…")` or `Bearer t.…`. */
@@ -143,8 +149,8 @@ function closeConnection(request: FastifyRequest, reply: FastifyReply): void {
   request.raw.socket.destroy()
 }
 
-function tooLarge(): Refusal {
-  return new Refusal(413, `Payload Too Large: a post may hold ${postBytesMax} bytes.`)
+function notAuthorized(): Refusal {
+  return new Refusal(401, 'Not Authorized')
 }
 
 function answerError(error: unknown, reply: FastifyReply, log: Log): FastifyReply {
@@ -153,6 +159,7 @@ function answerError(error: unknown, reply: FastifyReply, log: Log): FastifyRepl
     log.error({ err: error }, 'post of logs failed')
     return reply.code(500).type('text/plain').send('')
   }
+  if (refusal.statusCode === 401) reply.header('www-authenticate', 'Basic realm=Logplex')
   // What of the body has not been read stays unread: the connection cannot be used again.
   if (refusal.statusCode !== 400) reply.header('connection', 'close')
   return reply.code(refusal.statusCode).type('text/plain').send(refusal.message)
@@ -161,6 +168,5 @@ function answerError(error: unknown, reply: FastifyReply, log: Log): FastifyRepl
 function asRefusal(error: unknown): Refusal | undefined {
   if (error instanceof Refusal) return error
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
-  if (status === 413) return tooLarge()
   return typeof status === 'number' && status < 500 ? new Refusal(status, 'Bad request') : undefined
 }

@@ -7,6 +7,9 @@ import type { TokenRoute, TokenTable } from './token-table.ts'
  */
 export type FindToken = (token: string) => Promise<boolean>
 
+/** Too many tokens were looked up within this second: nothing is known of this one. */
+export class LookupsUsedUp extends Error {}
+
 const tokenPattern = /^t\.[0-9a-f-]{36}$/
 
 /** Finds routes beyond the table, so seldom that senders with wrong tokens cost next to nothing. */
@@ -30,13 +33,13 @@ export class TokenLookup {
     return (this.#unknown.get(token) ?? 0) > Date.now()
   }
 
-  /** The token's route, or undefined when nobody has it. Rejects when that cannot be found out. */
+  /** The token's route, or undefined when nobody has it. Rejects when that cannot be found out now. */
   async route(token: string): Promise<TokenRoute | undefined> {
     const known = this.#inTable(token)
     if (known || this.isHopeless(token)) return known
     const asking = this.#asking.get(token)
     if (asking) return asking
-    if (!this.#mayAsk()) return undefined
+    if (!this.#mayAsk()) throw new LookupsUsedUp('too many unknown tokens within a second')
     const answer = this.#ask(token).finally(() => this.#asking.delete(token))
     this.#asking.set(token, answer)
     return answer

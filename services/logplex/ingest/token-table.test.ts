@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
-import { TokenLookup } from './token-lookup.ts'
+import { LookupsUsedUp, TokenLookup } from './token-lookup.ts'
 import { TokenTable } from './token-table.ts'
 
 const find = (table: TokenTable, token: string) => {
@@ -51,6 +51,12 @@ test('wrong tokens are not asked for again and again, nor too many at once', asy
     true,
     false,
   ])
-  await Promise.all(Array.from({ length: 1_000 }, (_, at) => lookup.route(tokenOf(at + 10))))
+  const many = Array.from({ length: 1_000 }, (_, at) => lookup.route(tokenOf(at + 10)))
+  const answers = await Promise.allSettled(many)
   expect(asked).toBeLessThanOrEqual(101)
+  // Of the others it is not said that nobody has them.
+  const refused = answers.filter(({ status }) => status === 'rejected')
+  expect(refused).toHaveLength(1_001 - asked)
+  expect(refused[0]).toMatchObject({ reason: expect.any(LookupsUsedUp) })
+  expect(lookup.isHopeless(tokenOf(1_009))).toBe(false)
 })

@@ -1,12 +1,12 @@
 import type { AppId } from '#lib/ids.ts'
-import type { PendingLog } from './intake.ts'
+import type { PendingLog } from './pending-log.ts'
 
 /** Where lines with a token go: into which app's log, under which source. */
 export type TokenRoute = {
   appId: AppId
   /** The token's name, which takes the place of APP-NAME. */
   source: Uint8Array
-  /** The app's lines on their way, once there were any: saves a look-up per line. */
+  /** The app's lines on their way, while there are any: saves a look-up per line. */
   pending: PendingLog | undefined
 }
 

@@ -1,0 +1,183 @@
+import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import fastify from 'fastify'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { newId, type AppId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { eventually } from '../../../test/support/eventually.ts'
+import { keptMessages, openTestLog, type TestLog } from '../../../test/support/logs.ts'
+import { pendingBytesMax, tokenLookupsPerSecondMax } from '../limits.ts'
+import { blankMessage, readMessage } from '../syslog-message.ts'
+import { newCounters, type IngestCounters } from './counters.ts'
+import { Intake } from './intake.ts'
+import { registerLogsHttp } from './logs-http.ts'
+import { BytesInFlight } from './post-body.ts'
+import { TokenLookup } from './token-lookup.ts'
+import { TokenTable, type TokenRoute } from './token-table.ts'
+
+let log: TestLog
+let appId: AppId
+let token: string
+let tokens: TokenTable
+let intake: Intake
+let counters: IngestCounters
+const closing: (() => unknown)[] = []
+
+beforeEach(async () => {
+  log = await openTestLog(inject('engines'))
+  closing.push(() => log.close())
+  appId = newId<AppId>()
+  token = `t.${newId()}`
+  tokens = new TokenTable()
+  tokens.set(token, appId, 'app')
+  counters = newCounters()
+  intake = new Intake(log.appLog, counters)
+})
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close()
+})
+
+async function serve(bytesInFlightMax = 1_000_000): Promise<number> {
+  const server = fastify({ forceCloseConnections: true })
+  registerLogsHttp(server, {
+    intake,
+    counters,
+    lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
+    inFlight: new BytesInFlight(bytesInFlightMax),
+    log: silentLog,
+  })
+  await server.listen({ port: 0, host: '127.0.0.1' })
+  closing.push(() => server.close())
+  const address = server.server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
+/** A post of which more can be written, and what came back: its head's first line, and the end. */
+async function open(port: number, headers: Record<string, string>, as = token) {
+  const socket: Socket = connect(port, '127.0.0.1')
+  closing.push(() => socket.destroy())
+  const seen = { status: '', closed: false, send: (text: string | Buffer) => socket.write(text) }
+  socket.on('error', () => undefined)
+  socket.on('close', () => (seen.closed = true))
+  socket.on('data', (bytes) => (seen.status ||= bytes.toString().split('\r\n')[0] ?? ''))
+  await new Promise((resolve) => socket.once('connect', resolve))
+  const authorization = `Basic ${Buffer.from(`token:${as}`).toString('base64')}`
+  const all = { host: 'x', authorization, 'content-type': 'application/logplex-1', ...headers }
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.write(`POST /logs HTTP/1.1\r\n${lines.join('')}\r\n`)
+  return seen
+}
+
+async function post(port: number, body: string | Buffer, headers = {}, as = token) {
+  const seen = await open(port, { 'content-length': String(body.length), ...headers }, as)
+  seen.send(body)
+  return eventually(() => {
+    expect(seen.status || seen.closed).toBeTruthy()
+    return seen.status || 'closed'
+  })
+}
+
+const message = (text: string): string => `<190>1 2026-11-21T09:00:00Z h t web.1 - - ${text}`
+const frame = (text: string): string => `${message(text).length} ${message(text)}`
+
+const route = (): TokenRoute => {
+  const bytes = Buffer.from(token)
+  const found = tokens.find(bytes, 0, bytes.length)
+  if (!found) throw new Error('no route')
+  return found
+}
+
+/** Lines of another app, until senders are held back. */
+function fillIntake(): number {
+  const bytes = Buffer.from(message('x'.repeat(10_000)))
+  const parsed = blankMessage()
+  readMessage(bytes, 0, bytes.length, parsed)
+  const other: TokenRoute = { appId: newId(), source: Buffer.from('app'), pending: undefined }
+  let lines = 0
+  for (; intake.pendingBytes <= pendingBytesMax; lines++) intake.add(other, bytes, parsed)
+  return lines
+}
+
+test('a post whose body ends when there is no room any more is not answered, and not taken', async () => {
+  const port = await serve()
+  const text = frame('too late')
+  const seen = await open(port, { 'content-length': String(text.length) })
+  seen.send(text.slice(0, -1))
+  await eventually(async () => {
+    // The server has begun to read: another one on the same port is answered meanwhile.
+    expect(await post(port, frame('before'))).toContain('204')
+  })
+  const lines = fillIntake()
+  seen.send(text.slice(-1))
+  await eventually(() => expect(seen.closed).toBe(true))
+  expect(seen.status).toBe('')
+  expect(counters).toMatchObject({ received: 1, accepted: 1 + lines, droppedBufferFull: 0 })
+  await eventually(() => expect(intake.heldBack).toBe(false), 20_000)
+  expect(await post(port, frame('again'))).toContain('204')
+  expect(await keptMessages(log.appLog, appId)).toEqual(['before', 'again'])
+})
+
+test('a post whose lines the log does not take is not told that they are in it', async () => {
+  const port = await serve()
+  await log.appLog.remove(appId)
+  expect(await post(port, frame('of a destroyed app'))).toContain('401')
+  expect(counters).toMatchObject({ accepted: 1, appended: 0, droppedRemoved: 1 })
+})
+
+test('a post that a closing log does not take any more is not answered', async () => {
+  const port = await serve()
+  await log.appLog.close()
+  expect(await post(port, frame('x'))).toBe('closed')
+  expect(counters).toMatchObject({ accepted: 1, droppedClosed: 1 })
+})
+
+test('bodies that are under way take up so much together and no more', async () => {
+  const port = await serve(20_000)
+  const half = 'x'.repeat(9_000)
+  const first = await open(port, { 'content-length': '9001' })
+  const second = await open(port, { 'transfer-encoding': 'chunked' })
+  first.send(half)
+  second.send(`${half.length.toString(16)}\r\n${half}\r\n`)
+  await eventually(async () => expect(await post(port, frame('y'.repeat(4_000)))).toBe('closed'))
+  expect([first.closed, second.closed]).toEqual([false, false])
+  first.send('x')
+  await eventually(() => expect(first.status).toContain('400'))
+  expect(await post(port, frame('y'.repeat(4_000)))).toContain('204')
+  // What a packed body is unpacked to counts as well.
+  const packed = gzipSync(frame('z'.repeat(9_900)).repeat(2))
+  expect(packed.length).toBeLessThan(1_000)
+  expect(await post(port, packed, { 'content-encoding': 'gzip' })).toBe('closed')
+  second.send('0\r\n\r\n')
+  await eventually(() => expect(second.status).toContain('400'))
+  const small = gzipSync(frame('z'.repeat(9_900)))
+  expect(await post(port, small, { 'content-encoding': 'gzip' })).toContain('204')
+})
+
+test('a chunked body that is too long is told so', async () => {
+  const port = await serve(20_000_000)
+  const seen = await open(port, { 'transfer-encoding': 'chunked' })
+  const piece = 'x'.repeat(1_000_000)
+  for (let at = 0; at < 9; at++) seen.send(`${piece.length.toString(16)}\r\n${piece}\r\n`)
+  await eventually(() => expect(seen.status).toContain('413'))
+})
+
+test('a token that cannot be looked up just now closes the connection', async () => {
+  const port = await serve()
+  const strangers = Array.from({ length: 2 * tokenLookupsPerSecondMax + 20 }, () => `t.${newId()}`)
+  const answers = await Promise.all(strangers.map((as) => post(port, frame('x'), {}, as)))
+  expect(answers).toContain('HTTP/1.1 401 Unauthorized')
+  expect(answers).toContain('closed')
+})
+
+test('an app whose lines are all in the log is forgotten', async () => {
+  const port = await serve()
+  const posts = Array.from({ length: 20 }, (_, at) => post(port, frame(`line ${at}`)))
+  expect(route().pending).toBeUndefined()
+  await Promise.all(posts)
+  expect(counters.appended).toBe(20)
+  expect(route().pending).toBeUndefined()
+  expect(await post(port, frame('one more'))).toContain('204')
+  expect(await keptMessages(log.appLog, appId)).toHaveLength(21)
+})
