@@ -13,8 +13,10 @@ RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 COPY addon-manifests ./addon-manifests
 COPY bin ./bin
 COPY cli ./cli
+COPY client ./client
 COPY demo ./demo
 COPY lib ./lib
+COPY local-platform ./local-platform
 COPY proto ./proto
 COPY scripts ./scripts
 COPY services ./services

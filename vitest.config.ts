@@ -8,7 +8,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{lib,services,scripts,cli,test}/**/*.test.ts'],
+          include: ['{lib,services,scripts,local-platform,client,cli,demo,test}/**/*.test.ts'],
           exclude: ['**/*.pg.test.ts', 'test/{contract,integration,system,cli}/**'],
         },
       },
@@ -16,7 +16,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: [
-            '{lib,services,scripts}/**/*.pg.test.ts',
+            '{lib,services,local-platform}/**/*.pg.test.ts',
             'test/{contract,integration}/**/*.test.ts',
           ],
           globalSetup: ['test/support/engines.ts'],

@@ -1,7 +1,7 @@
-import { readLayout } from '../scripts/layout.ts'
-import { platformEnvFile, readPlatformEnv } from '../scripts/platform-env.ts'
+import { readLayout } from '../local-platform/layout.ts'
+import { platformEnvFile, readPlatformEnv } from '../local-platform/platform-env.ts'
 import { UsageError } from './command.ts'
-import type { ApiAccess } from './platform-api.ts'
+import type { ApiAccess } from '../client/platform-api.ts'
 
 /**
  * The API and token to use: those of the environment, else those of the platform that runs here.

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { readLayout } from '../scripts/layout.ts'
-import { runFolder } from '../scripts/platform.ts'
-import { homeHolder } from '../scripts/supervisor/home-lock.ts'
-import { endEverything } from '../scripts/supervisor/leftovers.ts'
+import { readLayout } from '../local-platform/layout.ts'
+import { runFolder } from '../local-platform/platform.ts'
+import { homeHolder } from '../local-platform/supervisor/home-lock.ts'
+import { endEverything } from '../local-platform/supervisor/leftovers.ts'
 import { existsSync } from 'node:fs'
 import type { Command } from './command.ts'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { readLayout } from '../scripts/layout.ts'
-import { platformEnvFile } from '../scripts/platform-env.ts'
+import { readLayout } from '../local-platform/layout.ts'
+import { platformEnvFile } from '../local-platform/platform-env.ts'
 import { UsageError, type Command } from './command.ts'
 
 export const env: Command = {

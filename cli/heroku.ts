@@ -3,12 +3,12 @@ import { constants } from 'node:os'
 import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { findBinaries } from '../scripts/binaries.ts'
-import { platformHosts } from '../scripts/heroku-env.ts'
-import { readLayout } from '../scripts/layout.ts'
+import { findBinaries } from '../local-platform/binaries.ts'
+import { platformHosts } from '../local-platform/heroku-env.ts'
+import { readLayout } from '../local-platform/layout.ts'
 import { readAccess } from './access.ts'
 import type { Command } from './command.ts'
-import type { ApiAccess } from './platform-api.ts'
+import type { ApiAccess } from '../client/platform-api.ts'
 
 const run = promisify(execFile)
 

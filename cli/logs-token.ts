@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { readAccess } from './access.ts'
 import { UsageError, type Command } from './command.ts'
-import { platformApi } from './platform-api.ts'
+import { platformApi } from '../client/platform-api.ts'
 
 type LogToken = { name: string; token: string; log_input_url: string; syslog_addr: string }
 

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { readAccess } from './access.ts'
 import { UsageError, type Command } from './command.ts'
-import { streamLogs } from './log-stream.ts'
+import { streamLogs } from '../client/log-stream.ts'
 
 const linesFallback = 100
 const linesMax = 1_500

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '#lib/backoff.ts'
 import { createLog, type Log } from '#lib/log.ts'
-import { platformApi, type PlatformApi } from '../cli/platform-api.ts'
-import { endRecorded, spawnRecorded } from '../scripts/supervisor/process-record.ts'
+import { platformApi, type PlatformApi } from '../client/platform-api.ts'
+import { endRecorded, spawnRecorded } from '../local-platform/supervisor/process-record.ts'
 import { createLogShipper, type LogShipper } from './log-shipper.ts'
 
 // The smallest dyno: runs one process with its app's config, ships its output to the app's log as

@@ -1,10 +1,14 @@
 import { createLog } from '#lib/log.ts'
 import { readConfig, secret } from '#lib/config.ts'
-import { databaseServices, loadCredentials, type DatabaseService } from './credentials.ts'
-import { readLayout } from './layout.ts'
-import { migrateAll } from './migrate.ts'
-import { platformDatabase, adminDatabaseUrl, natsUrl } from './service-env.ts'
-import { prepareDatabase } from './prepare-database.ts'
+import {
+  databaseServices,
+  loadCredentials,
+  type DatabaseService,
+} from '../local-platform/credentials.ts'
+import { readLayout } from '../local-platform/layout.ts'
+import { migrateAll } from '../local-platform/migrate.ts'
+import { platformDatabase, adminDatabaseUrl, natsUrl } from '../local-platform/service-env.ts'
+import { prepareDatabase } from '../local-platform/prepare-database.ts'
 
 // npm run migrate: databases, roles, tables and streams of a platform. With PLEXUS_ADMIN_DATABASE_URL
 // it is that of the environment, as in the Compose file; else the one that runs on this machine.

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
-import { findProgram, systemFolders } from './binaries.ts'
-import { fetchDebianPackages } from './debian-packages.ts'
+import { findProgram, systemFolders } from '../local-platform/binaries.ts'
+import { fetchDebianPackages } from '../local-platform/debian-packages.ts'
 
 /** What the tests send to and receive from, and Plexus itself does not need. */
 const tool = { program: 'rsyslogd', debian: 'rsyslog' }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { delimiter, join, resolve } from 'node:path'
-import { ensureBinaries } from './install-engines.ts'
+import { ensureBinaries } from '../local-platform/install-engines.ts'
 import { ensureTestTools } from './test-tools.ts'
 
 const root = resolve(import.meta.dirname, '..')

@@ -1,8 +1,8 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { integer, readConfig, secret, text } from '#lib/config.ts'
-import { ensureMasterKey } from './credentials.ts'
-import { natsConfig } from './engines/nats.ts'
+import { ensureMasterKey } from '../local-platform/credentials.ts'
+import { natsConfig } from '../local-platform/engines/nats.ts'
 
 // The Compose file's first step: what must be there before nats-server and the services start. The
 // users' rights come from lib/nats-permissions.ts, so that they cannot differ from npm start's.

@@ -7,7 +7,16 @@ const root = resolve(import.meta.dirname, '..')
 type Source = { path: string; text: string; imports: string[] }
 
 /** Every TypeScript file of ours with what it imports: paths from the root, or package names. */
-const sources = readSources(['lib', 'services', 'scripts', 'cli', 'demo', 'test'])
+const sources = readSources([
+  'lib',
+  'services',
+  'scripts',
+  'local-platform',
+  'client',
+  'demo',
+  'cli',
+  'test',
+])
 const product = sources.filter(({ path }) => !isTest(path))
 
 function readSources(folders: string[]): Source[] {
@@ -52,6 +61,8 @@ function wrongImports(
 
 const inFolder = (folder: string): Source[] =>
   product.filter(({ path }) => path.startsWith(`${folder}/`))
+/** Folders of what stands around the services. */
+const around = /^(scripts|local-platform|client|cli|demo)\//
 const serviceOf = (path: string): string | undefined => /^services\/([^/]+)\//.exec(path)?.[1]
 
 describe('imports', () => {
@@ -65,14 +76,27 @@ describe('imports', () => {
 
   test('lib imports neither services nor what runs them', () => {
     expect(
-      wrongImports(inFolder('lib'), (name) => /^(services|scripts|cli|demo)\//.test(name)),
+      wrongImports(inFolder('lib'), (name) => name.startsWith('services/') || around.test(name)),
     ).toEqual([])
   })
 
-  test('services do not import scripts, the command line or the demo', () => {
-    expect(
-      wrongImports(inFolder('services'), (name) => /^(scripts|cli|demo)\//.test(name)),
-    ).toEqual([])
+  test('services do not import what runs them, the command line or the demo', () => {
+    expect(wrongImports(inFolder('services'), (name) => around.test(name))).toEqual([])
+  })
+
+  test('what runs the services is layered: cli → demo → client, local-platform → lib', () => {
+    const mayNot = {
+      client: /^(services|scripts|local-platform|demo|cli)\//,
+      // It brings every service's tables up to date, and knows nothing else of them.
+      'local-platform': /^(services\/\w+\/(?!schema\.ts)|scripts\/|client\/|demo\/|cli\/)/,
+      demo: /^(services|scripts|cli)\//,
+      cli: /^(services|scripts)\//,
+      scripts: /^(services|client|demo|cli)\//,
+    }
+    const wrong = Object.entries(mayNot).flatMap(([folder, pattern]) =>
+      wrongImports(inFolder(folder), (name) => pattern.test(name)),
+    )
+    expect(wrong).toEqual([])
   })
 
   test('nothing that ships imports tests', () => {

@@ -160,6 +160,16 @@ test('what it waits for and mounts is there, and every image has its version', (
 
 test('the image has every folder that its programs import from', () => {
   const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8')
-  for (const folder of ['services', 'lib', 'proto', 'scripts', 'cli', 'demo', 'addon-manifests'])
+  for (const folder of [
+    'addon-manifests',
+    'cli',
+    'client',
+    'demo',
+    'lib',
+    'local-platform',
+    'proto',
+    'scripts',
+    'services',
+  ])
     expect(dockerfile).toContain(`COPY ${folder} ./${folder}`)
 })

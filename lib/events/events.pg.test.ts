@@ -9,7 +9,7 @@ import { migrate, outboxMigrations } from '#lib/migrate.ts'
 import { connectNats } from '#lib/nats.ts'
 import { openPool, transaction, type Pool } from '#lib/postgres.ts'
 import type { Event } from '#proto/events/v1/events_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { createTestSchema } from '../../test/support/schemas.ts'
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import { databaseUrl } from '../../scripts/service-env.ts'
+import { databaseUrl } from '../../local-platform/service-env.ts'
 import { connectApps, type TestUser } from '../../test/support/apps.ts'
 import { startService, type ServiceProcess } from '../../test/support/services.ts'
 import { appsPerAccountMax, collaboratorsPerAppMax, filterAppsMax } from './limits.ts'

@@ -8,7 +8,7 @@ import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
 import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 

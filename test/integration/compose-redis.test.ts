@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { createClient } from 'redis'
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { parse } from 'yaml'
-import { startEngine, type Engine } from '../../scripts/engines/engine.ts'
+import { startEngine, type Engine } from '../../local-platform/engines/engine.ts'
 import { freePortBase } from '../support/ports.ts'
 
 const { redisServer } = inject('engines')

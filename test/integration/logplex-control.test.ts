@@ -12,7 +12,7 @@ import { eventSubject } from '#lib/subjects.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { EventSchema } from '#proto/events/v1/events_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
-import { databaseUrl, natsUrl } from '../../scripts/service-env.ts'
+import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
 import { keptMessages, linesOf, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
@@ -175,7 +175,7 @@ describe('events', () => {
     })
     await tell('app_logged', { ...event, id: newId<AppId>() })
     await eventually(async () => {
-      const { chunks } = await testLog.appLog.readNewest(appId, 10)
+      const { chunks } = await testLog.appLog.readBack(appId, Infinity, 100_000)
       expect(linesOf(chunks)).toEqual([
         '1 app[api]: Set A config vars',
         '2 app[api]: Release v2',

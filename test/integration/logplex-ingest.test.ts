@@ -11,7 +11,7 @@ import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
 import { keptMessages, linesOf, openTestLog, type TestLog } from '../support/logs.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
@@ -85,7 +85,7 @@ describe('POST /logs', () => {
       'logplex-msg-count': '2',
     })
     expect([response.status, await response.text()]).toEqual([204, ''])
-    const { chunks } = await testLog.appLog.readNewest(appId, 10)
+    const { chunks } = await testLog.appLog.readBack(appId, Infinity, 100_000)
     expect(linesOf(chunks)).toEqual(['1 heroku[web.1]: one', '2 heroku[web.1]: two\n'])
   })
 
@@ -230,7 +230,7 @@ describe('syslog over TCP', () => {
       ),
     ).toBe(0)
     await eventually(async () => {
-      const { chunks } = await testLog.appLog.readNewest(appId, 10)
+      const { chunks } = await testLog.appLog.readBack(appId, Infinity, 100_000)
       const lines = linesOf(chunks).map((line) => line.slice(line.indexOf(' ') + 1))
       expect(lines.toSorted()).toEqual(
         ['app[-]: plain', 'app[77]: with pid', 'app[-]: [text] after', 'app[-]: short'].toSorted(),
@@ -275,7 +275,7 @@ describe('syslog over TCP', () => {
       await eventually(async () =>
         expect((await kept(appId)).map((text) => text.trim())).toEqual(expected),
       )
-      const { chunks } = await testLog.appLog.readNewest(appId, 1)
+      const { chunks } = await testLog.appLog.readBack(appId, Infinity, 1)
       expect(linesOf(chunks).at(-1)).toMatch(/^50 app\[worker\]: /)
     } finally {
       rsyslog.kill('SIGTERM')
@@ -292,7 +292,7 @@ describe('processes', () => {
     await logplex.kill()
     logplex = await startService('logplex', engines)
     expect((await post(token, frame(token, 'after'))).status).toBe(204)
-    const { chunks } = await testLog.appLog.readNewest(appId, 10)
+    const { chunks } = await testLog.appLog.readBack(appId, Infinity, 100_000)
     expect(linesOf(chunks)).toEqual(['1 app[web.1]: before', '2 app[web.1]: after'])
   })
 

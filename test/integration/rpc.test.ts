@@ -8,7 +8,7 @@ import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { durables, eventsStream, rpcPrefix } from '#lib/subjects.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { natsUrl } from '../../local-platform/service-env.ts'
 
 const { layout, credentials } = inject('engines')
 let server: NatsConnection

@@ -3,7 +3,7 @@ import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient } from '#lib/rpc.ts'
 import { AppsService } from '#proto/apps/v1/apps_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { natsUrl } from '../../local-platform/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
 export type TestAccount = { email: string; password: string; token: string }

@@ -4,7 +4,7 @@ import type { NatsUser } from '#lib/nats-permissions.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
-import { natsUrl } from '../../scripts/service-env.ts'
+import { natsUrl } from '../../local-platform/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
 export type TestUser = { accountId: string; email: string }

@@ -4,17 +4,21 @@ import { join } from 'node:path'
 import 'vitest'
 import type { TestProject } from 'vitest/node'
 import { createLog } from '#lib/log.ts'
-import { findBinaries } from '../../scripts/binaries.ts'
-import { ensureMasterKey, loadCredentials, type Credentials } from '../../scripts/credentials.ts'
-import type { Engine } from '../../scripts/engines/engine.ts'
-import { startNats } from '../../scripts/engines/nats.ts'
-import { startPostgres } from '../../scripts/engines/postgres.ts'
-import { startRedis } from '../../scripts/engines/redis.ts'
-import { layoutAt, type Layout } from '../../scripts/layout.ts'
-import { migrateAll } from '../../scripts/migrate.ts'
-import { prepareDatabase } from '../../scripts/prepare-database.ts'
-import { adminDatabaseUrl, databaseUrl, natsUrl } from '../../scripts/service-env.ts'
-import { addonInstances } from '../../scripts/supervisor/addon-instances.ts'
+import { findBinaries } from '../../local-platform/binaries.ts'
+import {
+  ensureMasterKey,
+  loadCredentials,
+  type Credentials,
+} from '../../local-platform/credentials.ts'
+import type { Engine } from '../../local-platform/engines/engine.ts'
+import { startNats } from '../../local-platform/engines/nats.ts'
+import { startPostgres } from '../../local-platform/engines/postgres.ts'
+import { startRedis } from '../../local-platform/engines/redis.ts'
+import { layoutAt, type Layout } from '../../local-platform/layout.ts'
+import { migrateAll } from '../../local-platform/migrate.ts'
+import { prepareDatabase } from '../../local-platform/prepare-database.ts'
+import { adminDatabaseUrl, databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
+import { addonInstances } from '../../local-platform/supervisor/addon-instances.ts'
 import { freePortBase } from './ports.ts'
 
 /** What the integration tests are given: inject('engines'). */

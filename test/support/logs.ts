@@ -63,6 +63,6 @@ export function linesOf(chunks: LogChunk[]): string[] {
 
 /** The messages that an app's log keeps, oldest first. */
 export async function keptMessages(appLog: AppLog, appId: AppId): Promise<string[]> {
-  const { chunks } = await appLog.readNewest(appId, 100_000)
+  const { chunks } = await appLog.readBack(appId, Infinity, 32 * 1024 * 1024)
   return linesOf(chunks).map((line) => line.slice(line.indexOf(': ') + 2))
 }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { layoutAt } from '../../scripts/layout.ts'
+import { layoutAt } from '../../local-platform/layout.ts'
 
 // Below the range from which Linux takes ports for outgoing connections (32768 and up).
 const lowestBase = 10_000

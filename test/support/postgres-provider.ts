@@ -5,7 +5,7 @@ import { migrate } from '#lib/migrate.ts'
 import { openPool, transaction } from '#lib/postgres.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { serviceEnv } from '../../scripts/service-env.ts'
+import { serviceEnv } from '../../local-platform/service-env.ts'
 import { findDatabase, type DatabaseRow } from '../../services/postgres/databases-db.ts'
 import {
   databaseConfig,

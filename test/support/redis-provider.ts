@@ -9,7 +9,7 @@ import { openPool, transaction } from '#lib/postgres.ts'
 import { findInstances } from '#lib/redis-instances.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { redisAddonPorts } from '../../scripts/layout.ts'
+import { redisAddonPorts } from '../../local-platform/layout.ts'
 import { findInstance, type InstanceRow } from '../../services/redis/instances-db.ts'
 import {
   instanceConfig,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { platformDatabase } from '../../scripts/service-env.ts'
+import { platformDatabase } from '../../local-platform/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
 /** An empty schema of its own on the test engines, for tests that must not meet a service's rows. */

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { serviceEnv, type ServiceName } from '../../scripts/service-env.ts'
+import { serviceEnv, type ServiceName } from '../../local-platform/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
 /** A service in a process of its own, as in production. */
