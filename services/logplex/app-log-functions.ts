@@ -81,16 +81,13 @@ local function bounds(log, meta)
   return head, tonumber(known[2])
 end
 
--- KEYS log, meta; ARGV from, bytes_max, newest. Gives {head, oldest, id, frames, id, frames, …}.
--- With newest, from counts lines back from the head.
+-- KEYS log, meta; ARGV from, bytes_max. Gives {head, oldest, id, frames, id, frames, …}.
 local function read(keys, args)
   local head, oldest = bounds(keys[1], keys[2])
   local answer = {head, oldest}
-  local from = tonumber(args[1])
-  if args[3] == '1' then from = math.max(oldest, head - from + 1) end
   local bytes_max = tonumber(args[2])
   local bytes = 0
-  local start = text(from)
+  local start = args[1]
   while bytes < bytes_max do
     local entries = redis.call('XRANGE', keys[1], start, '+', 'COUNT', 8)
     for _, entry in ipairs(entries) do
@@ -106,6 +103,28 @@ local function read(keys, args)
   return answer
 end
 
+-- KEYS log, meta; ARGV newest number or '+', bytes_max. As read, but newest first.
+local function read_back(keys, args)
+  local head, oldest = bounds(keys[1], keys[2])
+  local answer = {head, oldest}
+  local bytes_max = tonumber(args[2])
+  local bytes = 0
+  local stop = args[1]
+  while bytes < bytes_max do
+    local entries = redis.call('XREVRANGE', keys[1], stop, '-', 'COUNT', 8)
+    for _, entry in ipairs(entries) do
+      local size = #entry[2][2]
+      if bytes > 0 and bytes + size > bytes_max then return answer end
+      bytes = bytes + size
+      answer[#answer + 1] = entry[1]
+      answer[#answer + 1] = entry[2][2]
+    end
+    if #entries < 8 then break end
+    stop = '(' .. entries[#entries][1]
+  end
+  return answer
+end
+
 -- KEYS log, meta; ARGV seconds for which late appends are refused.
 local function remove(keys, args)
   redis.call('DEL', keys[1], keys[2])
@@ -116,5 +135,6 @@ end
 
 redis.register_function('plexus_log_append', append)
 redis.register_function{function_name='plexus_log_read', callback=read, flags={'no-writes'}}
+redis.register_function{function_name='plexus_log_read_back', callback=read_back, flags={'no-writes'}}
 redis.register_function('plexus_log_remove', remove)
 `

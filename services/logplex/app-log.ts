@@ -26,8 +26,12 @@ export type AppLog = {
    * lines between are gone: loss, exactly countable). Chunks are shared: do not write to them.
    */
   read: (appId: AppId, from: number, maxBytes: number) => Promise<LogReading>
-  /** The newest chunks that together hold at least `lines` lines (or all there are), oldest first. */
-  readNewest: (appId: AppId, lines: number) => Promise<LogReading>
+  /**
+   * The newest chunks that end before the line `before` (Infinity: the log's newest), up to
+   * maxBytes (at least one chunk if there is one), oldest first. `before` is where a chunk begins:
+   * so a log is read backwards, chunk by chunk.
+   */
+  readBack: (appId: AppId, before: number, maxBytes: number) => Promise<LogReading>
   bounds: (appId: AppId) => Promise<LogBounds>
   /**
    * Calls the listener when that app's log has grown: appended here, told by another process over

@@ -17,8 +17,6 @@ export const removedKeptSeconds = 24 * 3600
 /** A chunk is one entry of the log: small enough that trimming is fine-grained, large enough to be cheap. */
 export const chunkBytesMax = 64 * kiB
 export const chunkLinesMax = 500
-/** What a history may weigh in one answer: 1,500 lines of the longest kind fit. */
-export const historyBytesMax = 32 * miB
 
 /** The newest chunks of a log that somebody here reads stay in memory; older ones come from Redis. */
 export const recentBytesPerAppMax = 256 * kiB

@@ -47,9 +47,30 @@ test('a reading ends at its byte limit but holds at least one chunk', async () =
   const size = storedFrames('line 1').length
   expect(linesOf((await one.appLog.read(appId, 1, 1)).chunks)).toHaveLength(1)
   expect(linesOf((await one.appLog.read(appId, 1, 3 * size)).chunks)).toHaveLength(3)
-  const newest = await one.appLog.readNewest(appId, 2)
-  expect(linesOf(newest.chunks)).toEqual(['19 app[web.1]: line 19', '20 app[web.1]: line 20'])
-  expect((await one.appLog.readNewest(appId, 0)).chunks).toEqual([])
+})
+
+test('a log is read backwards from its newest line to its oldest, within a byte limit', async () => {
+  const appId = newId<AppId>()
+  expect((await one.appLog.readBack(appId, Infinity, 1_000)).chunks).toEqual([])
+  for (let at = 0; at < 20; at++)
+    await one.appLog.append(appId, 2, storedFrames(`line ${2 * at + 1}`, `line ${2 * at + 2}`))
+  const size = storedFrames('line 39', 'line 40').length
+  const newest = await one.appLog.readBack(appId, Infinity, 2 * size)
+  expect(linesOf(newest.chunks)).toEqual(
+    [37, 38, 39, 40].map((at) => `${at} app[web.1]: line ${at}`),
+  )
+  expect(newest.bounds).toEqual({ oldest: 1, head: 40 })
+  const lines: string[] = []
+  let before = Infinity
+  for (;;) {
+    const { chunks } = await one.appLog.readBack(appId, before, 11 * size)
+    expect(chunks.length).toBeLessThanOrEqual(12)
+    if (!chunks[0]) break
+    lines.unshift(...linesOf(chunks))
+    before = chunks[0].first
+  }
+  expect(lines).toEqual(numbered(1, 40).map((text, at) => `${at + 1} app[web.1]: ${text}`))
+  expect(linesOf((await one.appLog.readBack(appId, 5, 1)).chunks)[0]).toContain('line 3')
 })
 
 test('two processes appending at once share one run of numbers without a gap', async () => {

@@ -8,19 +8,13 @@ import type { Redis } from '#lib/redis.ts'
 import type { AppLog, LogBounds } from './app-log.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
-import {
-  appendBackoff,
-  growthPollBatch,
-  growthPollMs,
-  growthPollWithoutNatsMs,
-  historyBytesMax,
-} from './limits.ts'
+import { appendBackoff, growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from './limits.ts'
 import { RecentChunks } from './recent-chunks.ts'
 import {
   appendLog,
   loadLogFunctions,
   readLog,
-  readNewestLog,
+  readLogBack,
   removeLog,
   type LogAppend,
 } from './redis-log.ts'
@@ -67,10 +61,7 @@ export async function openAppLog(
       const head = Math.max(newest.first + newest.count - 1, growth.headOf(appId))
       return { chunks, bounds: { oldest: Math.min(from, head), head } }
     },
-    readNewest: (appId, lines) =>
-      lines > 0
-        ? readNewestLog(redis, appId, lines, historyBytesMax)
-        : boundsOf(redis, appId).then((bounds) => ({ chunks: [], bounds })),
+    readBack: (appId, before, maxBytes) => readLogBack(redis, appId, before, maxBytes),
     bounds: (appId) => boundsOf(redis, appId),
     onGrew: (appId, listener) => {
       const stop = growth.add(appId, listener)

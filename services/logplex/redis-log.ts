@@ -50,44 +50,35 @@ export async function appendLog(
   return { first: reply[0], oldest: reply[1] }
 }
 
-/** Chunks from the one that holds `from`, up to maxBytes but at least one. */
-export function readLog(
+/** Chunks from the one that holds `from`, up to maxBytes but at least one, oldest first. */
+export async function readLog(
   redis: Redis,
   appId: AppId,
   from: number,
   maxBytes: number,
 ): Promise<LogReading> {
-  return read(redis, appId, from, maxBytes, false)
+  const args = [String(from), String(maxBytes)]
+  return readReply(await call(redis, 'plexus_log_read', keysOf(appId), args))
 }
 
-/** Chunks that hold the newest lines, as many as asked for. */
-export function readNewestLog(
+/** The newest chunks that end before `before`, up to maxBytes but at least one, oldest first. */
+export async function readLogBack(
   redis: Redis,
   appId: AppId,
-  lines: number,
+  before: number,
   maxBytes: number,
 ): Promise<LogReading> {
-  return read(redis, appId, lines, maxBytes, true)
+  const args = [before === Infinity ? '+' : String(before - 1), String(maxBytes)]
+  const reading = readReply(await call(redis, 'plexus_log_read_back', keysOf(appId), args))
+  return { ...reading, chunks: reading.chunks.toReversed() }
 }
 
 export async function removeLog(redis: Redis, appId: AppId): Promise<void> {
   await call(redis, 'plexus_log_remove', keysOf(appId), [String(removedKeptSeconds)])
 }
 
-async function read(
-  redis: Redis,
-  appId: AppId,
-  from: number,
-  maxBytes: number,
-  newest: boolean,
-): Promise<LogReading> {
-  const args = [String(from), String(maxBytes), newest ? '1' : '0']
-  const reply = (await call(redis, 'plexus_log_read', keysOf(appId), args)) as [
-    number,
-    number,
-    ...Buffer[],
-  ]
-  const [head, oldest, ...entries] = reply
+function readReply(reply: unknown): LogReading {
+  const [head, oldest, ...entries] = reply as [number, number, ...Buffer[]]
   const chunks: LogChunk[] = []
   for (let index = 0; index + 1 < entries.length; index += 2)
     chunks.push(readChunk(String(entries[index]), entries[index + 1]))

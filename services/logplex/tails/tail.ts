@@ -90,7 +90,7 @@ async function begin(
 ): Promise<{ from: number; head: number }> {
   if (after === undefined) {
     const lines = Math.min(session.lines, limits.historyLinesMax)
-    return findStart(log, session.appId, filter, lines)
+    return findStart(log, session.appId, filter, lines, limits.batchBytesMax)
   }
   const { oldest, head } = await log.bounds(session.appId)
   // A number that the log has not reached is from before it was lost and began anew.

@@ -7,8 +7,11 @@ import { silentLog } from '#lib/log.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { openTestLog, type TestLog } from '../../../test/support/logs.ts'
 import { storedLines } from '../../../test/support/stored-lines.ts'
+import type { AppLog } from '../app-log.ts'
 import type { LogSession } from '../log-session.ts'
+import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
+import { lineFilter } from './line-filter.ts'
 import { registerTails } from './tails-http.ts'
 
 let log: TestLog
@@ -138,6 +141,34 @@ test('history goes over into what is written meanwhile, without a gap or a repea
   const first = Number(events(tail.text)[0]?.split(' ')[0])
   expect(first).toBeGreaterThan(30)
   expect(events(tail.text)).toEqual(numbered(first, 150).map((text) => `${text.slice(1)} ${text}`))
+})
+
+test('a filtered history is looked for with no more than a batch in memory', async () => {
+  const appId = newId<AppId>()
+  const noise = (): Promise<number> => append(appId, numbered(1, 30, 200))
+  for (const found of ['a', 'b', 'c', 'd']) {
+    for (let chunk = 0; chunk < 5; chunk++) await noise()
+    await append(appId, [found], { proc: 'worker.1' })
+  }
+  const held: number[] = []
+  const readBack: AppLog['readBack'] = async (...question) => {
+    const reading = await log.appLog.readBack(...question)
+    held.push(reading.chunks.reduce((sum, { frames }) => sum + frames.length, 0))
+    return reading
+  }
+  const filter = lineFilter('', 'worker')
+  const start = (lines: number) =>
+    findStart({ ...log.appLog, readBack }, appId, filter, lines, 20_000)
+  expect(await start(1)).toEqual({ from: 604, head: 604 })
+  expect(held).toHaveLength(1)
+  expect(await start(3)).toEqual({ from: 302, head: 604 })
+  expect(await start(4)).toEqual({ from: 151, head: 604 })
+  expect(await start(100)).toEqual({ from: 151, head: 604 })
+  expect(Math.max(...held)).toBeLessThanOrEqual(20_000)
+  expect(await findStart(log.appLog, appId, lineFilter('', 'none'), 9, 20_000)).toEqual({
+    from: 605,
+    head: 604,
+  })
 })
 
 test('filters apply before the count: the newest matching lines are found far back', async () => {
