@@ -16,7 +16,7 @@ import { allEvents, eventsStream, eventSubject } from '#lib/subjects.ts'
 import { EventSchema, type Event } from '#proto/events/v1/events_pb.ts'
 
 const dayMs = 24 * 3600 * 1000
-/** A consumer that is away for longer than this misses events; its reconciler has to notice. */
+/** A consumer that is away for longer misses events: what it must know it also looks up itself. */
 const keepMs = 7 * dayMs
 const keepBytesMax = 256 * 1024 * 1024
 /** A crash may publish an event twice within this time without any consumer seeing it twice. */

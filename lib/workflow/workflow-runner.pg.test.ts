@@ -11,7 +11,7 @@ import {
   type WorkflowRunner,
 } from '#lib/workflow/workflow-runner.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
-import { getWorkflow, leaseDue, raiseWish } from '#lib/workflow/workflows-db.ts'
+import { deleteDone, getWorkflow, leaseDue, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { createTestSchema } from '../../test/support/schemas.ts'
 
@@ -167,4 +167,22 @@ test('a lease of a dead runner runs out, and what it would still write is refuse
   expect(await run().waitFor(id, 5_000)).toBe('finished')
   expect(await counted(subject)).toBe(1)
   expect((await getWorkflow(pool, id))?.result).toBe('finished')
+})
+
+test('workflows that were done long ago are deleted, and no others', async () => {
+  const [old, recent, running] = [newId() as string, newId() as string, newId() as string]
+  const ids = [await begin(old), await begin(recent), await begin(running)]
+  for (const subject of [old, recent]) await raiseWish(pool, subject, 'finish')
+  const runner = run()
+  expect(await runner.waitFor(ids[0] ?? '', 5_000)).toBe('finished')
+  expect(await runner.waitFor(ids[1] ?? '', 5_000)).toBe('finished')
+  await runner.stop()
+  await pool.query(
+    `update workflows set updated_at = now() - make_interval(days =>
+       case when subject_id = $1 then 29 else 31 end)`,
+    [recent],
+  )
+  await deleteDone(pool, { olderThanDays: 30 })
+  const left = await Promise.all(ids.map((id) => getWorkflow(pool, id)))
+  expect(left.map((row) => row?.subjectId)).toEqual([undefined, recent, running])
 })

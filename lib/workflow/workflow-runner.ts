@@ -1,10 +1,12 @@
 import { EventEmitter, once } from 'node:events'
 import { newId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
+import { startPeriodic } from '#lib/periodic.ts'
 import type { Pool, Transaction } from '#lib/postgres.ts'
 import { stepDeadlineSeconds, type Workflow } from '#lib/workflow/define-workflow.ts'
 import { runStep, type StepContext } from '#lib/workflow/run-step.ts'
 import {
+  deleteDone,
   getWorkflow,
   insertWorkflow,
   leaseDue,
@@ -17,8 +19,11 @@ const pollMs = 500
 /** After a kill -9 another runner takes over when this has passed. */
 const leaseSeconds = 10
 const renewMs = 3_000
-/** Steps that one process runs at a time; the rest wait in the table. */
-const stepsInFlightMax = 16
+/** Steps that one process runs at a time unless it says otherwise; the rest wait in the table. */
+const stepsInFlightDefault = 16
+/** What is done is kept that long, to be looked at. */
+const keepDoneDays = 30
+const deleteDoneMs = 10 * 60_000
 
 export type WorkflowRunner = {
   /** Something is due: look now. Call it after the commit of startWorkflow or raiseWish. */
@@ -58,9 +63,10 @@ export function startWorkflowRunner<Context>(options: {
   pool: Pool
   workflows: Workflow<Context>[]
   context: Context
+  stepsInFlightMax?: number
   log: Log
 }): WorkflowRunner {
-  const { pool, log } = options
+  const { pool, log, stepsInFlightMax = stepsInFlightDefault } = options
   const workflows = new Map(options.workflows.map((workflow) => [workflow.name, workflow]))
   const steps = { ...options, workflows }
   const progressed = new EventEmitter().setMaxListeners(0)
@@ -99,6 +105,12 @@ export function startWorkflowRunner<Context>(options: {
   }
 
   const timer = setInterval(wake, pollMs)
+  const stopDeleting = startPeriodic({
+    what: 'delete done workflows',
+    everyMs: deleteDoneMs,
+    work: () => deleteDone(pool, { olderThanDays: keepDoneDays }),
+    log,
+  })
   wake()
   return {
     wake,
@@ -112,6 +124,7 @@ export function startWorkflowRunner<Context>(options: {
     stop: async () => {
       stopped = true
       clearInterval(timer)
+      await stopDeleting()
       await looking
       await Promise.all(inFlight)
     },

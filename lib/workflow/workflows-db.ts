@@ -1,5 +1,8 @@
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
+/** Deleted at a time; the rest is met by the next look. */
+const deleteMax = 10_000
+
 export type WorkflowRow = {
   id: string
   kind: string
@@ -124,4 +127,18 @@ export async function getRunningWorkflow(
     [subjectId],
   )
   return rows[0]
+}
+
+/** Deletes workflows that were done so long ago, the oldest first. Any number may do it at a time. */
+export async function deleteDone(
+  db: Queryable,
+  { olderThanDays }: { olderThanDays: number },
+): Promise<void> {
+  await db.query(
+    `delete from workflows where id in (
+       select id from workflows
+       where result is not null and updated_at < now() - make_interval(days => $1)
+       order by updated_at limit $2 for update skip locked)`,
+    [olderThanDays, deleteMax],
+  )
 }

@@ -133,6 +133,16 @@ export async function findFailedAddon(
   return rows[0]
 }
 
+/** Every app with an add-on or an attachment that is neither gone nor going. */
+export async function listAppIdsInUse(db: Queryable): Promise<AppId[]> {
+  const { rows } = await db.query<{ appId: AppId }>(
+    `select app_id as "appId" from addons where state in ('provisioning', 'provisioned')
+     union
+     select app_id from attachments where state in ('attaching', 'attached')`,
+  )
+  return rows.map(({ appId }) => appId)
+}
+
 export async function listAddonsById(db: Queryable, ids: AddonId[]): Promise<AddonRow[]> {
   const { rows } = await db.query<AddonRow>(
     `select ${columns} from addons where id = any($1::uuid[])`,

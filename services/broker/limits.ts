@@ -1,6 +1,14 @@
 /**
+ * Workflow steps that one process runs at a time. They mostly wait for a provider, and one that
+ * hangs holds as many places as it has add-ons to make: there have to be more places than that, or
+ * it holds up the others' add-ons and everybody's detaching as well. What a step needs of the
+ * database is bounded by the pool.
+ */
+export const stepsInFlightMax = 500
+
+/**
  * Longest that a provider of our own may take to answer one call; then it is asked again. They
- * answer "pending" within seconds, and while a call hangs it holds one of the runner's few places.
+ * answer "pending" within seconds, and while a call hangs it holds one of the runner's places.
  */
 export const providerTimeoutMs = 30_000
 
@@ -19,6 +27,11 @@ export const waitMsMax = 60_000
 
 /** Longest that attaching and detaching wait for their release; the work goes on after it. */
 export const attachmentWaitMs = 8_000
+
+/** How often the broker looks for apps whose destruction it was not told of. */
+export const reconcileAppsEveryMs = 10 * 60_000
+/** Apps that are asked about at a time; one answer must fit a message of NATS, 1 MB. */
+export const appsPerQuestionMax = 500
 
 /** How soon a workflow looks again at another one that it depends on, if nothing wakes it. */
 export const dependencyPollSeconds = 1

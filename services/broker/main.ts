@@ -1,6 +1,7 @@
 import { startOutbox } from '#lib/events/outbox.ts'
 import { assertMigrated } from '#lib/migrate.ts'
 import { connectNats } from '#lib/nats.ts'
+import { startPeriodic } from '#lib/periodic.ts'
 import { openPool } from '#lib/postgres.ts'
 import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
@@ -14,8 +15,10 @@ import { followApps } from './app-events.ts'
 import { brokerHandlers } from './broker-rpc.ts'
 import { settings, type BrokerConfig } from './config.ts'
 import type { StepContext } from './context.ts'
+import { reconcileAppsEveryMs, stepsInFlightMax } from './limits.ts'
 import { loadManifests } from './manifest.ts'
 import { natsProvider } from './providers/nats-provider.ts'
+import { reconcileApps } from './reconcile-apps.ts'
 import { migrations, schema } from './schema.ts'
 import { workflows } from './workflows/workflows.ts'
 
@@ -45,12 +48,26 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
     apiUrl: config.apiUrl,
     log,
   }
-  const runner = startWorkflowRunner({ pool, workflows, context: steps, log })
+  const runner = startWorkflowRunner({
+    pool,
+    workflows,
+    context: steps,
+    stepsInFlightMax,
+    log,
+  })
   lifecycle.onStop('workflows', runner.stop)
 
   const context = { ...steps, runner }
   const appEvents = await followApps(nats, context)
   lifecycle.onStop('app events', appEvents.stop)
+
+  const stopReconciling = startPeriodic({
+    what: 'reconcile apps',
+    everyMs: reconcileAppsEveryMs,
+    work: () => reconcileApps(context),
+    log,
+  })
+  lifecycle.onStop('reconcile apps', stopReconciling)
 
   const handlers = brokerHandlers(context)
   lifecycle.onStop(

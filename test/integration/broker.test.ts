@@ -142,6 +142,15 @@ describe('creating an add-on', () => {
     expect(attached).toEqual([`Attach WIDGETS (@ref:${addon.name})`])
   })
 
+  test('is not held up by calls that a provider leaves unanswered', async () => {
+    const app = await platform.newApp(owner)
+    const hold = { options: { hold: 'yes' }, waitMs: 0 }
+    const hanging = await Promise.all(Array.from({ length: 20 }, () => create(app, hold)))
+    expect((await create(app)).state).toBe('provisioned')
+    for (const { id } of hanging) platform.provider.release(id)
+    await Promise.all(hanging.map((addon) => destroy(addon)))
+  })
+
   test("answers the provider's refusal in its words, and leaves nothing", async () => {
     const app = await platform.newApp(owner)
     const order = { name: `refused-${newId()}`, options: { refuse: 'We are full.' } }
