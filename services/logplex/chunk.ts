@@ -1,3 +1,4 @@
+import { copyBytes, writeNumber } from './bytes.ts'
 import { chunkBytesMax, chunkLinesMax, frameBytesMax } from './limits.ts'
 import type { SyslogMessage } from './syslog-message.ts'
 
@@ -71,15 +72,15 @@ export class Chunk {
     let to = writeNumber(target, from, length)
     target[to++] = space
     target[to++] = 0x3c
-    to = copy(target, to, bytes, message.priStart, message.priEnd)
-    to = copy(target, to, lineAfterPri, 0, lineAfterPri.length)
-    to = copy(target, to, time, timeStart, timeEnd)
-    to = copy(target, to, lineAfterTime, 0, lineAfterTime.length)
-    to = copy(target, to, source, 0, source.length)
+    to = copyBytes(target, to, bytes, message.priStart, message.priEnd)
+    to = copyBytes(target, to, lineAfterPri, 0, lineAfterPri.length)
+    to = copyBytes(target, to, time, timeStart, timeEnd)
+    to = copyBytes(target, to, lineAfterTime, 0, lineAfterTime.length)
+    to = copyBytes(target, to, source, 0, source.length)
     target[to++] = space
-    to = copy(target, to, bytes, message.procStart, message.procEnd)
-    to = copy(target, to, lineAfterProc, 0, lineAfterProc.length)
-    to = copy(target, to, bytes, message.msgStart, message.end)
+    to = copyBytes(target, to, bytes, message.procStart, message.procEnd)
+    to = copyBytes(target, to, lineAfterProc, 0, lineAfterProc.length)
+    to = copyBytes(target, to, bytes, message.msgStart, message.end)
     this.#size = to
     this.count++
     return to - from
@@ -91,31 +92,4 @@ export class Chunk {
     larger.set(this.#bytes.subarray(0, this.#size))
     this.#bytes = larger
   }
-}
-
-/** A loop costs less than a subarray up to some dozen bytes. */
-const loopBytesMax = 40
-
-function copy(
-  target: Uint8Array,
-  at: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): number {
-  let to = at
-  if (end - start > loopBytesMax) target.set(bytes.subarray(start, end), to)
-  else for (let from = start; from < end; from++) target[to++] = bytes[from] ?? 0
-  return at + end - start
-}
-
-function writeNumber(target: Uint8Array, at: number, value: number): number {
-  let end = at + 1
-  for (let rest = value; rest >= 10; rest = (rest - (rest % 10)) / 10) end++
-  let rest = value
-  for (let to = end - 1; to >= at; to--) {
-    target[to] = 0x30 + (rest % 10)
-    rest = (rest - (rest % 10)) / 10
-  }
-  return end
 }

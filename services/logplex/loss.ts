@@ -1,20 +1,17 @@
+import { formatLogTime } from './log-time.ts'
+
 /** Lines that a reader did not get: how many, and the time of the first as best known. */
 export type Loss = { count: number; since: string }
-
-/** The time of now in the form of log lines: microseconds, UTC. */
-export function lineTimeNow(): string {
-  return `${new Date().toISOString().slice(0, -1)}000+00:00`
-}
 
 /** What a tail is told in its own stream; no filter holds it back. */
 export function tailLossLine({ count, since }: Loss): string {
   const text = `This tail session dropped ${count} messages since ${since}.`
-  return `${lineTimeNow()} heroku[logplex]: Error L11 (Tail buffer overflow) -> ${text}`
+  return `${formatLogTime(new Date())} heroku[logplex]: Error L11 (Tail buffer overflow) -> ${text}`
 }
 
 /** What a tail is told when the log cannot be read. */
 export function logUnavailableLine(): string {
-  return `${lineTimeNow()} heroku[logplex]: L15: Error displaying log lines. Please try again.`
+  return `${formatLogTime(new Date())} heroku[logplex]: L15: Error displaying log lines. Please try again.`
 }
 
 /** What a drain is told in front of the next batch that it takes. */

@@ -9,15 +9,10 @@ import type { AppLog, LogBounds } from './app-log.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
 import { appendBackoff, growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from './limits.ts'
+import { logFunctions } from './app-log-functions.ts'
 import { RecentChunks } from './recent-chunks.ts'
-import {
-  appendLog,
-  loadLogFunctions,
-  readLog,
-  readLogBack,
-  removeLog,
-  type LogAppend,
-} from './redis-log.ts'
+import { loadFunctions } from './redis-functions.ts'
+import { appendLog, readLog, readLogBack, removeLog, type LogAppend } from './redis-log.ts'
 
 export type AppLogOptions = {
   redis: Redis
@@ -41,7 +36,7 @@ export async function openAppLog(
   options: AppLogOptions,
 ): Promise<AppLog & { close: () => Promise<void> }> {
   const { redis } = options
-  await loadLogFunctions(redis)
+  await loadFunctions(redis, logFunctions)
   const growth = new GrowthListeners()
   const shared: Shared = {
     ...options,

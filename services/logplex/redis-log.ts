@@ -3,6 +3,7 @@ import type { Redis } from '#lib/redis.ts'
 import { logFunctions } from './app-log-functions.ts'
 import type { LogChunk, LogReading } from './app-log.ts'
 import { logKeptSeconds, logLinesMin, onceKeptSeconds, removedKeptSeconds } from './limits.ts'
+import { callFunction } from './redis-functions.ts'
 
 // The calls of app-log-functions.ts with their keys, arguments and answers. All reject with the
 // client's error when Redis is away.
@@ -21,11 +22,6 @@ export type LogAppend = {
   batch: number
   once: string | undefined
   bytesMax: number
-}
-
-/** Makes the functions known to Redis, or brings them up to date; any process may at any time. */
-export async function loadLogFunctions(redis: Redis): Promise<void> {
-  await redis.functionLoad(logFunctions, { REPLACE: true })
 }
 
 /** @returns the number of the first line (0: the log was removed) and of the oldest kept one. */
@@ -93,18 +89,11 @@ function readChunk(id: string, frames: Buffer | undefined): LogChunk {
   return { first: last - count + 1, count, frames }
 }
 
-async function call(
+function call(
   redis: Redis,
   name: string,
   keys: string[],
   args: (string | Buffer)[],
 ): Promise<unknown> {
-  try {
-    return await redis.fCall(name, { keys, arguments: args })
-  } catch (error) {
-    // A Redis that was emptied, or replaced by a fresh one, does not know our functions.
-    if (!(error instanceof Error) || !error.message.includes('Function not found')) throw error
-    await loadLogFunctions(redis)
-    return redis.fCall(name, { keys, arguments: args })
-  }
+  return callFunction(redis, logFunctions, { name, keys, args })
 }

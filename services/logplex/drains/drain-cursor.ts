@@ -1,6 +1,7 @@
 import type { DrainId } from '#lib/ids.ts'
 import type { Redis } from '#lib/redis.ts'
 import type { Loss } from '../loss.ts'
+import { callFunction } from '../redis-functions.ts'
 import { drainFunctions } from './drain-functions.ts'
 
 /** Where a drain stands in its app's log, durable in Redis: counts are lines since it was added. */
@@ -29,10 +30,6 @@ export type DrainOwner = { name: string; leaseMs: number }
 
 const cursorKey = (id: DrainId): string => `plexus:drain:{${id}}`
 const ownerKey = (id: DrainId): string => `plexus:drain:{${id}}:owner`
-
-export async function loadDrainFunctions(redis: Redis): Promise<void> {
-  await redis.functionLoad(drainFunctions, { REPLACE: true })
-}
 
 /** The cursor, now ours until the lease ends; undefined when another process has the drain. */
 export async function claimDrain(
@@ -135,14 +132,6 @@ function toRecord(reply: unknown[]): Map<string, string> {
   return fields
 }
 
-async function call(redis: Redis, name: string, id: DrainId, args: string[]): Promise<unknown> {
-  const keys = [cursorKey(id), ownerKey(id)]
-  try {
-    return await redis.fCall(name, { keys, arguments: args })
-  } catch (error) {
-    // A Redis that was emptied, or replaced by a fresh one, does not know our functions.
-    if (!(error instanceof Error) || !error.message.includes('Function not found')) throw error
-    await loadDrainFunctions(redis)
-    return redis.fCall(name, { keys, arguments: args })
-  }
+function call(redis: Redis, name: string, id: DrainId, args: string[]): Promise<unknown> {
+  return callFunction(redis, drainFunctions, { name, keys: [cursorKey(id), ownerKey(id)], args })
 }

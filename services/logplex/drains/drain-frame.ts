@@ -1,5 +1,6 @@
 import type { ByteWriter } from '../byte-writer.ts'
-import { drainLossMessage, lineTimeNow, type Loss } from '../loss.ts'
+import { formatLogTime } from '../log-time.ts'
+import { drainLossMessage, type Loss } from '../loss.ts'
 import type { StoredLine } from '../stored-line.ts'
 
 /** How a line looks on one kind of drain. */
@@ -18,7 +19,7 @@ const hyphen = Buffer.from('- ')
 export const httpsFrame: DrainFrame = {
   writeLine: (writer, frames, line) => writer.copy(frames, line.start, line.end),
   writeLoss: (writer, loss) => {
-    const text = `<172>1 ${lineTimeNow()} host heroku logplex - ${drainLossMessage(loss)}`
+    const text = `<172>1 ${formatLogTime(new Date())} host heroku logplex - ${drainLossMessage(loss)}`
     writer.copy(Buffer.from(`${text.length} ${text}`))
   },
 }
@@ -43,7 +44,7 @@ export function syslogFrame(drainToken: string): DrainFrame {
     },
     writeLoss: (writer, loss) => {
       const message = drainLossMessage(loss)
-      const text = `<172>1 ${lineTimeNow()} ${drainToken} heroku logplex - - ${message}\n`
+      const text = `<172>1 ${formatLogTime(new Date())} ${drainToken} heroku logplex - - ${message}\n`
       writer.copy(Buffer.from(`${text.length} ${text}`))
     },
   }
@@ -51,6 +52,6 @@ export function syslogFrame(drainToken: string): DrainFrame {
 
 /** A line of the plexer's own about a drain, in the form that the app's log stores. */
 export function logplexLine(message: string): Buffer {
-  const text = `<172>1 ${lineTimeNow()} host heroku logplex - ${message}`
+  const text = `<172>1 ${formatLogTime(new Date())} host heroku logplex - ${message}`
   return Buffer.from(`${Buffer.byteLength(text)} ${text}`)
 }

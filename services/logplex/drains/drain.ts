@@ -4,7 +4,8 @@ import type { Log } from '#lib/log.ts'
 import type { Redis } from '#lib/redis.ts'
 import type { AppLog, LogReading } from '../app-log.ts'
 import type { LogDrain } from '../log-drain.ts'
-import { drainLossInLog, lineTimeNow, type Loss } from '../loss.ts'
+import { formatLogTime } from '../log-time.ts'
+import { drainLossInLog, type Loss } from '../loss.ts'
 import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
 import { commitCursor, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
@@ -151,7 +152,7 @@ export class Drain {
       await this.#commit(() => ({ next: bounds.oldest }))
       this.#grown = bounds.oldest <= bounds.head
     } else if (available > next) {
-      const since = this.#cursor.nextTime || lineTimeNow()
+      const since = this.#cursor.nextTime || formatLogTime(new Date())
       await this.#count('overflowed', { count: available - next, since })
     }
     return reading

@@ -4,16 +4,17 @@ import type { Log } from '#lib/log.ts'
 import type { Redis } from '#lib/redis.ts'
 import type { AppLog } from '../app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
+import { loadFunctions } from '../redis-functions.ts'
 import type { Carrier } from './carrier.ts'
 import {
   claimDrain,
   expireCursor,
   findUnowned,
-  loadDrainFunctions,
   readCursor,
   releaseDrain,
   renewDrain,
 } from './drain-cursor.ts'
+import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
 import { openHttpsDrain, type CarrierOptions } from './https-drain.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
@@ -43,7 +44,7 @@ export type Drains = {
  */
 export async function startDrains(options: DrainsOptions): Promise<Drains> {
   const limits = { ...drainLimits, ...options.limits }
-  await loadDrainFunctions(options.redis)
+  await loadFunctions(options.redis, drainFunctions)
   const owner = { name: randomUUID(), leaseMs: limits.leaseMs }
   const set = new DrainSet({ ...options, limits, owner })
   return {

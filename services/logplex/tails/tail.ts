@@ -3,7 +3,8 @@ import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log.ts'
 import type { LogSession } from '../log-session.ts'
-import { lineTimeNow, logUnavailableLine, tailLossLine } from '../loss.ts'
+import { formatLogTime } from '../log-time.ts'
+import { logUnavailableLine, tailLossLine } from '../loss.ts'
 import { watchGrowth } from './growth.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
@@ -109,7 +110,7 @@ async function advance(
   if (!first && bounds.head < next - 1) return { next: bounds.oldest, since }
   const available = first ? first.first : bounds.oldest
   if (available > next) {
-    const firstLost = since || (first ? timeOfFirstLine(first) : lineTimeNow())
+    const firstLost = since || (first ? timeOfFirstLine(first) : formatLogTime(new Date()))
     const loss = { count: available - next, since: firstLost }
     await send(format.notice(available - 1, tailLossLine(loss)))
   }
