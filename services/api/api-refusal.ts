@@ -6,6 +6,7 @@ export type ApiRefusalId =
   | 'bad_request'
   | 'not_acceptable'
   | 'not_found'
+  | 'not_implemented'
   | 'payload_too_large'
   | 'precondition_failed'
   | 'rate_limit'
@@ -22,7 +23,7 @@ export class ApiRefusal extends Error {
   }
 }
 
-/** For a parameter or a call of Heroku's that Plexus does not have. */
+/** For a parameter of a call that Plexus has, which it cannot meet. */
 export function notSupported(message: string): ApiRefusal {
   return new ApiRefusal('not_supported', message)
 }

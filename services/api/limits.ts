@@ -57,3 +57,7 @@ export const httpStopMs = 10_000
 
 /** Of a caller's Request-Id, what one line of our own log shows. */
 export const requestIdLoggedCharsMax = 100
+
+/** `heroku status`: services are asked no more often than this, and have so long to answer. */
+export const statusFreshMs = 5_000
+export const statusAnswerMs = 2_000

@@ -69,10 +69,11 @@ const refusalStatuses: Record<ApiRefusalId, number> = {
   requested_range_not_satisfiable: 416,
   not_supported: 422,
   rate_limit: 429,
+  not_implemented: 501,
 }
 
 function renderRefusal({ id, message }: ApiRefusal): RenderedError {
-  // Clients know no id for what Plexus lacks; to them a parameter was not acceptable.
+  // Clients know no id for a value that Plexus lacks; to them a parameter was not acceptable.
   const known = id === 'not_supported' ? 'invalid_params' : id
   return { status: refusalStatuses[id], body: { id: known, message }, internal: false }
 }

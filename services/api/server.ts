@@ -29,8 +29,10 @@ import { logDrainRoutes } from './routes/log-drains.ts'
 import { logSessionRoutes, logTokenRoutes } from './routes/logs.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { releaseRoutes } from './routes/releases.ts'
+import { statusRoutes } from './routes/status.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createTokenCheck, type CheckToken } from './token-check.ts'
+import { refuseUnrouted } from './unsupported.ts'
 
 /** What bounds who may ask how often, shared by all routes of a server. */
 type Guards = { accounts: TokenBuckets; checkToken: CheckToken }
@@ -59,6 +61,7 @@ export function buildServer(context: ApiContext, trustedProxies: string): Api {
   api.addHook('onResponse', logRequest(context))
 
   healthRoutes(api)
+  statusRoutes(api, context)
   void api.register(async (scope: Api) => herokuRoutes(scope, context, guards))
   void api.register(async (scope: Api) => ownRoutes(scope, context, guards))
   return api
@@ -117,9 +120,8 @@ function answerErrors(api: Api, { log }: ApiContext): void {
     return sendError(error, reply)
   })
   api.setNotFoundHandler((request, reply) => {
-    const [path] = request.url.split('?')
-    const message = `Plexus has no ${request.method} ${path}. Check the method and the path.`
-    return sendError(new ApiRefusal('not_found', message), reply)
+    const [path = ''] = request.url.split('?')
+    return sendError(refuseUnrouted(request.method, path), reply)
   })
 }
 

@@ -51,3 +51,43 @@ test('half a surrogate pair, which no UTF-8 holds, harms nothing', async () => {
   const body = '{"A":"x\\ud800"}'
   expect((await api('PATCH', `/apps/${app}/config-vars`, { body })).status).toBeLessThan(500)
 })
+
+test.each([
+  ['POST', '/apps/:app/dynos', 'does not run dynos'],
+  ['PATCH', '/apps/:app/formation', 'does not run dynos'],
+  ['DELETE', '/apps/:app/dynos/web.1', 'does not run dynos'],
+  ['PUT', '/apps/:app/buildpack-installations', 'does not build'],
+  ['POST', '/apps/:app/domains', 'no router'],
+  ['POST', '/apps/:app/acm', 'no router'],
+  ['GET', '/pipelines?eq[name]=x', 'no pipelines'],
+  ['POST', '/account/app-transfers', 'access:add'],
+  ['POST', '/teams/apps', 'no teams'],
+  ['POST', '/apps/:app/webhooks', 'drains:add'],
+  ['POST', '/telemetry-drains', 'drains:add'],
+  ['PATCH', '/apps/:app/features/preboot', 'no features'],
+  ['POST', '/account/keys', 'no git'],
+  ['POST', '/auth', 'login -i'],
+  ['GET', '/oauth/clients', 'authorizations:create'],
+  ['PATCH', '/account', 'account:create'],
+  ['GET', '/addons/x/dashboard', 'addons:info'],
+  ['GET', '/client/v11/databases/x', 'pg:psql'],
+  ['POST', '/client/v11/databases/x/backups', 'pg_dump'],
+  ['GET', '/redis/v0/databases/x', 'redis-cli'],
+])('%s %s: the answer says what Plexus does not do and what to do', async (method, path, say) => {
+  const body = method === 'GET' ? undefined : {}
+  const answer = await api(method, path.replace(':app', app), { body })
+  expect(answer.status).toBe(501)
+  expect(answer.headers['content-type']).toContain('application/json')
+  expect(answer.body).toEqual({
+    id: 'not_implemented',
+    message: expect.stringContaining(say),
+  })
+})
+
+test.each(['/nothing/here', '/apps', '/pipelinesque', '/apps/x/dynosaurs'])(
+  'DELETE %s, which nobody has, is not found',
+  async (path) => {
+    const answer = await api('DELETE', path)
+    expect([answer.status, answer.body]).toMatchObject([404, { id: 'not_found' }])
+  },
+)

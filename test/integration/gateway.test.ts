@@ -67,7 +67,6 @@ describe('what the API asks of a request', () => {
     expect(answer.status).toBe(404)
     expect(answer.headers['content-type']).toContain('application/json')
     expect(answer.body).toMatchObject({ id: 'not_found' })
-    expect((await api('GET', '/client/v11/databases/x')).status).toBe(404)
     expect((await api('GET', '/apps/%E0%A4%A')).body).toMatchObject({ id: 'bad_request' })
   })
 
@@ -382,4 +381,11 @@ test('with logplex and broker away only their routes fail, and say so', async ()
   expect(addons.status).toBe(503)
   expect((await api('GET', `/apps/${app}/config-vars`)).status).toBe(200)
   expect((await http('GET', `${base}/health`)).body).toEqual({ status: 'ok' })
+  expect((await http('GET', `${base}/api/v4/current-status`)).body).toMatchObject({
+    status: [
+      { system: 'Apps', status: 'green' },
+      { system: 'Add-ons', status: 'red' },
+      { system: 'Logs', status: 'red' },
+    ],
+  })
 })

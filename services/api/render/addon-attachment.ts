@@ -1,10 +1,15 @@
 import { must } from '#lib/assert.ts'
 import type { Attachment } from '#proto/broker/v1/broker_pb.ts'
+import { dashboardUrl } from './addon.ts'
 import { renderAppRef } from './app.ts'
 import { isoTime } from './time.ts'
 
 /** `inclusion` holds the words of Accept-Inclusion: what is shown besides. */
-export function renderAttachment(attachment: Attachment, inclusion: ReadonlySet<string>) {
+export function renderAttachment(
+  attachment: Attachment,
+  inclusion: ReadonlySet<string>,
+  publicUrl: string,
+) {
   const addon = must(attachment.addon, 'add-on of an attachment')
   const plan = inclusion.has('addon:plan') ? must(addon.plan, 'plan of an add-on') : undefined
   return {
@@ -22,6 +27,6 @@ export function renderAttachment(attachment: Attachment, inclusion: ReadonlySet<
     name: attachment.name,
     namespace: attachment.namespace || null,
     updated_at: isoTime(attachment.updatedAt, attachment.createdAt),
-    web_url: null,
+    web_url: dashboardUrl(addon.id, publicUrl),
   }
 }

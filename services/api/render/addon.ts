@@ -6,7 +6,7 @@ import { renderPlan, renderPrice } from './plan.ts'
 import { isoTime } from './time.ts'
 
 /** `expansion` holds the words of Accept-Expansion: what is shown whole instead of by its name. */
-export function renderAddon(addon: Addon, expansion: ReadonlySet<string>) {
+export function renderAddon(addon: Addon, expansion: ReadonlySet<string>, publicUrl: string) {
   const plan = must(addon.plan, 'plan of an add-on')
   const service = must(plan.addonService, 'add-on service of a plan')
   const app = renderAppRef(addon.app)
@@ -27,6 +27,14 @@ export function renderAddon(addon: Addon, expansion: ReadonlySet<string>) {
     ...(addon.provisionMessage !== '' && { provision_message: addon.provisionMessage }),
     state: addon.state,
     updated_at: isoTime(addon.updatedAt, addon.createdAt),
-    web_url: null,
+    web_url: dashboardUrl(addon.id, publicUrl),
   }
+}
+
+/**
+ * Where `heroku addons:open` leads a browser; the CLI breaks where there is nothing. What is there
+ * says so far why there is no dashboard.
+ */
+export function dashboardUrl(addonId: string, publicUrl: string): string {
+  return `${publicUrl}/addons/${addonId}/dashboard`
 }

@@ -18,8 +18,10 @@ import { targetApp } from '../targets.ts'
 type Headers = Pick<FastifyRequest, 'headers'>
 
 /** As the request wants it shown: more than the schema's fields only by Accept-Inclusion. */
-const shown = ({ headers }: Headers, attachment: Attachment) =>
-  renderAttachment(attachment, listHeader(headers['accept-inclusion']))
+const shownBy =
+  ({ publicUrl }: ApiContext) =>
+  ({ headers }: Headers, attachment: Attachment) =>
+    renderAttachment(attachment, listHeader(headers['accept-inclusion']), publicUrl)
 
 export function addonAttachmentRoutes(api: Api, context: ApiContext): void {
   listRoutes(api, context)
@@ -28,6 +30,7 @@ export function addonAttachmentRoutes(api: Api, context: ApiContext): void {
 
 function listRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
+  const shown = shownBy(context)
 
   api.get('/addon-attachments', async (request) => {
     const { attachments } = await broker.listAttachments({ actor: actorOf(request) })
@@ -72,6 +75,7 @@ function listRoutes(api: Api, context: ApiContext): void {
 
 function oneRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
+  const shown = shownBy(context)
   const one = { schema: { params: AttachmentParams } }
 
   api.get('/addon-attachments/:attachment', one, async (request) => {

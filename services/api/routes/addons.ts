@@ -26,8 +26,10 @@ const slowCall = { timeoutMs: addonCallMs }
 type Headers = Pick<FastifyRequest, 'headers'>
 
 /** As the request wants it shown. Heroku's clients name what they want whole in Accept-Expansion. */
-const shown = ({ headers }: Headers, addon: Addon) =>
-  renderAddon(addon, listHeader(headers['accept-expansion']))
+const shownBy =
+  ({ publicUrl }: ApiContext) =>
+  ({ headers }: Headers, addon: Addon) =>
+    renderAddon(addon, listHeader(headers['accept-expansion']), publicUrl)
 
 export function addonRoutes(api: Api, context: ApiContext): void {
   readRoutes(api, context)
@@ -37,6 +39,7 @@ export function addonRoutes(api: Api, context: ApiContext): void {
 
 function readRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
+  const shown = shownBy(context)
 
   api.get('/addons', { config: listed }, async (request) => {
     const { addons } = await broker.listAddons({ actor: actorOf(request) })
@@ -112,6 +115,7 @@ function configRoutes(api: Api, { broker }: ApiContext): void {
 
 function writeRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
+  const shown = shownBy(context)
 
   api.post(
     '/apps/:app/addons',
@@ -146,7 +150,8 @@ function writeRoutes(api: Api, context: ApiContext): void {
       const { name, plan } = request.body
       if (plan !== undefined)
         throw notSupported(
-          'Plans cannot be changed yet. Add one of the other plan, move your data, destroy this one.',
+          'Plexus cannot change the plan of an add-on yet. Add another one of the plan that you ' +
+            'want, move the data, then destroy this one.',
         )
       if (name === undefined) throw invalidParams('Missing param: name.')
       return shown(

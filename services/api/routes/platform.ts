@@ -1,4 +1,4 @@
-import { notFound } from '#lib/errors.ts'
+import { notFound, type PlexusError } from '#lib/errors.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { region, stack } from '../render/platform.ts'
 import { AppParams } from '../schemas/fields.ts'
@@ -47,7 +47,9 @@ export function platformRoutes(api: Api, context: ApiContext): void {
 
   api.get('/apps/:app/pipeline-couplings', ofApp, async (request) => {
     await targetApp(context, request)
-    throw notFound('pipeline_coupling', "Couldn't find that pipeline coupling.")
+    // Not found as in Heroku's words, for `heroku apps:info` asks about every app.
+    const message = "Couldn't find that pipeline coupling: Plexus has no pipelines."
+    throw notFound('pipeline_coupling', message)
   })
 
   api.get(
@@ -55,11 +57,15 @@ export function platformRoutes(api: Api, context: ApiContext): void {
     { schema: { params: FeatureParams } },
     async (request) => {
       await targetApp(context, request)
-      throw notFound('feature')
+      throw noFeature()
     },
   )
 
   api.get('/account/features/:feature', async () => {
-    throw notFound('feature')
+    throw noFeature()
   })
 }
+
+/** `heroku labs` and `ps:exec` ask about features by name. */
+const noFeature = (): PlexusError =>
+  notFound('feature', "Couldn't find that feature: Plexus has none, and runs no dynos.")

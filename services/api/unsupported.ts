@@ -1,0 +1,177 @@
+import { ApiRefusal } from './api-refusal.ts'
+
+type Unsupported = {
+  /** Beginnings of paths; `*` stands for one part of any name. */
+  paths: readonly string[]
+  /** What Plexus does not do, and what to do instead. */
+  message: string
+}
+
+// What Heroku's clients call and Plexus does not have, in the order in which it is looked through.
+// Whatever of it does exist has a route, and never gets here.
+const unsupported: readonly Unsupported[] = [
+  {
+    paths: ['/apps/*/dynos', '/apps/*/formation', '/apps/*/formations', '/accounts/*/actions'],
+    message:
+      'Plexus does not run dynos: it has the add-ons, the config and the logs of an app. Start its ' +
+      'processes yourself, with what "heroku config -s -a APP" prints in their environment.',
+  },
+  {
+    paths: [
+      '/apps/*/builds',
+      '/apps/*/buildpack-installations',
+      '/apps/*/oci-images',
+      '/apps/*/slugs',
+      '/app-setups',
+      '/builds',
+      '/slugs',
+      '/sources',
+    ],
+    message:
+      'Plexus does not build or deploy code. Deploy it where it is to run, with what ' +
+      '"heroku config -s -a APP" prints in its environment.',
+  },
+  {
+    paths: [
+      '/apps/*/acm',
+      '/apps/*/domains',
+      '/apps/*/router-metrics',
+      '/apps/*/sni-endpoints',
+      '/apps/*/ssl-endpoints',
+      '/domains',
+    ],
+    message:
+      'Plexus has no router, and so neither domains nor certificates. Point them at the place ' +
+      "where the app's processes run.",
+  },
+  {
+    paths: [
+      '/apps/*/github',
+      '/apps/*/pipeline-couplings',
+      '/apps/*/review-app',
+      '/filters',
+      '/pipeline-couplings',
+      '/pipeline-promotions',
+      '/pipeline-transfers',
+      '/pipelines',
+      '/review-apps',
+      '/test-nodes',
+      '/test-runs',
+    ],
+    message:
+      'Plexus has no pipelines, review apps and CI. Make an app for each stage with ' +
+      '"heroku apps:create"; "heroku addons:attach" lets several share an add-on.',
+  },
+  {
+    paths: [
+      '/account/app-transfers',
+      '/apps/*/collaborators',
+      '/apps/*/pre-authorizations',
+      '/enterprise-accounts',
+      '/organizations',
+      '/spaces',
+      '/teams',
+    ],
+    message:
+      'Plexus has no teams and no spaces, and an app stays with its owner. Let others work on it ' +
+      'with "heroku access:add EMAIL -a APP".',
+  },
+  {
+    paths: ['/apps/*/webhook-deliveries', '/apps/*/webhook-events', '/apps/*/webhooks'],
+    message:
+      'Plexus sends no webhooks yet. Add a log drain instead, with "heroku drains:add URL -a APP": ' +
+      'it gets a line for every change of an app.',
+  },
+  {
+    paths: ['/apps/*/telemetry-drains', '/telemetry-drains'],
+    message: 'Plexus drains logs only. Add a drain for them with "heroku drains:add URL -a APP".',
+  },
+  {
+    paths: ['/account/features', '/apps/*/features'],
+    message: 'Plexus has no features to switch on or off: what it can do, it does for every app.',
+  },
+  {
+    paths: ['/account/keys'],
+    message: 'Plexus has no git, and no use for SSH keys.',
+  },
+  {
+    paths: ['/auth'],
+    message: 'Plexus has no login in the browser. Log in with "heroku login -i".',
+  },
+  {
+    paths: ['/oauth/authorizations', '/oauth/clients', '/oauth/sessions', '/oauth/tokens'],
+    message:
+      'Plexus has tokens, and neither OAuth clients nor sessions; a token stays as it was made. Make ' +
+      'one with "heroku authorizations:create", end it with "heroku authorizations:revoke ID".',
+  },
+  {
+    paths: ['/account'],
+    message:
+      'Plexus cannot change an account. Whoever runs it gives it a new password with ' +
+      '"npx plexus account:create EMAIL".',
+  },
+  {
+    paths: ['/apps/*/usage', '/teams/*/usage'],
+    message: 'Plexus charges nothing, and keeps no account of usage.',
+  },
+  {
+    paths: ['/addons/*/dashboard', '/apps/*/addons/*/sso'],
+    message:
+      "Plexus cannot open an add-on's dashboard yet, for it does not log you in at the provider. " +
+      'See the add-on with "heroku addons:info", and its variables with "heroku config -a APP".',
+  },
+  {
+    paths: ['/addons/*/actions', '/addons/*/config'],
+    message:
+      'Plexus has no such call for providers yet: those that it has talk to the broker over NATS.',
+  },
+  {
+    paths: [
+      '/client/v11/apps/*/transfers',
+      '/client/v11/databases/*/backups',
+      '/client/v11/databases/*/restores',
+      '/client/v11/databases/*/transfer-schedules',
+      '/client/v11/databases/*/transfers',
+    ],
+    message:
+      'Plexus makes no backups yet. Make one with pg_dump and the URL that ' +
+      '"heroku config:get DATABASE_URL -a APP" prints.',
+  },
+  {
+    paths: ['/postgres/v0/databases/*/credentials', '/data/postgres/v1/*/credentials'],
+    message:
+      'A database of Plexus has one user. Its URL is in the config: ' +
+      '"heroku config:get DATABASE_URL -a APP".',
+  },
+  {
+    paths: ['/client/v11', '/data', '/postgres/v0'],
+    message:
+      'Of the pg commands Plexus has "heroku pg:psql" so far. "heroku addons:info" shows plan and ' +
+      'state of a database; SQL through pg:psql shows the rest.',
+  },
+  {
+    paths: ['/redis/v0'],
+    message:
+      'Plexus has no redis commands yet. Use redis-cli with the URL that ' +
+      '"heroku config:get REDIS_URL -a APP" prints; "heroku addons:info" shows plan and state.',
+  },
+]
+
+const table = unsupported.flatMap(({ paths, message }) =>
+  paths.map((path) => ({ parts: partsOf(path), message })),
+)
+
+/** How a request is refused for which there is no route; `path` without its query. */
+export function refuseUnrouted(method: string, path: string): ApiRefusal {
+  const asked = partsOf(path)
+  const known = table.find(({ parts }) =>
+    parts.every((part, n) => (part === '*' ? asked[n] !== undefined : part === asked[n])),
+  )
+  if (known) return new ApiRefusal('not_implemented', known.message)
+  const message = `Plexus has no ${method} ${path}. Check the method and the path.`
+  return new ApiRefusal('not_found', message)
+}
+
+function partsOf(path: string): string[] {
+  return path.split('/').filter((part) => part !== '')
+}

@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { herokuCli } from '../support/heroku-cli.ts'
+
+const heroku = herokuCli(inject('platformEnv'))
+const app = 'cli-unsupported'
+
+beforeAll(() => heroku.ok(['apps:create', app]))
+afterAll(() => heroku.run(['apps:destroy', app, '--confirm', app]))
+
+/** The CLI breaks lines and puts a mark before each. */
+const flat = (text: string): string => text.replaceAll(/[\s›]+/g, ' ')
+
+test.each([
+  [['run', '-a', app, 'ls'], 'Plexus does not run dynos'],
+  [['ps:scale', 'web=2', '-a', app], 'Plexus does not run dynos'],
+  [['domains:add', 'www.example.com', '-a', app], 'Plexus has no router'],
+  [['pipelines'], 'Plexus has no pipelines'],
+  [['apps:transfer', 'friend@example.com', '-a', app], 'heroku access:add EMAIL'],
+  [['pg:info', '-a', 'demo'], 'heroku pg:psql'],
+  [['redis:info', '-a', 'demo'], 'heroku config:get REDIS_URL'],
+  [['webhooks', '-a', app], 'heroku drains:add URL'],
+  [['telemetry', '-a', app], 'heroku drains:add URL'],
+])('heroku %j ends with a sentence of what to do instead', async (args, say) => {
+  const { code, stderr } = await heroku.run(args)
+  expect({ code, stderr: flat(stderr) }).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(say),
+  })
+  expect(stderr).toContain('Error ID: not_implemented')
+})
+
+test('addons:upgrade says how to come to another plan', async () => {
+  const { code, stderr } = await heroku.run(['addons:upgrade', 'heroku-redis:mini', '-a', 'demo'])
+  expect({ code, stderr: flat(stderr) }).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('Add another one of the plan that you want'),
+  })
+})
+
+test('addons:open leads to an address that says why there is no dashboard', async () => {
+  const url = await heroku.ok(['addons:open', 'heroku-redis', '-a', 'demo', '--show-url'])
+  const answer = await fetch(url.trim())
+  expect(await answer.json()).toMatchObject({
+    message: expect.stringContaining("cannot open an add-on's dashboard yet"),
+  })
+})
+
+test('maintenance is switched on and off', async () => {
+  for (const state of ['on', 'off']) {
+    await heroku.ok([`maintenance:${state}`, '-a', app])
+    expect(await heroku.ok(['maintenance', '-a', app])).toBe(`${state}\n`)
+  }
+})
+
+test('status tells which services of Plexus answer', async () => {
+  const said = await heroku.ok(['status'])
+  for (const system of ['Apps', 'Add-ons', 'Logs'])
+    expect(said).toMatch(new RegExp(`^${system}: +No known issues`, 'm'))
+})
