@@ -1,10 +1,10 @@
-// Runs on any Node from 20 on, before anything is installed: plain JavaScript, nothing imported
-// but Node itself.
+// Runs on any Node from 20 on, before anything is installed: plain JavaScript, no packages.
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { withFolderLock } from './folder-lock.mjs'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 /** The first Node that runs our TypeScript as it is, import.meta.main included. */
@@ -19,7 +19,13 @@ export async function runTypeScript(file, args) {
   const [major] = process.versions.node.split('.').map(Number)
   if (major < 20)
     throw new Error(`Node ${process.versions.node} is too old: install Node 20 or newer.`)
-  if (!packagesAreCurrent()) await installPackages()
+  if (!packagesAreCurrent())
+    await withFolderLock(
+      join(root, '.plexus/npm-ci.lock'),
+      (pid) => say(`Process ${pid} is installing the npm packages: waiting for it …`),
+      // Whoever was first has installed them for us as well.
+      async (nameChild) => packagesAreCurrent() || installPackages(nameChild),
+    )
   linkCommand()
   const node = findNode()
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, file), ...args], {
@@ -46,7 +52,7 @@ function packagesAreCurrent() {
   })
 }
 
-async function installPackages() {
+async function installPackages(nameChild) {
   const begin = Date.now()
   const seconds = () => Math.round((Date.now() - begin) / 1000)
   say('Installing npm packages into node_modules (npm ci) …')
@@ -55,9 +61,13 @@ async function installPackages() {
   const [command, ...before] =
     npmScript && /npm-cli\.c?js$/.test(npmScript) ? [process.execPath, npmScript] : ['npm']
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund']
+  // Its warnings (this Node is older than a package wishes, which the Node that it brings is not)
+  // are nothing to act upon; its errors are shown in full.
+  args.push('--loglevel=error')
   const status = await new Promise((done, failed) => {
     // npm's own words go to stderr: stdout belongs to the command that is about to run.
     const npm = spawn(command, [...before, ...args], { cwd: root, stdio: ['ignore', 2, 2] })
+    if (npm.pid) nameChild(npm.pid)
     for (const signal of forwarded) process.once(signal, () => npm.kill(signal))
     npm.once('error', (error) =>
       failed(new Error(`npm could not be started (${error.message}): install npm.`)),
