@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+import { afterAll } from 'vitest'
 import { serviceEnv, type ServiceName } from '../../local-platform/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
@@ -13,6 +14,16 @@ export type ServiceProcess = {
   stop: () => Promise<void>
 }
 
+const started = new Set<ChildProcess>()
+
+// Whatever becomes of a test, the file that started a service does not leave it behind. This hook is
+// registered before those of the file, and so runs after them.
+const killStarted = (): void => {
+  for (const child of started) child.kill('SIGKILL')
+}
+afterAll(killStarted)
+process.once('exit', killStarted)
+
 /** Starts a service against the test engines and returns when it says that it is ready. */
 export async function startService(
   service: ServiceName,
@@ -24,7 +35,9 @@ export async function startService(
     env: { PATH: process.env['PATH'], ...serviceEnv(service, engines), ...overrides },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  started.add(child)
   const ended = new Promise<void>((done) => child.once('exit', () => done()))
+  void ended.then(() => started.delete(child))
   await new Promise<void>((ready, failed) => {
     const said: string[] = []
     createInterface({ input: child.stdout }).on('line', (line) => {
