@@ -1,4 +1,4 @@
-import type { Redis } from '#lib/redis.ts'
+import type { Redis } from './redis.ts'
 
 /** A call of one of our functions that run within Redis. */
 export type FunctionCall = { name: string; keys: string[]; args: (string | Buffer)[] }

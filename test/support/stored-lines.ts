@@ -1,4 +1,4 @@
-/** Stored frames of an app's log (services/logplex/stored-line.ts), for tests that append them. */
+/** Stored frames of an app's log (logplex/app-log/stored-line.ts), for tests that append them. */
 export function storedLines(
   messages: string[],
   {

@@ -1,7 +1,7 @@
 import type { Pool } from '#lib/postgres.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
-import type { Redis } from '#lib/redis.ts'
-import type { AppLog } from '../app-log.ts'
+import type { Redis } from '../redis.ts'
+import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import type { Registry } from './registry.ts'
 

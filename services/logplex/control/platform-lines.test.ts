@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { forEachLine } from '../stored-line.ts'
+import { forEachLine } from '../app-log/stored-line.ts'
 import { platformFrames } from './platform-lines.ts'
 
 const time = '2026-11-21T09:00:00.000000+00:00'

@@ -5,7 +5,7 @@ import { parseId, type AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import { durables } from '#lib/subjects.ts'
 import type { AppLogged, Event } from '#proto/events/v1/events_pb.ts'
-import type { AppLog } from '../app-log.ts'
+import type { AppLog } from '../app-log/app-log.ts'
 import { frameBytesMax } from '../limits.ts'
 import { formatLogTime } from '../log-time.ts'
 

@@ -1,6 +1,6 @@
 import { invalidParams } from '#lib/errors.ts'
 import { newId, parseId, type AppId, type SessionId } from '#lib/ids.ts'
-import type { Redis } from '#lib/redis.ts'
+import type { Redis } from '../redis.ts'
 import { logLinesMin, sessionOpenedSeconds, sessionOpenSeconds } from '../limits.ts'
 import type { FindSession, LogSession } from '../log-session.ts'
 

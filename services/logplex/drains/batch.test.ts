@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { storedLines } from '../../../test/support/stored-lines.ts'
 import { ByteWriter } from '../byte-writer.ts'
-import { blankLine, readStoredLine } from '../stored-line.ts'
+import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
 import { composeBatch, lossOfOthers } from './batch.ts'
 import { httpsFrame, syslogFrame, type DrainFrame } from './drain-frame.ts'
 

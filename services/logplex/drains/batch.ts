@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { LogChunk } from '../app-log.ts'
+import type { LogChunk } from '../app-log/app-log.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import type { Loss } from '../loss.ts'
-import { blankLine, readStoredLine, type StoredLine } from '../stored-line.ts'
+import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
 import type { DrainFrame } from './drain-frame.ts'
 
 /** Lines first … last of an app's log, composed for one drain. */

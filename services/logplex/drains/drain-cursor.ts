@@ -1,5 +1,5 @@
 import type { DrainId } from '#lib/ids.ts'
-import type { Redis } from '#lib/redis.ts'
+import type { Redis } from '../redis.ts'
 import type { Loss } from '../loss.ts'
 import { callFunction } from '../redis-functions.ts'
 import { drainFunctions } from './drain-functions.ts'

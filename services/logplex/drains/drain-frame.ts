@@ -1,7 +1,7 @@
 import type { ByteWriter } from '../byte-writer.ts'
 import { formatLogTime } from '../log-time.ts'
 import { drainLossMessage, type Loss } from '../loss.ts'
-import type { StoredLine } from '../stored-line.ts'
+import type { StoredLine } from '../app-log/stored-line.ts'
 
 /** How a line looks on one kind of drain. */
 export type DrainFrame = {

@@ -1,6 +1,6 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Log } from '#lib/log.ts'
-import type { AppLog } from '../app-log.ts'
+import type { AppLog } from '../app-log/app-log.ts'
 import {
   countersEveryMs,
   httpConnectionsMax,

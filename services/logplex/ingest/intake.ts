@@ -1,9 +1,9 @@
 import type { AppId } from '#lib/ids.ts'
-import type { AppLog } from '../app-log.ts'
-import { Chunk } from '../chunk.ts'
+import type { AppLog } from '../app-log/app-log.ts'
+import { Chunk } from '../app-log/chunk.ts'
 import { pendingBytesHardMax, pendingBytesMax, pendingBytesResume } from '../limits.ts'
 import { logTimeNow } from '../log-time.ts'
-import type { SyslogMessage } from '../syslog-message.ts'
+import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
 import {
   newPendingLog,

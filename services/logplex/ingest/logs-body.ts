@@ -1,5 +1,5 @@
-import { FrameScanner, frameIncomplete, frameMalformed, readFrame } from '../syslog-frame.ts'
-import { blankMessage, readMessage, type SyslogMessage } from '../syslog-message.ts'
+import { FrameScanner, frameIncomplete, frameMalformed, readFrame } from '../syslog/frame.ts'
+import { blankMessage, readMessage, type SyslogMessage } from '../syslog/message.ts'
 
 // A body of POST /logs: frames one behind the other. It is read twice: once to see whether all of
 // it can be accepted, then to accept it, so that a refused body leaves no line behind.

@@ -1,5 +1,5 @@
 import type { AppId } from '#lib/ids.ts'
-import type { Chunk } from '../chunk.ts'
+import type { Chunk } from '../app-log/chunk.ts'
 import type { TokenRoute } from './token-table.ts'
 
 /**

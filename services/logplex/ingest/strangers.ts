@@ -1,5 +1,5 @@
 import { strangerBytesMax } from '../limits.ts'
-import type { SyslogMessage } from '../syslog-message.ts'
+import type { SyslogMessage } from '../syslog/message.ts'
 import type { TokenLookup } from './token-lookup.ts'
 import type { TokenRoute } from './token-table.ts'
 

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import { tcpFrameSecondsMax, tcpIdleSecondsMax } from '../limits.ts'
-import { FrameScanner } from '../syslog-frame.ts'
+import { FrameScanner } from '../syslog/frame.ts'
 import { newCounters } from './counters.ts'
 import { closeLate } from './syslog-tcp.ts'
 

@@ -7,8 +7,8 @@ import {
   tcpKeepAliveMs,
   tcpSweepMs,
 } from '../limits.ts'
-import { FrameScanner, type FrameVisitor } from '../syslog-frame.ts'
-import { blankMessage, readMessage } from '../syslog-message.ts'
+import { FrameScanner, type FrameVisitor } from '../syslog/frame.ts'
+import { blankMessage, readMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
 import type { Intake } from './intake.ts'
 import { Strangers } from './strangers.ts'

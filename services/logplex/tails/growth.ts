@@ -1,5 +1,5 @@
 import type { AppId } from '#lib/ids.ts'
-import type { AppLog } from '../app-log.ts'
+import type { AppLog } from '../app-log/app-log.ts'
 
 /** Listens to one app's log for one tail. */
 export type Growth = {

@@ -1,5 +1,5 @@
-import type { AppLog, LogChunk } from '../app-log.ts'
-import { blankLine, readStoredLine } from '../stored-line.ts'
+import type { AppLog, LogChunk } from '../app-log/app-log.ts'
+import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
 import { letsAllPass, passes, type LineFilter } from './line-filter.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { StoredLine } from '../stored-line.ts'
+import type { StoredLine } from '../app-log/stored-line.ts'
 
 /** Which lines a tail shows. `key` is the same for filters that let the same lines pass. */
 export type LineFilter = {

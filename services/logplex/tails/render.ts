@@ -1,5 +1,5 @@
-import type { LogChunk } from '../app-log.ts'
-import { blankLine, readStoredLine } from '../stored-line.ts'
+import type { LogChunk } from '../app-log/app-log.ts'
+import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { passes, type LineFilter } from './line-filter.ts'
 import type { TailFormat } from './tail-format.ts'

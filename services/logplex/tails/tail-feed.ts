@@ -1,5 +1,5 @@
 import type { AppId } from '#lib/ids.ts'
-import type { AppLog, LogReading } from '../app-log.ts'
+import type { AppLog, LogReading } from '../app-log/app-log.ts'
 import type { LineFilter } from './line-filter.ts'
 import { renderLines, type Rendered } from './render.ts'
 import type { TailFormat } from './tail-format.ts'

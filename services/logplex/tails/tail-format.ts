@@ -1,4 +1,4 @@
-import type { StoredLine } from '../stored-line.ts'
+import type { StoredLine } from '../app-log/stored-line.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { writeLineTime } from './line-time.ts'
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
-import type { AppLog } from '../app-log.ts'
+import type { AppLog } from '../app-log/app-log.ts'
 import type { LogSession } from '../log-session.ts'
 import { formatLogTime } from '../log-time.ts'
 import { logUnavailableLine, tailLossLine } from '../loss.ts'

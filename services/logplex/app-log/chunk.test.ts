@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { Chunk } from './chunk.ts'
-import { chunkBytesMax, chunkLinesMax } from './limits.ts'
+import { chunkBytesMax, chunkLinesMax } from '../limits.ts'
 import { forEachLine, readStoredLine, blankLine, type StoredLine } from './stored-line.ts'
-import { blankMessage, readMessage } from './syslog-message.ts'
+import { blankMessage, readMessage } from '../syslog/message.ts'
 
 const source = Buffer.from('heroku')
 const now = Buffer.from('2026-11-21T10:00:00.000000+00:00')

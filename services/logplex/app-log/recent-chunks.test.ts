@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
-import { recentBytesPerAppMax } from './limits.ts'
+import { recentBytesPerAppMax } from '../limits.ts'
 import { RecentChunks } from './recent-chunks.ts'
 
 const chunk = (first: number, count: number, bytes = 10) => ({

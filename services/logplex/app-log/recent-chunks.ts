@@ -1,6 +1,6 @@
 import type { AppId } from '#lib/ids.ts'
 import type { LogChunk } from './app-log.ts'
-import { recentBytesMax, recentBytesPerAppMax } from './limits.ts'
+import { recentBytesMax, recentBytesPerAppMax } from '../limits.ts'
 
 type Recent = { chunks: LogChunk[]; bytes: number }
 

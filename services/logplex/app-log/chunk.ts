@@ -1,6 +1,6 @@
-import { copyBytes, writeNumber } from './bytes.ts'
-import { chunkBytesMax, chunkLinesMax, frameBytesMax } from './limits.ts'
-import type { SyslogMessage } from './syslog-message.ts'
+import { copyBytes, writeNumber } from '../bytes.ts'
+import { chunkBytesMax, chunkLinesMax, frameBytesMax } from '../limits.ts'
+import type { SyslogMessage } from '../syslog/message.ts'
 
 const firstBytes = 1_024
 const space = 0x20

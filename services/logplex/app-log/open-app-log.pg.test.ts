@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
-import { eventually } from '../../test/support/eventually.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 import {
   keptMessages,
   linesOf,
   openTestLog,
   storedFrames,
   type TestLog,
-} from '../../test/support/logs.ts'
-import { appendLog, readLog } from './redis-log.ts'
+} from '../../../test/support/logs.ts'
+import { appendLog, readLog } from './log-calls.ts'
 
 const engines = inject('engines')
 let one: TestLog

@@ -1,11 +1,11 @@
 import type { AppId } from '#lib/ids.ts'
-import type { Redis } from '#lib/redis.ts'
-import { logFunctions } from './app-log-functions.ts'
+import type { Redis } from '../redis.ts'
+import { logFunctions } from './log-functions.ts'
 import type { LogChunk, LogReading } from './app-log.ts'
-import { logKeptSeconds, logLinesMin, onceKeptSeconds, removedKeptSeconds } from './limits.ts'
-import { callFunction } from './redis-functions.ts'
+import { logKeptSeconds, logLinesMin, onceKeptSeconds, removedKeptSeconds } from '../limits.ts'
+import { callFunction } from '../redis-functions.ts'
 
-// The calls of app-log-functions.ts with their keys, arguments and answers. All reject with the
+// The calls of log-functions.ts with their keys, arguments and answers. All reject with the
 // client's error when Redis is away.
 
 const keysOf = (appId: AppId): [string, string] => {

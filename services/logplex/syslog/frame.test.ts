@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { FrameScanner } from './syslog-frame.ts'
+import { FrameScanner } from './frame.ts'
 
 type Scanned = { frames: string[]; malformed: number; partial: boolean }
 

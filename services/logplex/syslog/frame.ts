@@ -1,4 +1,4 @@
-import { frameBytesMax } from './limits.ts'
+import { frameBytesMax } from '../limits.ts'
 
 // Octet counting (RFC 6587 § 3.4.1): `LEN SP frame`, LEN a decimal number of bytes without leading
 // zero. Logplex takes nothing else; what is not such a frame is malformed up to its next newline.

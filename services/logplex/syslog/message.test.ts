@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { blankMessage, readMessage } from './syslog-message.ts'
+import { blankMessage, readMessage } from './message.ts'
 
 type Fields = { pri: string; time: string; app: string; proc: string; msg: string }
 
