@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { flag, integer, port, readConfig, secret, text } from '#lib/config.ts'
+import { addressRanges, flag, integer, port, readConfig, secret, text } from '#lib/config.ts'
 
 const settings = {
   apiPort: port('X_PORT', { help: 'where the api answers', fallback: 4000 }),
@@ -28,4 +28,13 @@ test('one error names everything that is missing or wrong', () => {
   expect(read).toThrow(/X_PORT.*65535[\s\S]*X_DATABASE_URL is not set: the database[\s\S]*X_NAME/)
   expect(read).toThrow(/X_TRIES wants a whole number/)
   expect(read).toThrow(/X_LOUD wants true or false/)
+})
+
+test('addresses and ranges are told from what is none', () => {
+  const one = { proxies: addressRanges('X_PROXIES', { help: 'whom to believe', fallback: [] }) }
+  const read = (value: string) => readConfig(one, { X_PROXIES: value }).proxies
+  expect(read('')).toEqual([])
+  expect(read('10.0.0.0/8, ::1,192.0.2.1')).toEqual(['10.0.0.0/8', '::1', '192.0.2.1'])
+  for (const wrong of ['proxy', '10.0.0.0/33', '10.0.0.0/0', '::1/129', '1.2.3.4,', '1.2.3/8'])
+    expect(() => read(wrong)).toThrow(/X_PROXIES wants addresses/)
 })

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /**
  * Configuration is one list per service (its config.ts): read once at start, frozen, secrets taken
  * out of the environment so that no child process and no crash report carries them.
@@ -55,6 +57,20 @@ export const flag = (env: string, options: Options<boolean>): Setting<boolean> =
     if (value === 'true' || value === '1') return true
     if (value === 'false' || value === '0') return false
     throw new Error(`wants true or false, got ${JSON.stringify(value)}`)
+  })
+
+/** IP addresses and CIDR ranges, separated by commas. */
+export const addressRanges = (env: string, options: Options<string[]>): Setting<string[]> =>
+  setting(env, options, (value) => {
+    const ranges = value.split(',').map((part) => part.trim())
+    for (const range of ranges) {
+      const [, address = '', bits = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? []
+      const version = isIP(address)
+      const bitsMax = version === 4 ? 32 : 128
+      if (version === 0 || Number(bits) < 1 || Number(bits) > bitsMax)
+        throw new Error(`wants addresses such as 10.0.0.0/8, got ${JSON.stringify(range)}`)
+    }
+    return ranges
   })
 
 /**

@@ -1,8 +1,8 @@
 import {
-  allEvents,
   allLogGrew,
   durables,
   eventsStream,
+  eventSubject,
   inboxPrefix,
   logplexChanged,
   rpcPrefix,
@@ -27,14 +27,14 @@ const every = (service: RpcServiceName): string => `${rpcPrefix(service)}.>`
 const calls = (service: RpcServiceName, ...methods: string[]): string[] =>
   methods.map((method) => `${rpcPrefix(service)}.${method}`)
 
-/** Following the facts with a durable consumer: that one, and no other's. */
+const tells = (...facts: string[]): string[] => facts.map(eventSubject)
+
+/** Following the facts with the durable consumer that was made for it: no other, and none anew. */
 const consuming = (durable: string): string[] => {
   const consumer = `${eventsStream}.${durable}`
   return [
     '$JS.API.INFO',
     `$JS.API.STREAM.INFO.${eventsStream}`,
-    `$JS.API.CONSUMER.CREATE.${consumer}`,
-    `$JS.API.CONSUMER.CREATE.${consumer}.>`,
     `$JS.API.CONSUMER.INFO.${consumer}`,
     `$JS.API.CONSUMER.MSG.NEXT.${consumer}`,
     `$JS.ACK.${consumer}.>`,
@@ -60,14 +60,17 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     // Accounts are the operator's affair, attachments the broker's.
     never: calls('apps', 'PutAccount', 'SetAttachment', 'RemoveAttachments'),
   }),
-  apps: permissions('apps', { hears: [every('apps')], says: [allEvents] }),
+  apps: permissions('apps', {
+    hears: [every('apps')],
+    says: tells('app_created', 'app_renamed', 'app_destroyed', 'app_logged', 'release_created'),
+  }),
   broker: permissions('broker', {
     hears: [every('broker')],
     says: [
       ...calls('apps', 'GetApp', 'FilterApps', 'GetConfigVars', 'SetAttachment'),
       ...calls('apps', 'RemoveAttachments'),
       every('provider.*'),
-      allEvents,
+      ...tells('addon_changed'),
       ...consuming(durables.broker),
     ],
   }),

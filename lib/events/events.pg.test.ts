@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { consumeEvents } from '#lib/events/event-stream.ts'
+import { consumeEvents, ensureEventConsumer } from '#lib/events/event-stream.ts'
 import { countEvents } from '#lib/events/outbox-db.ts'
 import { recordFact, startOutbox, type Outbox } from '#lib/events/outbox.ts'
 import { newId } from '#lib/ids.ts'
@@ -8,6 +8,7 @@ import { silentLog } from '#lib/log.ts'
 import { migrate, outboxMigrations } from '#lib/migrate.ts'
 import { connectNats } from '#lib/nats.ts'
 import { openPool, transaction, type Pool } from '#lib/postgres.ts'
+import { eventSubject } from '#lib/subjects.ts'
 import type { Event } from '#proto/events/v1/events_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../../test/support/eventually.ts'
@@ -50,6 +51,9 @@ test('facts are published once and in order, by however many processes, and hand
     seen.push(fact.value.name)
   }
   const durable = `test-${appId}`
+  await ensureEventConsumer(nats, durable)
+  // What is no event must not hold up those behind it.
+  nats.publish(eventSubject('app_renamed'), 'x')
   const consumer = await consumeEvents(nats, {
     durable,
     facts: ['app_renamed'],

@@ -1,4 +1,5 @@
-import { badRequest, unauthorized } from '#lib/errors.ts'
+import { parseActor } from '#lib/actor.ts'
+import { badRequest } from '#lib/errors.ts'
 import { parseId, type AccountId, type AppId, type AttachmentId, type ChangeId } from '#lib/ids.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type { AppsService, Attachment } from '#proto/apps/v1/apps_pb.ts'
@@ -22,7 +23,7 @@ import {
 } from './authorizations.ts'
 import { addCollaborator, listCollaborators, removeCollaborator } from './collaborators.ts'
 import { getConfigVars, updateConfigVars } from './config-vars.ts'
-import type { AppsContext, Author, User } from './context.ts'
+import type { AppsContext, Author } from './context.ts'
 import {
   getRelease,
   getReleaseConfigVars,
@@ -49,19 +50,19 @@ function accountHandlers(context: AppsContext) {
     putAccount: async ({ email, password }) =>
       accountMessage(await putAccount(context, { email, password })),
     getAccount: async ({ actor }) =>
-      accountMessage(await getAccount(context, parseUser(actor).accountId)),
+      accountMessage(await getAccount(context, parseActor(actor).accountId)),
     authenticate: async ({ token }) => {
       const { account, authorization } = await authenticate(context, token)
       return { account: accountMessage(account), authorizationId: authorization.id }
     },
     createAuthorization: async (request) => {
       const { actor, email, password } = request
-      const claimant = actor?.accountId ? parseUser(actor) : { email, password }
+      const claimant = actor?.accountId ? parseActor(actor) : { email, password }
       const made = await createAuthorization(context, claimant, request)
       return authorizationMessage(made, made.token)
     },
     listAuthorizations: async ({ actor }) => {
-      const { accountId } = parseUser(actor)
+      const { accountId } = parseActor(actor)
       const { account, authorizations } = await listAuthorizations(context, accountId)
       return {
         authorizations: authorizations.map((authorization) =>
@@ -70,7 +71,7 @@ function accountHandlers(context: AppsContext) {
       }
     },
     deleteAuthorization: async ({ actor, id }) => {
-      const { accountId } = parseUser(actor)
+      const { accountId } = parseActor(actor)
       return authorizationMessage(await deleteAuthorization(context, { accountId, id }))
     },
   } satisfies Partial<Handlers>
@@ -79,35 +80,35 @@ function accountHandlers(context: AppsContext) {
 function appHandlers(context: AppsContext) {
   return {
     createApp: async ({ actor, name }) =>
-      appMessage(await createApp(context, { user: parseUser(actor), name })),
+      appMessage(await createApp(context, { user: parseActor(actor), name })),
     getApp: async ({ actor, app }) =>
-      appMessage(await getApp(context, { user: parseUser(actor), app })),
+      appMessage(await getApp(context, { user: parseActor(actor), app })),
     listApps: async ({ actor, ownedOnly }) => {
-      const apps = await listApps(context, { user: parseUser(actor), ownedOnly })
+      const apps = await listApps(context, { user: parseActor(actor), ownedOnly })
       return { apps: apps.map(appMessage) }
     },
     filterApps: async ({ actor, appIds }) => {
       // Without an account the platform itself asks.
-      const user = actor?.accountId ? parseUser(actor) : undefined
+      const user = actor?.accountId ? parseActor(actor) : undefined
       return { apps: (await filterApps(context, { user, appIds })).map(appMessage) }
     },
     updateApp: async ({ actor, app, name, maintenance }) =>
-      appMessage(await updateApp(context, { user: parseUser(actor), app, name, maintenance })),
+      appMessage(await updateApp(context, { user: parseActor(actor), app, name, maintenance })),
     destroyApp: async ({ actor, app }) =>
-      appMessage(await destroyApp(context, { user: parseUser(actor), app })),
+      appMessage(await destroyApp(context, { user: parseActor(actor), app })),
   } satisfies Partial<Handlers>
 }
 
 function collaboratorHandlers(context: AppsContext) {
   return {
     listCollaborators: async (request) => {
-      const user = parseUser(request.actor)
+      const user = parseActor(request.actor)
       const { app, collaborators } = await listCollaborators(context, { user, app: request.app })
       return { collaborators: collaborators.map((each) => collaboratorMessage(app, each)) }
     },
     addCollaborator: async (request) => {
       const { app, collaborator } = await addCollaborator(context, {
-        user: parseUser(request.actor),
+        user: parseActor(request.actor),
         app: request.app,
         collaborator: request.user,
       })
@@ -115,7 +116,7 @@ function collaboratorHandlers(context: AppsContext) {
     },
     removeCollaborator: async (request) => {
       const { app, collaborator } = await removeCollaborator(context, {
-        user: parseUser(request.actor),
+        user: parseActor(request.actor),
         app: request.app,
         collaborator: request.user,
       })
@@ -129,16 +130,16 @@ function releaseHandlers(context: AppsContext) {
     actor?: Actor | undefined
     app: string
     release: string
-  }): ReleaseRequest => ({ ...request, user: parseUser(request.actor) })
+  }): ReleaseRequest => ({ ...request, user: parseActor(request.actor) })
   return {
     getConfigVars: async ({ actor, app }) => ({
-      vars: await getConfigVars(context, { user: parseUser(actor), app }),
+      vars: await getConfigVars(context, { user: parseActor(actor), app }),
     }),
     updateConfigVars: async ({ actor, app, set, unset }) => ({
-      vars: await updateConfigVars(context, { user: parseUser(actor), app, set, unset }),
+      vars: await updateConfigVars(context, { user: parseActor(actor), app, set, unset }),
     }),
     listReleases: async (request) => {
-      const user = parseUser(request.actor)
+      const user = parseActor(request.actor)
       const { app, releases, hasMore } = await listReleases(context, { ...request, user })
       return { releases: releases.map((release) => releaseMessage(app, release)), hasMore }
     },
@@ -174,12 +175,6 @@ function brokerHandlers(context: AppsContext) {
       return releaseMessage(app, release)
     },
   } satisfies Partial<Handlers>
-}
-
-function parseUser(actor: Actor | undefined): User {
-  const accountId = parseId<AccountId>(actor?.accountId ?? '')
-  if (!actor || !accountId) throw unauthorized('This call is for accounts only: log in first.')
-  return { accountId, email: actor.email }
 }
 
 function parseAuthor(actor: Actor | undefined): Author {

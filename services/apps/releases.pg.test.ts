@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { consumeEvents } from '#lib/events/event-stream.ts'
+import { consumeEvents, ensureEventConsumer } from '#lib/events/event-stream.ts'
 import { silentLog } from '#lib/log.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { Event } from '#proto/events/v1/events_pb.ts'
@@ -282,8 +282,10 @@ test("each release is told on JetStream, with its two lines for the app's log", 
   await apps.api.updateApp({ actor, app: id, name: newName })
   await apps.api.destroyApp({ actor, app: id })
   const told: Event['fact'][] = []
+  const durable = `test-${id}`
+  await ensureEventConsumer(apps.nats, durable)
   const consumer = await consumeEvents(apps.nats, {
-    durable: `test-${id}`,
+    durable,
     facts: ['app_created', 'app_renamed', 'app_destroyed', 'release_created', 'app_logged'],
     handle: async ({ fact }) => {
       if (fact.case !== 'addonChanged' && fact.value?.appId === id) told.push(fact)

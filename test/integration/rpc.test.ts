@@ -5,7 +5,7 @@ import { invalidParams, isPlexusError } from '#lib/errors.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, serveRpc } from '#lib/rpc.ts'
-import { durables, eventsStream, rpcPrefix } from '#lib/subjects.ts'
+import { durables, eventsStream, eventSubject, rpcPrefix } from '#lib/subjects.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
@@ -84,8 +84,19 @@ test('a service follows the facts with its own consumer and can neither use nor 
   await expect(
     apps.request(`$JS.API.CONSUMER.CREATE.${eventsStream}`, '{}', { timeout: 1_000 }),
   ).rejects.toThrow(/permissions violation/i)
+  // A consumer of its own making could have any event delivered as a request to anybody.
+  for (const call of ['CREATE', 'DURABLE.CREATE'])
+    await expect(
+      client.request(`$JS.API.CONSUMER.${call}.${consumer}`, '{}', { timeout: 1_000 }),
+    ).rejects.toThrow(/permissions violation/i)
   await logplex.close()
   await apps.close()
+})
+
+test('nobody tells the facts of another service', async () => {
+  await expect(
+    client.request(eventSubject('app_destroyed'), '', { timeout: 1_000 }),
+  ).rejects.toThrow(/permissions violation/i)
 })
 
 test('the broker may not speak to the logs', async () => {
