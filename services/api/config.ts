@@ -1,4 +1,4 @@
-import { port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { addressRanges, port, secret, text, type ConfigOf } from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port of the api' }),
@@ -7,8 +7,8 @@ export const settings = {
     fallback: '127.0.0.1',
     help: 'the address on which the HTTP API answers; 0.0.0.0 for every one of the machine',
   }),
-  trustedProxies: text('PLEXUS_API_TRUSTED_PROXIES', {
-    fallback: '',
+  trustedProxies: addressRanges('PLEXUS_API_TRUSTED_PROXIES', {
+    fallback: [],
     help:
       'addresses or CIDR ranges, separated by commas, of the proxies whose X-Forwarded-For says ' +
       'who asks; none by default',

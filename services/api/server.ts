@@ -39,9 +39,9 @@ type Guards = { accounts: TokenBuckets; checkToken: CheckToken }
 
 /**
  * The HTTP server of the API, with every hook and route in the order in which they apply.
- * `trustedProxies` lists, separated by commas, the addresses whose X-Forwarded-For is believed.
+ * `trustedProxies` are the addresses and CIDR ranges whose X-Forwarded-For is believed.
  */
-export function buildServer(context: ApiContext, trustedProxies: string): Api {
+export function buildServer(context: ApiContext, trustedProxies: readonly string[]): Api {
   const api = createInstance(trustedProxies)
   api.decorateRequest('identity', null)
   const accounts = createTokenBuckets({
@@ -67,9 +67,9 @@ export function buildServer(context: ApiContext, trustedProxies: string): Api {
   return api
 }
 
-function createInstance(trustedProxies: string): Api {
+function createInstance(trustedProxies: readonly string[]): Api {
   const api = fastify({
-    trustProxy: trustedProxies === '' ? false : trustedProxies,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     // Our own log has one line for each answer; see logRequest.
     logger: false,
     genReqId: requestId,

@@ -99,10 +99,16 @@ const unsupported: readonly Unsupported[] = [
     message: 'Plexus has no login in the browser. Log in with "heroku login -i".',
   },
   {
-    paths: ['/oauth/authorizations', '/oauth/clients', '/oauth/sessions', '/oauth/tokens'],
+    paths: ['/oauth/authorizations'],
     message:
-      'Plexus has tokens, and neither OAuth clients nor sessions; a token stays as it was made. Make ' +
-      'one with "heroku authorizations:create", end it with "heroku authorizations:revoke ID".',
+      'In Plexus a token stays as it was made. Make another with "heroku authorizations:create", ' +
+      'then end this one with "heroku authorizations:revoke ID".',
+  },
+  {
+    paths: ['/oauth/clients', '/oauth/sessions', '/oauth/tokens'],
+    message:
+      'Plexus has neither OAuth clients nor sessions, only tokens: see ' +
+      '"heroku authorizations", and make one with "heroku authorizations:create".',
   },
   {
     paths: ['/account'],

@@ -68,6 +68,7 @@ test.each([
   ['POST', '/account/keys', 'no git'],
   ['POST', '/auth', 'login -i'],
   ['GET', '/oauth/clients', 'authorizations:create'],
+  ['PATCH', '/oauth/authorizations/x', 'authorizations:revoke'],
   ['PATCH', '/account', 'account:create'],
   ['GET', '/addons/x/dashboard', 'addons:info'],
   ['GET', '/client/v11/databases/x', 'pg:psql'],
