@@ -1,14 +1,7 @@
-import { badRequest } from '#lib/errors.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { Actor, StepContext } from './context.ts'
 
 export type AppRef = { id: AppId; name: string }
-
-/** The actor of a request; every request of a customer has one. */
-export function requireActor(actor: Actor | undefined): Actor {
-  if (!actor || actor.accountId === '') throw badRequest('The request does not say who asks.')
-  return { accountId: actor.accountId, email: actor.email }
-}
 
 /** The app, when the actor may touch it; otherwise NOT_FOUND. */
 export async function getApp(

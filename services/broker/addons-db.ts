@@ -1,3 +1,4 @@
+import { must } from '#lib/assert.ts'
 import type { AddonId, AppId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
@@ -60,6 +61,11 @@ export async function insertAddon(
 export async function findAddon(db: Queryable, id: AddonId): Promise<AddonRow | undefined> {
   const { rows } = await db.query<AddonRow>(`select ${columns} from addons where id = $1`, [id])
   return rows[0]
+}
+
+/** The row of an add-on that is known to be there: the subject of a workflow, for one. */
+export async function mustFindAddon(db: Queryable, id: string): Promise<AddonRow> {
+  return must(await findAddon(db, id as AddonId), 'add-on')
 }
 
 /** The row, locked until the transaction ends: its state stays what it is. */

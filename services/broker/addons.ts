@@ -1,4 +1,3 @@
-import { must } from '#lib/assert.ts'
 import { conflict, forbidden, invalidParams, notFound } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Pool, type Transaction } from '#lib/postgres.ts'
@@ -8,16 +7,16 @@ import { getApp, visibleApps } from './access.ts'
 import { busyMessage } from './addon-state.ts'
 import { viewAddon, viewAddons, type AddonView } from './addon-view.ts'
 import {
-  findAddon,
   findAddonsOfApps,
   findFailedAddon,
   listAddonsOfApps,
   lockAddon,
+  mustFindAddon,
   renameAddonRow,
   setDestroyWished,
   type AddonRow,
 } from './addons-db.ts'
-import { openConfig } from './app-config.ts'
+import { openConfig } from './addon-config.ts'
 import { listAttachmentsOfAddons } from './attachments-db.ts'
 import type { Actor, BrokerContext, StepContext } from './context.ts'
 import { failureShownSeconds, waitMsMax } from './limits.ts'
@@ -113,7 +112,7 @@ export async function destroyAddon(
   await wishDestroyed(context.pool, addon.id, { actor: ref.actor, force })
   context.runner.wake()
   await waitUntilSettled(context, addon.id, Math.min(waitMs, waitMsMax))
-  return viewAddon(context, must(await findAddon(context.pool, addon.id), 'add-on'))
+  return viewAddon(context, await mustFindAddon(context.pool, addon.id))
 }
 
 async function refuseShared(tx: Transaction, addon: AddonRow): Promise<void> {

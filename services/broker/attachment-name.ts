@@ -5,7 +5,7 @@ import type { Transaction } from '#lib/postgres.ts'
 import type { AppRef } from './access.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import { listAddonsById, lockAddon } from './addons-db.ts'
-import { attachmentVarNames } from './app-config.ts'
+import { attachmentVarNames } from './addon-config.ts'
 import {
   listAttachmentsOfAddons,
   listAttachmentsOfApps,

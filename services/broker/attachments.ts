@@ -2,7 +2,7 @@ import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { must } from '#lib/assert.ts'
 import { conflict, invalidParams, notFound, PlexusError, unavailable } from '#lib/errors.ts'
 import { newId, parseId, type AppId, type AttachmentId } from '#lib/ids.ts'
-import { isUniqueViolation, transaction } from '#lib/postgres.ts'
+import { transaction } from '#lib/postgres.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getApp, visibleApps } from './access.ts'
@@ -19,8 +19,9 @@ import {
   type AttachmentRow,
 } from './attachments-db.ts'
 import type { Actor, BrokerContext, StepContext } from './context.ts'
-import { attachmentWaitMs, namingTriesMax } from './limits.ts'
-import { plansById } from './plans.ts'
+import { withFreeNames } from './free-names.ts'
+import { attachmentWaitMs } from './limits.ts'
+import { planOf } from './plans.ts'
 import { attachAddon } from './workflows/attach-addon.ts'
 import { startDetaching } from './workflows/detach-addon.ts'
 
@@ -51,10 +52,7 @@ export async function createAttachment(
   const { actor } = order
   const addon = await findVisibleAddon(context, { actor, addon: order.addon, app: '' })
   const app = await getApp(context, actor, order.app)
-  const { service } = must(
-    (await plansById(context.pool, [addon.planId])).get(addon.planId),
-    'plan',
-  )
+  const { service } = await planOf(context.pool, addon)
   if (order.namespace !== '' && order.namespace !== defaultCredential)
     throw invalidParams(
       `${addon.name} has no ${order.namespace}. Attach its default credential: leave the` +
@@ -64,7 +62,7 @@ export async function createAttachment(
     throw invalidParams(`${service.humanName} cannot be shared between apps.`)
 
   const id = newId<AttachmentId>()
-  for (let tries = 0; ; tries++) {
+  await withFreeNames(app.name, async () => {
     const chosen = await chooseAttachmentName(context, {
       actor,
       app,
@@ -72,14 +70,8 @@ export async function createAttachment(
       wanted: order.name,
       confirm: order.confirm,
     })
-    try {
-      await writeAttachment(context, { id, order, addon, appId: app.id, chosen })
-      break
-    } catch (error) {
-      // Somebody else has just taken the name: choose anew.
-      if (!isUniqueViolation(error) || tries >= namingTriesMax) throw error
-    }
-  }
+    await writeAttachment(context, { id, order, addon, appId: app.id, chosen })
+  })
   context.runner.wake()
   await waitUntilSettled(context, id, attachmentWaitMs)
   return getSettled(context, id)

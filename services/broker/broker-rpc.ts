@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { parseActor } from '#lib/actor.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type {
   AddonSchema,
@@ -8,7 +9,6 @@ import type {
   BrokerService,
   PlanSchema,
 } from '#proto/broker/v1/broker_pb.ts'
-import { requireActor } from './access.ts'
 import { getAddonService } from './addon-services.ts'
 import { listAddonServices, type AddonServiceRow } from './addon-services-db.ts'
 import type { AddonView } from './addon-view.ts'
@@ -61,24 +61,24 @@ type AddonCalls = Exclude<keyof Handlers, CatalogueCalls | AttachmentCalls>
 function addonHandlers(context: BrokerContext): Pick<Handlers, AddonCalls> {
   return {
     createAddon: async (request) =>
-      addonMessage(await createAddon(context, { ...request, actor: requireActor(request.actor) })),
+      addonMessage(await createAddon(context, { ...request, actor: parseActor(request.actor) })),
     getAddon: async ({ actor, addon, app }) =>
-      addonMessage(await getAddon(context, { actor: requireActor(actor), addon, app })),
+      addonMessage(await getAddon(context, { actor: parseActor(actor), addon, app })),
     listAddons: async ({ actor, app }) => ({
-      addons: (await listAddons(context, requireActor(actor), app)).map(addonMessage),
+      addons: (await listAddons(context, parseActor(actor), app)).map(addonMessage),
     }),
     resolveAddons: async ({ actor, addon, app, addonService }) => {
-      const identifier = { actor: requireActor(actor), text: addon, app, addonService }
+      const identifier = { actor: parseActor(actor), text: addon, app, addonService }
       return { addons: (await resolveAddons(context, identifier)).map(addonMessage) }
     },
     renameAddon: async ({ actor, addon, app, name }) =>
-      addonMessage(await renameAddon(context, { actor: requireActor(actor), addon, app }, name)),
+      addonMessage(await renameAddon(context, { actor: parseActor(actor), addon, app }, name)),
     destroyAddon: async ({ actor, addon, app, force, waitMs }) =>
       addonMessage(
-        await destroyAddon(context, { actor: requireActor(actor), addon, app }, { force, waitMs }),
+        await destroyAddon(context, { actor: parseActor(actor), addon, app }, { force, waitMs }),
       ),
     getAddonConfig: async ({ actor, addon }) => ({
-      vars: await getAddonConfig(context, { actor: requireActor(actor), addon, app: '' }),
+      vars: await getAddonConfig(context, { actor: parseActor(actor), addon, app: '' }),
     }),
   }
 }
@@ -87,22 +87,22 @@ function attachmentHandlers(context: BrokerContext): Pick<Handlers, AttachmentCa
   return {
     createAttachment: async (request) =>
       attachmentMessage(
-        await createAttachment(context, { ...request, actor: requireActor(request.actor) }),
+        await createAttachment(context, { ...request, actor: parseActor(request.actor) }),
       ),
     getAttachment: async ({ actor, attachment, app }) =>
-      attachmentMessage(await getAttachment(context, requireActor(actor), { attachment, app })),
+      attachmentMessage(await getAttachment(context, parseActor(actor), { attachment, app })),
     listAttachments: async ({ actor, app, addon }) => {
-      const found = await listAttachments(context, requireActor(actor), { app, addon })
+      const found = await listAttachments(context, parseActor(actor), { app, addon })
       return { attachments: found.map(attachmentMessage) }
     },
     resolveAttachments: async ({ actor, attachment, app, addonService }) => {
-      const identifier = { actor: requireActor(actor), text: attachment, app, addonService }
+      const identifier = { actor: parseActor(actor), text: attachment, app, addonService }
       return {
         attachments: (await resolveAttachments(context, identifier)).map(attachmentMessage),
       }
     },
     destroyAttachment: async ({ actor, attachment }) =>
-      attachmentMessage(await destroyAttachment(context, requireActor(actor), attachment)),
+      attachmentMessage(await destroyAttachment(context, parseActor(actor), attachment)),
   }
 }
 

@@ -1,17 +1,17 @@
 import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import { must } from '#lib/assert.ts'
-import { conflict, invalidParams, PlexusError } from '#lib/errors.ts'
+import { invalidParams, PlexusError } from '#lib/errors.ts'
 import { newId, type AddonId, type AttachmentId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Transaction } from '#lib/postgres.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getApp, type AppRef } from './access.ts'
 import { viewAddon, type AddonView } from './addon-view.ts'
-import { findAddon, insertAddon, lockAddonsOfApp } from './addons-db.ts'
-import { optionsPlace } from './app-config.ts'
+import { insertAddon, lockAddonsOfApp, mustFindAddon } from './addons-db.ts'
+import { optionsPlace } from './addon-config.ts'
 import { chooseAttachmentName, refuseLastAttachment, type ChosenName } from './attachment-name.ts'
 import { insertAttachment } from './attachments-db.ts'
 import type { Actor, BrokerContext } from './context.ts'
-import { addonsPerAppMax, namingTriesMax, optionsBytesMax, waitMsMax } from './limits.ts'
+import { withFreeNames } from './free-names.ts'
+import { addonsPerAppMax, optionsBytesMax, waitMsMax } from './limits.ts'
 import { checkAddonName, makeAddonName } from './naming.ts'
 import { getPlanToCreate, plansById, type PlanOfService } from './plans.ts'
 import { provisionAddon } from './workflows/provision-addon.ts'
@@ -45,7 +45,7 @@ export async function createAddon(context: BrokerContext, order: AddonOrder): Pr
   const { addonId, workflowId } = await writeOrder(context, order, app, planOfService)
   context.runner.wake()
   await context.runner.waitFor(workflowId, Math.min(order.waitMs, waitMsMax))
-  const addon = must(await findAddon(context.pool, addonId), 'add-on')
+  const addon = await mustFindAddon(context.pool, addonId)
   if (addon.failure !== '') throw new PlexusError(addon.failureCode as ErrorCode, addon.failure)
   return viewAddon(context, addon)
 }
@@ -60,7 +60,7 @@ async function writeOrder(
   planOfService: PlanOfService,
 ): Promise<Written> {
   const { service } = planOfService
-  for (let tries = 0; tries < namingTriesMax; tries++) {
+  return withFreeNames(app.name, async () => {
     const { actor, confirm, attachmentName: wanted } = order
     const chosen = await chooseAttachmentName(context, { actor, app, service, wanted, confirm })
     const name = order.name || makeAddonName(service.slug)
@@ -71,10 +71,9 @@ async function writeOrder(
     } catch (error) {
       if (isUniqueViolation(error, 'addons_name') && order.name !== '')
         throw invalidParams('Name is already taken')
-      if (!isUniqueViolation(error)) throw error
+      throw error
     }
-  }
-  throw conflict(`Names on ${app.name} are being taken by others. Try again in a moment.`)
+  })
 }
 
 async function insertOrder(

@@ -38,6 +38,14 @@ async function lookUp(db: Queryable, identifier: string): Promise<PlanOfService 
   return plan && { plan, service }
 }
 
+/** The plan of an add-on, with its service. */
+export async function planOf(
+  db: Queryable,
+  { planId }: { planId: string },
+): Promise<PlanOfService> {
+  return must((await plansById(db, [planId])).get(planId), 'plan of add-on')
+}
+
 /** Plans with their services, by plan id. */
 export async function plansById(
   db: Queryable,

@@ -2,10 +2,10 @@ import { must } from '#lib/assert.ts'
 import type { AttachmentId } from '#lib/ids.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
-import { findAddon } from '../addons-db.ts'
-import { publishAttachment } from '../app-config.ts'
+import { mustFindAddon } from '../addons-db.ts'
 import { findAttachment, moveAttachment, setAttachmentFailure } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
+import { publishAttachment } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import { removeAttachments, waitForName } from './detach-addon.ts'
 
@@ -23,7 +23,7 @@ export const attachAddon = defineWorkflow<StepContext>()({
 
     async publish(context, { workflowId, subjectId }) {
       const attachment = await getAttachmentRow(context, subjectId)
-      const addon = must(await findAddon(context.pool, attachment.addonId), 'add-on')
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
       try {
         await publishAttachment(context, addon, attachment, workflowId)
       } catch (error) {

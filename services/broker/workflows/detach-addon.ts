@@ -4,8 +4,7 @@ import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
-import { findAddon, lockAddon } from '../addons-db.ts'
-import { unpublishAttachments } from '../app-config.ts'
+import { lockAddon, mustFindAddon } from '../addons-db.ts'
 import {
   findAttachment,
   moveAttachment,
@@ -15,6 +14,7 @@ import {
 } from '../attachments-db.ts'
 import type { Actor, StepContext } from '../context.ts'
 import { dependencyPollSeconds } from '../limits.ts'
+import { unpublishAttachments } from '../publish-attachment.ts'
 
 //   unpublish ──▶ detached
 /** Takes one attachment away; its subject is the attachment. */
@@ -27,7 +27,7 @@ export const detachAddon = defineWorkflow<StepContext>()({
         await findAttachment(context.pool, subjectId as AttachmentId),
         'attachment',
       )
-      const addon = must(await findAddon(context.pool, attachment.addonId), 'add-on')
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
       await unpublishAttachments(context, {
         addonName: addon.name,
         appId: attachment.appId,

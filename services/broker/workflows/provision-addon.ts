@@ -1,6 +1,5 @@
 import { must } from '#lib/assert.ts'
 import { invalidParams, isPlexusError } from '#lib/errors.ts'
-import type { AddonId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { getWorkflow } from '#lib/workflow/workflows-db.ts'
@@ -8,13 +7,13 @@ import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 import { moveAddon } from '../addon-state.ts'
 import {
-  findAddon,
+  mustFindAddon,
   saveProviderAnswer,
   setAddonFailure,
   setProvisionMessage,
   type AddonRow,
 } from '../addons-db.ts'
-import { configPlace, optionsPlace, publishAttachment } from '../app-config.ts'
+import { configPlace, optionsPlace } from '../addon-config.ts'
 import { findFirstAttachment, moveAttachment } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import {
@@ -22,8 +21,9 @@ import {
   providerPollSecondsMin,
   provisioningSecondsMax,
 } from '../limits.ts'
-import { plansById } from '../plans.ts'
+import { planOf } from '../plans.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
+import { publishAttachment } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
@@ -38,7 +38,7 @@ export const provisionAddon = defineWorkflow<StepContext>()({
   deadlineSeconds: { 'call-provider': provisioningSecondsMax },
   steps: {
     async 'call-provider'(context, info) {
-      const addon = await getAddonRow(context, info.subjectId)
+      const addon = await mustFindAddon(context.pool, info.subjectId)
       const end = outOfTimeOrWish(addon, info)
       if (end) return end
       const asked = await askProvider(context, addon)
@@ -53,14 +53,14 @@ export const provisionAddon = defineWorkflow<StepContext>()({
     },
 
     async 'take-name'({ pool }, { subjectId, wishes }) {
-      const addon = await getAddonRow({ pool }, subjectId)
+      const addon = await mustFindAddon(pool, subjectId)
       if (wishes.has('destroy')) return giveUp(addon)
       const attachment = must(await findFirstAttachment(pool, addon.id), 'attachment')
       return waitForName(attachment) ?? { go: 'publish-config' }
     },
 
     async 'publish-config'(context, { subjectId, workflowId, wishes }) {
-      const addon = await getAddonRow(context, subjectId)
+      const addon = await mustFindAddon(context.pool, subjectId)
       if (wishes.has('destroy')) return giveUp(addon)
       const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
       try {
@@ -120,7 +120,7 @@ async function askProvider(
   { pool, secrets, findProvider, apiUrl }: StepContext,
   addon: AddonRow,
 ): Promise<Asked> {
-  const { plan, service } = must((await plansById(pool, [addon.planId])).get(addon.planId), 'plan')
+  const { plan, service } = await planOf(pool, addon)
   const options = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
   try {
     const answer = await findProvider(service.baseUrl).provision({
@@ -176,8 +176,4 @@ const secondsOld = (addon: AddonRow): number => (Date.now() - addon.createdAt.ge
 function pollSeconds(addon: AddonRow): number {
   const seconds = secondsOld(addon) / 10
   return Math.min(providerPollSecondsMax, Math.max(providerPollSecondsMin, seconds))
-}
-
-async function getAddonRow({ pool }: Pick<StepContext, 'pool'>, id: string): Promise<AddonRow> {
-  return must(await findAddon(pool, id as AddonId), 'add-on')
 }
