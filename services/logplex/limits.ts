@@ -1,4 +1,6 @@
-// Every bound of the service: with its unit, why it is that much, and what happens beyond it.
+// The bounds of the app's log, of ingest and of control: with their units, why they are that much,
+// and what happens beyond them. Those of the readers, which tests make smaller, are in
+// tails/limits.ts and drains/limits.ts.
 
 const kiB = 1024
 const miB = 1024 * 1024

@@ -37,7 +37,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   lifecycle.onStop('app log', appLog.close)
 
   const mayBeLocal = config.drainsMayBeLocal
-  const drains = await startDrains({ log: appLog, redis, mayBeLocal, logger: log })
+  const drains = await startDrains({ appLog, redis, mayBeLocal, log })
   lifecycle.onStop('drains', drains.stop)
 
   const tokens = new TokenTable()
@@ -47,8 +47,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const ingest = await startIngest(
     { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
     { appLog, tokens, learnToken: registry.learn, log },
-    (server) =>
-      registerTails(server, { log: appLog, findSession: sessionFinder(redis), logger: log }),
+    (server) => registerTails(server, { appLog, findSession: sessionFinder(redis), log }),
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)
 

@@ -38,19 +38,19 @@ beforeEach(async () => {
   log = await openTestLog(engines, { redisUrl: `redis://logplex:pw@127.0.0.1:${port}` })
   receiver = await startHttpReceiver()
   drains = await startDrains({
-    log: log.appLog,
+    appLog: log.appLog,
     redis: log.redis,
     mayBeLocal: true,
-    logger: silentLog,
+    log: silentLog,
     limits: { tickMs: 200 },
   })
   server = fastify()
   const times = { createdAt: new Date(), endsAt: new Date(Date.now() + 3_600_000) }
   const session = { appId, lines: 100, tail: true, source: '', dyno: '', ...times }
   await registerTails(server, {
-    log: log.appLog,
+    appLog: log.appLog,
     findSession: async (id) => ({ ...session, id }),
-    logger: silentLog,
+    log: silentLog,
   })
   await server.listen({ port: 0, host: '127.0.0.1' })
 })

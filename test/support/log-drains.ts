@@ -32,7 +32,7 @@ export async function openTestDrains(engines: TestEngines): Promise<TestDrains> 
     closing,
     start: async (drains, { mayBeLocal = true, limits = {} } = {}) => {
       const { appLog, redis } = log
-      const options = { log: appLog, redis, mayBeLocal, logger: silentLog }
+      const options = { appLog, redis, mayBeLocal, log: silentLog }
       const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
       closing.push(() => started.stop())
       started.sync(drains)

@@ -13,9 +13,9 @@ import { logplexLine } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
 
 export type DrainDeps = {
-  log: AppLog
+  appLog: AppLog
   redis: Redis
-  logger: Log
+  log: Log
   owner: DrainOwner
   limits: DrainLimits
 }
@@ -49,7 +49,7 @@ export class Drain {
     this.#drain = drain
     this.#cursor = cursor
     this.#carrier = carrier
-    this.#stopListening = deps.log.onGrew(drain.appId, () => this.wake())
+    this.#stopListening = deps.appLog.onGrew(drain.appId, () => this.wake())
     this.wake()
   }
 
@@ -67,7 +67,7 @@ export class Drain {
     if (this.#running || this.#over) return
     this.#running = this.#work()
       .catch((error: unknown) =>
-        this.#deps.logger.error({ err: error, drain: this.#drain.id }, 'drain stopped working'),
+        this.#deps.log.error({ err: error, drain: this.#drain.id }, 'drain stopped working'),
       )
       .finally(() => {
         this.#running = undefined
@@ -78,7 +78,7 @@ export class Drain {
   /** Tells the app's own log what was dropped since it was told last, at most once a minute. */
   async tell(): Promise<void> {
     const { untold, toldAt } = this.#cursor
-    const { limits, log } = this.#deps
+    const { limits, appLog } = this.#deps
     if (untold.count === 0 || Date.now() - toldAt < limits.tellMsMin || this.#over) return
     // First the mark, then the line: told twice would be a second loss to whoever counts.
     let told = noLoss
@@ -87,7 +87,7 @@ export class Drain {
       return { untold: noLoss, toldAt: Date.now() }
     })
     if (!marked || told.count === 0) return
-    await log.append(this.#drain.appId, 1, logplexLine(drainLossInLog(this.#drain.token, told)))
+    await appLog.append(this.#drain.appId, 1, logplexLine(drainLossInLog(this.#drain.token, told)))
   }
 
   /** Lets a batch in flight end for a moment, then gives it up; the cursor stays where it was. */
@@ -131,10 +131,7 @@ export class Drain {
         await this.#deliver(batch, reading)
         behind = batch.last < reading.bounds.head
       } catch (error) {
-        this.#deps.logger.warn(
-          { err: error, drain: this.#drain.id },
-          'drain could not read its log',
-        )
+        this.#deps.log.warn({ err: error, drain: this.#drain.id }, 'drain could not read its log')
         await this.#pause(backoffMs(++unread, this.#deps.limits.redisRetry))
       }
     }
@@ -142,9 +139,9 @@ export class Drain {
 
   /** What there is past the cursor, after what is lost of it has been counted. */
   async #read(): Promise<LogReading> {
-    const { log } = this.#deps
+    const { appLog } = this.#deps
     const { next } = this.#cursor
-    const reading = await log.read(this.#drain.appId, next, this.#carrier.limits.bytesMax)
+    const reading = await appLog.read(this.#drain.appId, next, this.#carrier.limits.bytesMax)
     const { chunks, bounds } = reading
     const available = chunks[0]?.first ?? bounds.oldest
     // A head before the cursor: the log was lost and its numbers began anew.
@@ -173,7 +170,7 @@ export class Drain {
   async #deliver(batch: Batch, { chunks }: LogReading): Promise<void> {
     const delivery = await this.#carrier.deliver(batch)
     const lines = batch.last - batch.first + 1
-    const { limits, logger } = this.#deps
+    const { limits, log } = this.#deps
     switch (delivery.kind) {
       case 'accepted':
         this.#failures = 0
@@ -200,7 +197,7 @@ export class Drain {
         this.#retryUpTo = batch.last
         const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = delivery
         const lastError = reason.slice(0, limits.errorCharactersMax)
-        logger.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
+        log.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
         await this.#commit(() => ({ nextTime: batch.firstTime, lastError }))
         await this.#pause(afterMs)
       }
@@ -239,7 +236,7 @@ export class Drain {
    * drain is no longer ours: then its new owner sends the batch in flight a second time.
    */
   async #write(expectedNext: number): Promise<boolean> {
-    const { redis, owner, limits, logger } = this.#deps
+    const { redis, owner, limits, log } = this.#deps
     const { id } = this.#drain
     for (let tries = 1; !this.#lost; tries++) {
       try {
@@ -248,7 +245,7 @@ export class Drain {
         return ours
       } catch (error) {
         if (this.#stopping.signal.aborted) return false
-        logger.warn({ err: error, drain: id }, 'drain waits for redis to move its cursor')
+        log.warn({ err: error, drain: id }, 'drain waits for redis to move its cursor')
         await this.#pause(backoffMs(tries, limits.redisRetry))
       }
     }

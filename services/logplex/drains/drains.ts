@@ -21,11 +21,11 @@ import { drainLimits, type DrainLimits } from './limits.ts'
 import { openSyslogDrain } from './syslog-drain.ts'
 
 export type DrainsOptions = {
-  log: AppLog
+  appLog: AppLog
   redis: Redis
   /** Targets may be loopback and private addresses. */
   mayBeLocal: boolean
-  logger: Log
+  log: Log
   /** Other ones for tests. */
   limits?: Partial<DrainLimits>
 }
@@ -88,7 +88,7 @@ class DrainSet {
     if (this.#looking || this.#stopped) return
     this.#looking = this.#lookAround()
       .catch((error: unknown) =>
-        this.#deps.logger.warn({ err: error }, 'drains could not be looked after'),
+        this.#deps.log.warn({ err: error }, 'drains could not be looked after'),
       )
       .finally(() => {
         this.#looking = undefined
@@ -112,25 +112,25 @@ class DrainSet {
 
   /** Some at a time; one drain's trouble is not another's. */
   async #inTurns(ids: DrainId[], run: (id: DrainId) => Promise<void>): Promise<void> {
-    const { limits, logger } = this.#deps
+    const { limits, log } = this.#deps
     for (let index = 0; index < ids.length; index += limits.claimsInFlightMax) {
       const some = ids.slice(index, index + limits.claimsInFlightMax)
       const results = await Promise.allSettled(some.map(run))
       const failed = results.filter(({ status }) => status === 'rejected')
       const [first] = failed
       if (first?.status === 'rejected')
-        logger.warn({ err: first.reason, count: failed.length }, 'drains could not be looked after')
+        log.warn({ err: first.reason, count: failed.length }, 'drains could not be looked after')
     }
   }
 
   /** Renews the lease of a drain, or ends what is no longer ours, wanted or the same. */
   async #keep(id: DrainId): Promise<void> {
-    const { redis, owner, logger } = this.#deps
+    const { redis, owner, log } = this.#deps
     const drain = this.#owned.get(id)
     const wanted = this.#wanted.get(id)
     if (!drain || wanted?.url !== drain.url) return this.#giveUp(id)
     if (drain.lost || !(await renewDrain(redis, owner, id))) {
-      logger.info({ drain: id }, 'drain was taken over by another process')
+      log.info({ drain: id }, 'drain was taken over by another process')
       this.#owned.delete(id)
       await drain.yield()
       return
@@ -139,7 +139,7 @@ class DrainSet {
     drain
       .tell()
       .catch((error: unknown) =>
-        logger.warn({ err: error, drain: id }, 'loss could not be told to the app'),
+        log.warn({ err: error, drain: id }, 'loss could not be told to the app'),
       )
   }
 
@@ -159,7 +159,7 @@ class DrainSet {
     this.#owned.delete(id)
     await drain?.stop()
     await releaseDrain(this.#deps.redis, this.#deps.owner, id).catch((error: unknown) =>
-      this.#deps.logger.warn({ err: error, drain: id }, 'drain could not be released'),
+      this.#deps.log.warn({ err: error, drain: id }, 'drain could not be released'),
     )
   }
 }
@@ -177,9 +177,12 @@ function openCarrier(options: CarrierOptions): Carrier {
 }
 
 /** From one look at the cursor and one at the log; received = delivered + pending + dropped. */
-async function readState({ redis, log }: DrainsOptions, drain: LogDrain): Promise<LogDrainState> {
+async function readState(
+  { redis, appLog }: DrainsOptions,
+  drain: LogDrain,
+): Promise<LogDrainState> {
   const cursor = await readCursor(redis, drain.id, drain.firstLine)
-  const { oldest, head } = await log.bounds(drain.appId)
+  const { oldest, head } = await appLog.bounds(drain.appId)
   const next = Math.min(cursor.next, head + 1)
   // Lines that the buffer has let go and that the drain has not come to count yet.
   const passed = Math.max(0, oldest - next)

@@ -10,11 +10,11 @@ export type Growth = {
   end: () => void
 }
 
-export function watchGrowth(log: AppLog, appId: AppId): Growth {
+export function watchGrowth(appLog: AppLog, appId: AppId): Growth {
   let known = 0
   let wake: (() => void) | undefined
   let ended = false
-  const stopListening = log.onGrew(appId, (head) => {
+  const stopListening = appLog.onGrew(appId, (head) => {
     known = Math.max(known, head)
     wake?.()
   })

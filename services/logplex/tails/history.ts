@@ -9,18 +9,18 @@ import { letsAllPass, passes, type LineFilter } from './line-filter.ts'
  * held at a time.
  */
 export async function findStart(
-  log: AppLog,
+  appLog: AppLog,
   appId: Parameters<AppLog['bounds']>[0],
   filter: LineFilter,
   lines: number,
   bytesMax: number,
 ): Promise<{ from: number; head: number }> {
   if (lines === 0 || letsAllPass(filter)) {
-    const { oldest, head } = await log.bounds(appId)
+    const { oldest, head } = await appLog.bounds(appId)
     return { from: Math.max(oldest, head - lines + 1), head }
   }
   let missing = lines
-  const newest = await log.readBack(appId, Infinity, bytesMax)
+  const newest = await appLog.readBack(appId, Infinity, bytesMax)
   const { head } = newest.bounds
   let from = head + 1
   for (let { chunks } = newest; chunks[0];) {
@@ -30,7 +30,7 @@ export async function findStart(
       missing -= passing.length
       from = passing[0] ?? from
     }
-    chunks = (await log.readBack(appId, chunks[0].first, bytesMax)).chunks
+    chunks = (await appLog.readBack(appId, chunks[0].first, bytesMax)).chunks
   }
   return { from, head }
 }

@@ -1,3 +1,5 @@
+import { logLinesMin } from '../limits.ts'
+
 /** Limits of the tails; "push back" slows the one reader, "refuse" answers 503. */
 export const tailLimits = {
   /** Refuse: more readers of one app than any team has terminals. */
@@ -5,7 +7,7 @@ export const tailLimits = {
   /** Refuse: each costs a socket and at most a batch of memory. */
   tailsPerProcessMax: 10_000,
   /** A session that asks for more gets this many: what every log surely keeps. */
-  historyLinesMax: 1_500,
+  historyLinesMax: logLinesMin,
   /** Push back: what one tail reads, renders and has in its socket at a time. */
   batchBytesMax: 256 * 1024,
   /** Under load a tail is written to at most this often, so that batches grow with the load. */

@@ -20,11 +20,11 @@ export type TailFeed = {
   forget: (appId: AppId) => void
 }
 
-export function createTailFeed(log: AppLog, batchBytesMax: number): TailFeed {
+export function createTailFeed(appLog: AppLog, batchBytesMax: number): TailFeed {
   const newest = new Map<AppId, { from: number; reading: Promise<FeedReading> }>()
 
   const startReading = async (appId: AppId, from: number): Promise<FeedReading> => {
-    const reading = await log.read(appId, from, batchBytesMax)
+    const reading = await appLog.read(appId, from, batchBytesMax)
     const rendered = new Map<string, Rendered>()
     return {
       ...reading,

@@ -21,10 +21,10 @@ export type TailOptions = {
   /** Resolves when the system has taken the bytes, so that a slow reader slows only itself. */
   send: (bytes: Buffer) => Promise<void>
   signal: AbortSignal
-  log: AppLog
+  appLog: AppLog
   feed: TailFeed
   limits: TailLimits
-  logger: Log
+  log: Log
 }
 
 const readBackoff = { firstMs: 100, maxMs: 5_000 }
@@ -38,9 +38,9 @@ const readBackoff = { firstMs: 100, maxMs: 5_000 }
  * the log could not be read, which it has said then.
  */
 export async function runTail(options: TailOptions): Promise<boolean> {
-  const { session, format, signal, log, limits, logger } = options
+  const { session, format, signal, appLog, limits, log } = options
   const filter = lineFilter(session.source, session.dyno)
-  const growth = watchGrowth(log, session.appId)
+  const growth = watchGrowth(appLog, session.appId)
   const onAbort = (): void => growth.end()
   signal.addEventListener('abort', onAbort)
   try {
@@ -63,7 +63,7 @@ export async function runTail(options: TailOptions): Promise<boolean> {
         }
       } catch (error) {
         if (signal.aborted) return false
-        logger.warn({ err: error, app: session.appId }, 'tail could not read the log')
+        log.warn({ err: error, app: session.appId }, 'tail could not read the log')
         await growth.waitPast(Infinity, backoffMs(++failures, readBackoff))
         continue
       }
@@ -74,7 +74,7 @@ export async function runTail(options: TailOptions): Promise<boolean> {
     return !signal.aborted
   } catch (error) {
     if (signal.aborted) return false
-    logger.warn({ err: error, app: session.appId }, 'tail ended early')
+    log.warn({ err: error, app: session.appId }, 'tail ended early')
     const notice = format.unavailable(logUnavailableLine())
     if (notice) await options.send(notice)
     return false
@@ -86,14 +86,14 @@ export async function runTail(options: TailOptions): Promise<boolean> {
 
 /** Where the tail starts to read, and the head up to which it reads when it does not follow. */
 async function begin(
-  { session, after, log, limits }: TailOptions,
+  { session, after, appLog, limits }: TailOptions,
   filter: ReturnType<typeof lineFilter>,
 ): Promise<{ from: number; head: number }> {
   if (after === undefined) {
     const lines = Math.min(session.lines, limits.historyLinesMax)
-    return findStart(log, session.appId, filter, lines, limits.batchBytesMax)
+    return findStart(appLog, session.appId, filter, lines, limits.batchBytesMax)
   }
-  const { oldest, head } = await log.bounds(session.appId)
+  const { oldest, head } = await appLog.bounds(session.appId)
   // A number that the log has not reached is from before it was lost and began anew.
   return { from: after > head ? oldest : after + 1, head }
 }

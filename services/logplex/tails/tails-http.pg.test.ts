@@ -31,9 +31,9 @@ afterAll(() => log.close())
 const serve = async (limits: Partial<TailLimits> = {}): Promise<string> => {
   const server: FastifyInstance = fastify()
   await registerTails(server, {
-    log: log.appLog,
+    appLog: log.appLog,
     findSession: async (id) => sessions.get(id),
-    logger: silentLog,
+    log: silentLog,
     limits,
   })
   await server.listen({ port: 0, host: '127.0.0.1' })

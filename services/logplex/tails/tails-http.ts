@@ -16,20 +16,20 @@ import { runTail } from './tail.ts'
 import { websocketText } from './websocket.ts'
 
 export type TailsDeps = {
-  log: AppLog
+  appLog: AppLog
   /** Also keeps the session valid for a client that comes back. */
   findSession: FindSession
-  logger: Log
+  log: Log
   /** Smaller ones for tests. */
   limits?: Partial<TailLimits>
 }
 
 type TailsContext = {
-  log: AppLog
+  appLog: AppLog
   feed: TailFeed
   open: OpenTails
   limits: TailLimits
-  logger: Log
+  log: Log
 }
 
 /** What a connection gives a tail: where bytes go, and how it is closed. */
@@ -57,9 +57,9 @@ const full = 'Too many log streams are open for this app: close one, or try agai
  */
 export async function registerTails(server: FastifyInstance, deps: TailsDeps): Promise<void> {
   const limits = { ...tailLimits, ...deps.limits }
-  const { log, logger } = deps
-  const feed = createTailFeed(log, limits.batchBytesMax)
-  const context = { log, logger, limits, feed, open: createOpenTails(limits) }
+  const { appLog, log } = deps
+  const feed = createTailFeed(appLog, limits.batchBytesMax)
+  const context = { appLog, log, limits, feed, open: createOpenTails(limits) }
   await server.register(fastifyWebsocket, {
     options: { perMessageDeflate: false, maxPayload: 1_024 },
     // Every tail closes its own connection, and says why.
@@ -78,7 +78,7 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
       try {
         request.logSession = (id && (await deps.findSession(id))) ?? null
       } catch (error) {
-        logger.warn({ err: error }, 'log session could not be looked up')
+        log.warn({ err: error }, 'log session could not be looked up')
         return reply.code(503).header('retry-after', '1').type('text/plain').send(unavailable)
       }
       if (!request.logSession) return reply.code(404).type('text/plain').send(gone)
@@ -155,7 +155,7 @@ async function serveTail(
   { session, tail, format, after }: Tail,
   connection: Connection,
 ): Promise<void> {
-  const { limits, log, feed, logger, open } = context
+  const { limits, appLog, feed, log, open } = context
   const { signal } = tail
   const left = session.endsAt.getTime() - Date.now()
   const life = setTimeout(() => tail.abort(), Math.min(limits.streamSecondsMax * 1_000, left))
@@ -164,7 +164,7 @@ async function serveTail(
   )
   const send = async (bytes: Buffer): Promise<void> => {
     const stalled = setTimeout(() => {
-      logger.info({ app: session.appId }, 'tail took nothing for too long and is cut off')
+      log.info({ app: session.appId }, 'tail took nothing for too long and is cut off')
       tail.abort()
       connection.cut()
     }, limits.stalledSecondsMax * 1_000)
@@ -173,7 +173,7 @@ async function serveTail(
   }
   let finished = false
   try {
-    finished = await runTail({ session, after, format, send, signal, log, feed, limits, logger })
+    finished = await runTail({ session, after, format, send, signal, appLog, feed, limits, log })
   } finally {
     clearTimeout(life)
     if (open.leave(session.appId, tail)) feed.forget(session.appId)
