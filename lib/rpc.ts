@@ -135,10 +135,20 @@ async function ask(
     return await nats.request(subject, body, options)
   } catch (error) {
     const what = subject.split('.').slice(2).join('.')
-    if (error instanceof errors.RequestError && error.isNoResponders())
-      throw unavailable(`Nobody answers ${what} right now. Try again in a moment.`, error)
-    throw unavailable(`No answer from ${what} within ${options.timeout} ms. Try again.`, error)
+    throw unavailable(whyNoAnswer(error, what, options.timeout), error)
   }
+}
+
+function whyNoAnswer(error: unknown, what: string, timeoutMs: number): string {
+  const cause = error instanceof errors.RequestError && error.cause ? error.cause : error
+  if (cause instanceof errors.NoRespondersError)
+    return `Nobody answers ${what} right now. Try again in a moment.`
+  if (cause instanceof errors.TimeoutError)
+    return `No answer from ${what} within ${timeoutMs} ms. Try again.`
+  if (cause instanceof errors.PermissionViolationError)
+    return `${what} may not be asked from here. Tell the operator.`
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return `${what} could not be asked (${reason}). Try again in a moment.`
 }
 
 function readError(reply: Msg): PlexusError {

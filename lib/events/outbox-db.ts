@@ -1,4 +1,4 @@
-import type { Queryable, Transaction } from '#lib/postgres.ts'
+import type { Transaction } from '#lib/postgres.ts'
 
 export type OutboxRow = { seq: string; id: string; subject: string; event: Buffer }
 
@@ -32,9 +32,4 @@ export async function lockOldestEvents(tx: Transaction, limit: number): Promise<
 
 export async function deleteEvents(tx: Transaction, seqs: string[]): Promise<void> {
   await tx.query('delete from outbox where seq = any($1::bigint[])', [seqs])
-}
-
-export async function countEvents(db: Queryable): Promise<number> {
-  const { rows } = await db.query<{ count: string }>('select count(*) from outbox')
-  return Number(rows[0]?.count ?? 0)
 }

@@ -18,7 +18,9 @@ const publishTimeoutMs = 5_000
 
 /**
  * Writes a fact into the outbox, in the transaction that makes it true. Call the outbox's wake()
- * after the commit. Facts of one service are published in the order of their writing.
+ * after the commit. Facts that are written one after the other under one lock (an app's, an
+ * add-on's) are published in that order; of two transactions that run side by side the one that
+ * began to write first may commit last, and its fact then comes after the other's.
  */
 export async function recordFact(tx: Transaction, fact: Fact, time: Date): Promise<void> {
   const id = newId()
@@ -40,7 +42,9 @@ export type Outbox = {
 
 /**
  * Publishes the schema's outbox to JetStream, oldest first, each row until JetStream has it.
- * A crash between publishing and deleting publishes again; JetStream drops the second by its id.
+ * A crash between publishing and deleting publishes again; JetStream drops the second by its id if
+ * it comes within the stream's duplicate window, 2 minutes. After a longer outage consumers see the
+ * fact twice: they are idempotent.
  */
 export function startOutbox(pool: Pool, nats: NatsConnection, log: Log): Outbox {
   const stream = jetstream(nats, { timeout: publishTimeoutMs })

@@ -56,12 +56,40 @@ test('a call is answered, refused with its own words, or answered as internal wi
 
 test('with nobody there the caller is told at once, and may not speak where it has no right', async () => {
   const provider = rpcClient(client, 'provider.redis', ProviderService)
-  await expect(provider.provision({})).rejects.toMatchObject({ code: ErrorCode.UNAVAILABLE })
+  await expect(provider.provision({})).rejects.toMatchObject({
+    code: ErrorCode.UNAVAILABLE,
+    message: 'Nobody answers provider.redis.Provision right now. Try again in a moment.',
+  })
 
   const forbidden = rpcClient(server, 'provider.redis', ProviderService)
   await expect(forbidden.provision({}, { timeoutMs: 500 })).rejects.toMatchObject({
     code: ErrorCode.UNAVAILABLE,
+    message: 'provider.redis.Provision may not be asked from here. Tell the operator.',
   })
+})
+
+test('a caller learns whether the answer did not come in time or the question could not be put', async () => {
+  const held = Promise.withResolvers<object>()
+  const stop = await serveRpc(server, {
+    name: 'provider.postgres',
+    service: ProviderService,
+    log: silentLog,
+    handlers: { provision: () => held.promise, deprovision: async () => ({}) },
+  })
+  const nats = await connectNats(natsUrl(layout, credentials, 'broker'), 'test-away', silentLog)
+  const provider = rpcClient(nats, 'provider.postgres', ProviderService)
+  await expect(provider.provision({}, { timeoutMs: 50 })).rejects.toMatchObject({
+    code: ErrorCode.UNAVAILABLE,
+    message: 'No answer from provider.postgres.Provision within 50 ms. Try again.',
+  })
+  await nats.close()
+  await expect(provider.provision({})).rejects.toMatchObject({
+    code: ErrorCode.UNAVAILABLE,
+    message:
+      'provider.postgres.Provision could not be asked (closed connection). Try again in a moment.',
+  })
+  held.resolve({})
+  await stop()
 })
 
 test('a service follows the facts with its own consumer and can neither use nor end another', async () => {
