@@ -163,6 +163,15 @@ test('a chunked body that is too long is told so', async () => {
   await eventually(() => expect(seen.status).toContain('413'))
 })
 
+test('a body of nearly 8,000,000 bytes is taken, packed and not, one after the other', async () => {
+  const port = await serve(16_000_000)
+  const body = frame('x'.repeat(10_000)).repeat(790)
+  expect(body.length).toBeGreaterThan(7_900_000)
+  expect(await post(port, body)).toContain('204')
+  expect(await post(port, gzipSync(body), { 'content-encoding': 'gzip' })).toContain('204')
+  expect(counters.appended).toBe(2 * 790)
+})
+
 test('a token that cannot be looked up just now closes the connection', async () => {
   const port = await serve()
   const strangers = Array.from({ length: 2 * tokenLookupsPerSecondMax + 20 }, () => `t.${newId()}`)
