@@ -10,8 +10,13 @@ export const requestIdCharsMax = 8 * 1024
 export const pathPartCharsMax = 4 * 1024
 /** Open connections to one api process; more are closed at once. */
 export const connectionsMax = 2_000
-/** A request must have arrived whole within this time. */
+/** Of these, what one peer address may hold. */
+export const connectionsPerPeerMax = 500
+/** A request's headers must have arrived within the first, all of it within the second time. */
+export const headersArrivalMs = 10_000
 export const requestArrivalMs = 30_000
+/** How often connections are looked at for those that are late. */
+export const arrivalCheckMs = 2_000
 /** An idle connection is kept this long, longer than the CLI's own 60 s. */
 export const keepAliveMs = 65_000
 

@@ -15,6 +15,7 @@ import { refuseNul } from './hooks/refuse-nul.ts'
 import { requestId } from './hooks/request-id.ts'
 import * as limits from './limits.ts'
 import { createLoginAllowances } from './login-allowances.ts'
+import { boundPeerConnections } from './peer-connections.ts'
 import { renderError } from './render-error.ts'
 import { accountRoutes } from './routes/account.ts'
 import { addonAttachmentRoutes } from './routes/addon-attachments.ts'
@@ -78,7 +79,11 @@ function createInstance(trustedProxies: readonly string[]): Api {
     requestTimeout: limits.requestArrivalMs,
     keepAliveTimeout: limits.keepAliveMs,
     routerOptions: { maxParamLength: limits.pathPartCharsMax, ignoreTrailingSlash: true },
-    http: { maxHeaderSize: limits.headerBytesMax },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersArrivalMs,
+      connectionsCheckingInterval: limits.arrivalCheckMs,
+    },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, _request, reply) => sendError(error, reply),
     clientErrorHandler: answerBrokenRequest,
@@ -94,6 +99,7 @@ function createInstance(trustedProxies: readonly string[]): Api {
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   api.server.maxConnections = limits.connectionsMax
+  boundPeerConnections(api.server, { perPeerMax: limits.connectionsPerPeerMax, trustedProxies })
   return api
 }
 

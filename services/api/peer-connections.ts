@@ -1,0 +1,40 @@
+import { BlockList, isIPv6, type Server } from 'node:net'
+
+/**
+ * Lets one peer hold so many connections at a time and closes further ones at once, so that nobody
+ * takes all the connections of the process. A trusted proxy carries many clients and is not held
+ * to it.
+ */
+export function boundPeerConnections(
+  server: Server,
+  options: { perPeerMax: number; trustedProxies: readonly string[] },
+): void {
+  const trusted = blockList(options.trustedProxies)
+  const open = new Map<string, number>()
+  server.on('connection', (socket) => {
+    const peer = socket.remoteAddress
+    if (peer === undefined || trusted.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return
+    const count = (open.get(peer) ?? 0) + 1
+    if (count > options.perPeerMax) {
+      socket.destroy()
+      return
+    }
+    open.set(peer, count)
+    socket.once('close', () => {
+      const left = (open.get(peer) ?? 1) - 1
+      if (left > 0) open.set(peer, left)
+      else open.delete(peer)
+    })
+  })
+}
+
+function blockList(ranges: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const range of ranges) {
+    const [address = '', prefix] = range.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (prefix === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(prefix), family)
+  }
+  return list
+}
