@@ -228,3 +228,18 @@ export async function setAddonDeprovisioned(tx: Transaction, id: AddonId): Promi
 export async function renameAddonRow(tx: Transaction, id: AddonId, name: string): Promise<void> {
   await tx.query('update addons set name = $2, updated_at = now() where id = $1', [id, name])
 }
+
+/** Deletes rows that were deprovisioned so long ago, the oldest first, once no attachment has one. */
+export async function deleteDeprovisionedAddons(
+  db: Queryable,
+  { olderThanDays, limit }: { olderThanDays: number; limit: number },
+): Promise<void> {
+  await db.query(
+    `delete from addons where id in (
+       select id from addons
+       where state = 'deprovisioned' and updated_at < now() - make_interval(days => $1)
+         and not exists (select from attachments where addon_id = addons.id)
+       order by updated_at limit $2 for update skip locked)`,
+    [olderThanDays, limit],
+  )
+}

@@ -170,3 +170,17 @@ export async function removeAttachmentRows(
   )
   return rows
 }
+
+/** Deletes rows that were removed so long ago, the oldest first. */
+export async function deleteRemovedAttachments(
+  db: Queryable,
+  { olderThanDays, limit }: { olderThanDays: number; limit: number },
+): Promise<void> {
+  await db.query(
+    `delete from attachments where id in (
+       select id from attachments
+       where state = 'removed' and updated_at < now() - make_interval(days => $1)
+       order by updated_at limit $2 for update skip locked)`,
+    [olderThanDays, limit],
+  )
+}

@@ -33,6 +33,12 @@ export const reconcileAppsEveryMs = 10 * 60_000
 /** Apps that are asked about at a time; one answer must fit a message of NATS, 1 MB. */
 export const appsPerQuestionMax = 500
 
+/** How long the rows of add-ons and attachments that are gone are kept, to be looked at. */
+export const keepGoneDays = 30
+/** How often older ones are looked for, and how many are deleted then. */
+export const deleteGoneEveryMs = 10 * 60_000
+export const deletedAtATime = 1_000
+
 /** How soon a workflow looks again at another one that it depends on, if nothing wakes it. */
 export const dependencyPollSeconds = 1
 

@@ -1,7 +1,6 @@
 import { startOutbox } from '#lib/events/outbox.ts'
 import { assertMigrated } from '#lib/migrate.ts'
 import { connectNats } from '#lib/nats.ts'
-import { startPeriodic } from '#lib/periodic.ts'
 import { openPool } from '#lib/postgres.ts'
 import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
@@ -15,10 +14,10 @@ import { followApps } from './app-events.ts'
 import { brokerHandlers } from './broker-rpc.ts'
 import { settings, type BrokerConfig } from './config.ts'
 import type { StepContext } from './context.ts'
-import { reconcileAppsEveryMs, stepsInFlightMax } from './limits.ts'
+import { startHousekeeping } from './housekeeping.ts'
+import { stepsInFlightMax } from './limits.ts'
 import { loadManifests } from './manifest.ts'
 import { natsProvider } from './providers/nats-provider.ts'
-import { reconcileApps } from './reconcile-apps.ts'
 import { migrations, schema } from './schema.ts'
 import { workflows } from './workflows/workflows.ts'
 
@@ -61,13 +60,7 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
   const appEvents = await followApps(nats, context)
   lifecycle.onStop('app events', appEvents.stop)
 
-  const stopReconciling = startPeriodic({
-    what: 'reconcile apps',
-    everyMs: reconcileAppsEveryMs,
-    work: () => reconcileApps(context),
-    log,
-  })
-  lifecycle.onStop('reconcile apps', stopReconciling)
+  lifecycle.onStop('housekeeping', startHousekeeping(context))
 
   const handlers = brokerHandlers(context)
   lifecycle.onStop(
