@@ -148,7 +148,7 @@ function whyNoAnswer(error: unknown, what: string, timeoutMs: number): string {
   if (cause instanceof errors.PermissionViolationError)
     return `${what} may not be asked from here. Tell the operator.`
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return `${what} could not be asked (${reason}). Try again in a moment.`
+  return `No answer from ${what} (${reason}). Try again in a moment.`
 }
 
 function readError(reply: Msg): PlexusError {

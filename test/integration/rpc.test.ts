@@ -68,7 +68,7 @@ test('with nobody there the caller is told at once, and may not speak where it h
   })
 })
 
-test('a caller learns whether the answer did not come in time or the question could not be put', async () => {
+test('a caller learns whether the answer did not come in time or the connection is gone', async () => {
   const held = Promise.withResolvers<object>()
   const stop = await serveRpc(server, {
     name: 'provider.postgres',
@@ -86,7 +86,7 @@ test('a caller learns whether the answer did not come in time or the question co
   await expect(provider.provision({})).rejects.toMatchObject({
     code: ErrorCode.UNAVAILABLE,
     message:
-      'provider.postgres.Provision could not be asked (closed connection). Try again in a moment.',
+      'No answer from provider.postgres.Provision (closed connection). Try again in a moment.',
   })
   held.resolve({})
   await stop()
