@@ -1,23 +1,65 @@
-import { readLayout } from '../local-platform/layout.ts'
-import { platformEnvFile, readPlatformEnv } from '../local-platform/platform-env.ts'
-import { UsageError } from './command.ts'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { ApiAccess } from '../client/platform-api.ts'
+import { readLayout } from '../local-platform/layout.ts'
+import {
+  findPlatform,
+  nothingRuns,
+  type RunningPlatform,
+} from '../local-platform/running-platform.ts'
+import { UsageError } from './command.ts'
+
+/** The API, and as whom to use it. */
+export type Access = ApiAccess & {
+  /** The token is the one that `heroku login` has stored, and the CLI finds it itself. */
+  byLogin: boolean
+}
+
+/** Where the official CLI keeps its files for this home: its .netrc among them. */
+export const herokuState = (home: string): string => join(home, 'heroku-state')
 
 /**
- * The API and token to use: those of the environment, else those of the platform that runs here.
+ * The API and the token to use. An API that the environment names is taken as it is; else it is
+ * that of the platform that runs here. The token is, first of these that is there:
  *
- * @throws UsageError when neither says.
+ * 1. PLEXUS_API_TOKEN, if it is another one than that of the demo account, which whoever sources
+ *    `.plexus/env` has in the environment without having chosen it; empty means the login;
+ * 2. that of `heroku login`;
+ * 3. the demo account's.
+ *
+ * @throws Error when the platform meant is the one here and does not run.
  */
-export async function readAccess(env: NodeJS.ProcessEnv): Promise<ApiAccess> {
-  const { home } = readLayout(env)
-  const here = await readPlatformEnv(home)
-  const apiUrl = env['PLEXUS_API_URL'] || here?.['PLEXUS_API_URL']
-  // Set and empty is a choice: the official CLI then uses what `login` has stored.
-  const token = env['PLEXUS_API_TOKEN'] ?? here?.['PLEXUS_API_TOKEN']
-  if (!apiUrl || token === undefined)
-    throw new UsageError(
-      `No platform is ready here (there is no ${platformEnvFile(home)}). Start one with npm start, ` +
-        'or set PLEXUS_API_URL and PLEXUS_API_TOKEN.',
-    )
-  return { apiUrl, token }
+export async function readAccess(env: NodeJS.ProcessEnv): Promise<Access> {
+  const { home, ports } = readLayout(env)
+  const platform = await findPlatform(env)
+  const localUrl = `http://127.0.0.1:${(platform?.layout.ports ?? ports).api}`
+  const apiUrl = env['PLEXUS_API_URL'] || localUrl
+  if (apiUrl === localUrl) assertReady(home, platform)
+  const byDefault = apiUrl === localUrl ? platform?.vars?.['PLEXUS_API_TOKEN'] : undefined
+  const asked = env['PLEXUS_API_TOKEN']
+  if (asked && asked !== byDefault) return { apiUrl, token: asked, byLogin: false }
+  const login = await loginToken(home, apiUrl)
+  if (login !== undefined) return { apiUrl, token: login, byLogin: true }
+  const token = asked ?? byDefault
+  if (token === undefined) throw new UsageError(`Set PLEXUS_API_TOKEN for ${apiUrl} as well.`)
+  return { apiUrl, token, byLogin: false }
+}
+
+function assertReady(home: string, platform: RunningPlatform | undefined): void {
+  if (!platform) throw new Error(nothingRuns(home))
+  if (!platform.vars)
+    throw new Error(`The platform in ${home} is just starting or stopping: try again in a moment.`)
+}
+
+/** The token in the CLI's own .netrc for that host (and port), as `heroku login` stores it. */
+export async function loginToken(home: string, apiUrl: string): Promise<string | undefined> {
+  const text = await readFile(join(herokuState(home), '.netrc'), 'utf8').catch(() => '')
+  const words = text.split(/\s+/)
+  const { host } = new URL(apiUrl)
+  const at = words.findIndex((word, index) => word === 'machine' && words[index + 1] === host)
+  if (at < 0) return undefined
+  const next = words.indexOf('machine', at + 1)
+  const entry = words.slice(at + 2, next < 0 ? undefined : next)
+  const token = entry[entry.indexOf('password') + 1]
+  return entry.includes('password') ? token : undefined
 }

@@ -1,14 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { access } from 'node:fs/promises'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { createToken, putAccount } from '../local-platform/accounts.ts'
 import { loadCredentials } from '../local-platform/credentials.ts'
-import { readLayout } from '../local-platform/layout.ts'
+import { requirePlatform } from '../local-platform/running-platform.ts'
 import { natsUrl } from '../local-platform/service-env.ts'
-import { UsageError, type Command } from './command.ts'
+import { defineCommand } from './command.ts'
 
-export const accountCreate: Command = {
+export const accountCreate = defineCommand({
   usage: 'account:create EMAIL',
   summary: 'Makes an account, or gives one a new password (for the operator of this machine)',
   help: `      --password PASSWORD   instead of one that is made up
@@ -16,14 +13,9 @@ export const accountCreate: Command = {
 
 Prints the password and a new token; neither is shown again. Elsewhere than on this machine,
 PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
-  run: async (args, env) => {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { password: { type: 'string' }, json: { type: 'boolean', default: false } },
-    })
-    const [email] = positionals
-    if (!email || positionals.length > 1) throw new UsageError('Give one email address.')
+  options: { password: { type: 'string' }, json: { type: 'boolean', default: false } },
+  argumentNames: ['EMAIL'],
+  run: async ({ values, positionals: [email = ''], env }) => {
     const operatorUrl = env['PLEXUS_NATS_URL'] ?? (await localOperatorUrl(env))
     const account = { email, password: values.password ?? randomBytes(15).toString('base64url') }
     await putAccount(operatorUrl, account)
@@ -35,12 +27,9 @@ PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
     process.stdout.write(`${text}\n`)
     return 0
   },
-}
+})
 
 async function localOperatorUrl(env: NodeJS.ProcessEnv): Promise<string> {
-  const layout = readLayout(env)
-  await access(join(layout.home, 'credentials.json')).catch(() => {
-    throw new UsageError(`There is no platform in ${layout.home}: start one with npm start.`)
-  })
+  const { layout } = await requirePlatform(env)
   return natsUrl(layout, await loadCredentials(layout.home), 'operator')
 }

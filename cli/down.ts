@@ -4,16 +4,17 @@ import { runFolder } from '../local-platform/platform.ts'
 import { homeHolder } from '../local-platform/supervisor/home-lock.ts'
 import { endEverything } from '../local-platform/supervisor/leftovers.ts'
 import { existsSync } from 'node:fs'
-import type { Command } from './command.ts'
+import { defineCommand } from './command.ts'
 
 const timeoutMs = 60_000
 const probeMs = 50
 
-export const down: Command = {
+export const down = defineCommand({
   usage: 'down',
   summary: 'Stops what runs here',
   help: 'Stops the platform of $PLEXUS_HOME in order, also what a killed start has left behind.',
-  run: async (_args, env) => {
+  options: {},
+  run: async ({ env }) => {
     const { home } = readLayout(env)
     const holder = existsSync(home) ? homeHolder(home) : undefined
     if (holder) {
@@ -29,4 +30,4 @@ export const down: Command = {
     process.stdout.write(what.length > 0 ? `Stopped ${what.join(', ')}.\n` : 'Nothing ran here.\n')
     return 0
   },
-}
+})

@@ -1,17 +1,20 @@
 import { readFile } from 'node:fs/promises'
 import { readLayout } from '../local-platform/layout.ts'
 import { platformEnvFile } from '../local-platform/platform-env.ts'
-import { UsageError, type Command } from './command.ts'
+import { nothingRuns } from '../local-platform/running-platform.ts'
+import { defineCommand } from './command.ts'
 
-export const env: Command = {
+export const env = defineCommand({
   usage: 'env',
   summary: 'Prints the variables of the platform that runs here, for eval',
   help: 'eval "$(npx plexus env)" is the same as sourcing $PLEXUS_HOME/env.',
-  run: async (_args, processEnv) => {
-    const file = platformEnvFile(readLayout(processEnv).home)
+  options: {},
+  run: async (given) => {
+    const { home } = readLayout(given.env)
+    const file = platformEnvFile(home)
     const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined) throw new UsageError(`There is no ${file}: start with npm start.`)
+    if (text === undefined) throw new Error(nothingRuns(home))
     process.stdout.write(text)
     return 0
   },
-}
+})

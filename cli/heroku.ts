@@ -1,19 +1,20 @@
 import { execFile, spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { access, chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { findBinaries } from '../local-platform/binaries.ts'
 import { platformHosts } from '../local-platform/heroku-env.ts'
 import { readLayout } from '../local-platform/layout.ts'
-import { readAccess } from './access.ts'
+import { herokuState, readAccess, type Access } from './access.ts'
 import type { Command } from './command.ts'
-import type { ApiAccess } from '../client/platform-api.ts'
 
 const run = promisify(execFile)
 
 const herokuVersion = '11.10.0'
 const installTimeoutMs = 10 * 60_000
+const progressEveryMs = 10_000
+const checkout = resolve(import.meta.dirname, '..')
 
 export const heroku: Command = {
   usage: 'heroku …',
@@ -23,9 +24,13 @@ export const heroku: Command = {
   run: async (args, env) => {
     const target = await readAccess(env)
     const { home } = readLayout(env)
-    const cli = await ensureCli(join(env['PLEXUS_HEROKU_CLI'] || join(home, 'heroku-cli')))
+    // One for all homes of this checkout: it keeps nothing of theirs.
+    const cli = await ensureCli(env['PLEXUS_HEROKU_CLI'] || join(checkout, '.plexus/heroku-cli'))
     const cliEnv = await herokuEnv({ env, target, home, login: isLogin(args) })
-    const child = spawn(process.execPath, [cli, ...args], { env: cliEnv, stdio: 'inherit' })
+    const child = spawn(process.execPath, [cli, ...(await withoutRemote(args))], {
+      env: cliEnv,
+      stdio: 'inherit',
+    })
     // The terminal tells the CLI itself; what is sent to us alone is passed on.
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.on(signal, () => child.kill(signal))
@@ -44,18 +49,34 @@ function isLogin(args: string[]): boolean {
 }
 
 /**
+ * In the checkout of Plexus, apps:create would point a git remote of it at the new app: nobody
+ * deploys Plexus to an app.
+ */
+async function withoutRemote(args: string[]): Promise<string[]> {
+  const [command = '', ...rest] = args
+  const wanted = rest.some((arg) => /^(-r|--remote)/.test(arg))
+  if (!/^(apps:)?create$/.test(command) || wanted) return args
+  const { stdout } = await run('git', ['rev-parse', '--show-toplevel']).catch(() => ({
+    stdout: '',
+  }))
+  const isOurs = stdout.trim() === (await realpath(checkout))
+  return isOurs ? [command, '--no-remote', ...rest] : args
+}
+
+/**
  * The CLI's own environment: its files under our home, its hosts all here, and nothing from the
  * caller's Heroku settings, so that no token goes anywhere else.
  */
 async function herokuEnv(options: {
   env: NodeJS.ProcessEnv
-  target: ApiAccess
+  target: Access
   home: string
   login: boolean
 }): Promise<NodeJS.ProcessEnv> {
   const { env, target, home, login } = options
-  const state = join(home, 'heroku-state')
+  const state = herokuState(home)
   await mkdir(join(state, 'cache/heroku'), { recursive: true, mode: 0o700 })
+  await chmod(state, 0o700)
   await mkdir(join(state, 'data'), { recursive: true })
   await mkdir(join(state, 'config'), { recursive: true })
   // Its terms of service are Heroku's: the one-off notice about them has no place here.
@@ -77,7 +98,7 @@ async function herokuEnv(options: {
     // Every command of the CLI writes a credential helper into git's global configuration.
     GIT_CONFIG_GLOBAL: join(state, 'gitconfig'),
     ...platformHosts(target.apiUrl),
-    ...(target.token !== '' && !login && { HEROKU_API_KEY: target.token }),
+    ...(target.token !== '' && !target.byLogin && !login && { HEROKU_API_KEY: target.token }),
   }
 }
 
@@ -89,11 +110,13 @@ async function ensureCli(folder: string): Promise<string> {
     () => false,
   )
   if (present) return entry
-  process.stderr.write(`Fetching the official Heroku CLI (npm heroku@${herokuVersion}), once …\n`)
   const fresh = join(folder, `${herokuVersion}.${process.pid}`)
   await mkdir(fresh, { recursive: true })
   await writeFile(join(fresh, 'package.json'), '{"private":true}\n')
   const begin = Date.now()
+  const seconds = (): number => Math.round((Date.now() - begin) / 1000)
+  say(`Fetching the official Heroku CLI (npm heroku@${herokuVersion}) into ${folder}, once …`)
+  const timer = setInterval(() => say(`  … at it for ${seconds()} s`), progressEveryMs)
   try {
     await run('npm', ['install', '--no-audit', '--no-fund', `heroku@${herokuVersion}`], {
       cwd: fresh,
@@ -104,8 +127,13 @@ async function ensureCli(folder: string): Promise<string> {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
   } finally {
+    clearInterval(timer)
     await rm(fresh, { recursive: true, force: true })
   }
-  process.stderr.write(`Fetched in ${Math.round((Date.now() - begin) / 1000)} s.\n`)
+  say(`Fetched in ${seconds()} s.`)
   return entry
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`)
 }

@@ -1,25 +1,21 @@
-import { parseArgs } from 'node:util'
 import { readAccess } from './access.ts'
-import { UsageError, type Command } from './command.ts'
+import { defineCommand, UsageError } from './command.ts'
 import { platformApi } from '../client/platform-api.ts'
 
 type LogToken = { name: string; token: string; log_input_url: string; syslog_addr: string }
 
-export const logsToken: Command = {
+export const logsToken = defineCommand({
   usage: 'logs token -a APP',
   summary: "Prints a token that may send to an app's log, made if need be",
   help: `  -a, --app APP       the app
   -s, --source NAME   the source that its lines show (app)
       --json          the API's answer as it is`,
-  run: async (args, env) => {
-    const { values } = parseArgs({
-      args,
-      options: {
-        app: { type: 'string', short: 'a' },
-        source: { type: 'string', short: 's', default: 'app' },
-        json: { type: 'boolean', default: false },
-      },
-    })
+  options: {
+    app: { type: 'string', short: 'a' },
+    source: { type: 'string', short: 's', default: 'app' },
+    json: { type: 'boolean', default: false },
+  },
+  run: async ({ values, env }) => {
     const { app, source, json } = values
     if (!app) throw new UsageError('Which app? Add -a APP.')
     const api = platformApi(await readAccess(env))
@@ -28,7 +24,7 @@ export const logsToken: Command = {
     process.stdout.write(json ? `${JSON.stringify(token, null, 2)}\n` : explain(token))
     return 0
   },
-}
+})
 
 function explain({ name, token, log_input_url, syslog_addr }: LogToken): string {
   const [host = '127.0.0.1', port = '6001'] = syslog_addr.split(':')

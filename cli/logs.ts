@@ -1,12 +1,11 @@
-import { parseArgs } from 'node:util'
 import { readAccess } from './access.ts'
-import { UsageError, type Command } from './command.ts'
+import { defineCommand, UsageError } from './command.ts'
 import { streamLogs } from '../client/log-stream.ts'
 
 const linesFallback = 100
 const linesMax = 1_500
 
-export const logs: Command = {
+export const logs = defineCommand({
   usage: 'logs -a APP',
   summary: "Shows an app's log, over WebSocket",
   help: `  -a, --app APP     the app
@@ -14,17 +13,14 @@ export const logs: Command = {
   -n, --num N       how many of the newest lines first (${linesFallback}; at most ${linesMax})
   -s, --source S    only lines of this source (app, heroku)
   -d, --dyno D      only lines of this dyno (web.1) or type (web)`,
-  run: async (args, env) => {
-    const { values } = parseArgs({
-      args,
-      options: {
-        app: { type: 'string', short: 'a' },
-        tail: { type: 'boolean', short: 't', default: false },
-        num: { type: 'string', short: 'n', default: String(linesFallback) },
-        source: { type: 'string', short: 's' },
-        dyno: { type: 'string', short: 'd' },
-      },
-    })
+  options: {
+    app: { type: 'string', short: 'a' },
+    tail: { type: 'boolean', short: 't', default: false },
+    num: { type: 'string', short: 'n', default: String(linesFallback) },
+    source: { type: 'string', short: 's' },
+    dyno: { type: 'string', short: 'd' },
+  },
+  run: async ({ values, env }) => {
     const { app, num, tail, source, dyno } = values
     if (!app) throw new UsageError('Which app? Add -a APP.')
     if (!/^\d+$/.test(num) || Number(num) > linesMax)
@@ -41,8 +37,26 @@ export const logs: Command = {
       ...(dyno && { dyno }),
       signal: interrupted.signal,
       onLine: (line) => process.stdout.write(`${line}\n`),
-      onRetry: (why) => process.stderr.write(`plexus: connection lost (${why}), trying again\n`),
+      ...connectionNotes((text) => process.stderr.write(`plexus: ${text}\n`)),
     })
     return 0
   },
+})
+
+/** Tells once that the connection is lost, however often it is tried, and once that it is back. */
+function connectionNotes(say: (text: string) => void): {
+  onRetry: (why: string) => void
+  onConnected: () => void
+} {
+  let lost = false
+  return {
+    onRetry: (why) => {
+      if (!lost) say(`connection lost (${why}), trying again until it is back …`)
+      lost = true
+    },
+    onConnected: () => {
+      if (lost) say('connected again')
+      lost = false
+    },
+  }
 }

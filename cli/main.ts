@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { accountCreate } from './account-create.ts'
 import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
@@ -26,6 +28,10 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(overview())
     return 0
   }
+  if (first === 'version' || first === '--version' || first === '-v') {
+    process.stdout.write(`plexus ${version()} node-v${process.versions.node}\n`)
+    return 0
+  }
   const name = Object.keys(commands).find((words) =>
     words.split(' ').every((word, index) => args[index] === word),
   )
@@ -42,11 +48,16 @@ async function main(args: string[]): Promise<number> {
   try {
     return await command.run(rest, process.env)
   } catch (error) {
-    const wrongUse = error instanceof UsageError || isParseError(error)
     process.stderr.write(`plexus: ${(error as Error).message}\n`)
-    if (wrongUse) process.stderr.write(`See plexus ${name} --help\n`)
-    return wrongUse ? 2 : 1
+    if (!(error instanceof UsageError)) return 1
+    process.stderr.write(`See plexus ${name} --help\n`)
+    return 2
   }
+}
+
+function version(): string {
+  const file = resolve(import.meta.dirname, '../package.json')
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
 function overview(): string {
@@ -54,12 +65,6 @@ function overview(): string {
   const width = Math.max(...entries.map(({ usage }) => usage.length)) + 2
   const lines = entries.map(({ usage, summary }) => `  ${usage.padEnd(width)}${summary}`)
   return ['plexus COMMAND', '', ...lines, '', 'plexus COMMAND --help says more.', ''].join('\n')
-}
-
-/** What node:util's parseArgs throws for options that it does not know. */
-function isParseError(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code ?? ''
-  return code.startsWith('ERR_PARSE_ARGS')
 }
 
 // Sockets that are still open are no reason to stay.

@@ -6,43 +6,44 @@ import { connectNats } from '#lib/nats.ts'
 import { loadCredentials } from '../local-platform/credentials.ts'
 import { answers } from '../local-platform/engines/engine.ts'
 import { readLayout, type Layout } from '../local-platform/layout.ts'
-import { readPlatformEnv } from '../local-platform/platform-env.ts'
+import { findPlatform, nothingRuns } from '../local-platform/running-platform.ts'
 import { natsUrl } from '../local-platform/service-env.ts'
-import { homeHolder } from '../local-platform/supervisor/home-lock.ts'
-import type { Command } from './command.ts'
+import { defineCommand } from './command.ts'
 
-export const status: Command = {
+export const status = defineCommand({
   usage: 'status',
   summary: 'Says what runs here and where',
   help: `Asks the services over NATS: each line is one process, with the requests that it has answered.
 Ends with status 1 when nothing runs here, or not everything is ready.`,
-  run: async (_args, env) => {
-    const layout = readLayout(env)
-    const { home, ports } = layout
-    const holder = existsSync(home) ? homeHolder(home) : undefined
-    if (!holder && !(existsSync(home) && (await answers(ports.nats)))) {
-      process.stdout.write(`Nothing runs in ${home}. Start it with npm start.\n`)
+  options: {},
+  run: async ({ env }) => {
+    const platform = await findPlatform(env)
+    if (!platform) {
+      process.stdout.write(`${nothingRuns(readLayout(env).home)}\n`)
       return 1
     }
-    const vars = await readPlatformEnv(home)
+    const { layout, holder, vars } = platform
+    const services = await serviceLines(layout)
+    const ready = holder && vars && services
     const lines = [
-      `home      ${home}`,
+      `home      ${layout.home}`,
       `process   ${holder ? `${holder.pid}, since ${holder.since}` : 'none: it was killed'}`,
-      `state     ${vars ? 'ready' : 'starting or stopping'}`,
+      `state     ${ready ? 'ready' : vars ? 'not well' : 'starting or stopping'}`,
       `api       ${vars?.['PLEXUS_API_URL'] ?? '-'}`,
       `logs      ${vars?.['PLEXUS_LOGS_URL'] ?? '-'}`,
       `syslog    ${vars?.['PLEXUS_SYSLOG_ADDR'] ?? '-'}`,
       '',
-      ...(await serviceLines(layout)),
+      ...(services ?? [`NATS does not answer at port ${layout.ports.nats}.`]),
     ]
     process.stdout.write(`${lines.join('\n')}\n`)
-    return holder && vars ? 0 : 1
+    return ready ? 0 : 1
   },
-}
+})
 
-async function serviceLines(layout: Layout): Promise<string[]> {
+/** A line for each process that answers over NATS; undefined when NATS itself does not. */
+async function serviceLines(layout: Layout): Promise<string[] | undefined> {
   if (!existsSync(join(layout.home, 'credentials.json')) || !(await answers(layout.ports.nats)))
-    return ['NATS does not answer.']
+    return undefined
   const credentials = await loadCredentials(layout.home)
   const nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'status', silentLog)
   try {

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { parseArgs } from 'node:util'
 import { streamLogs } from '../client/log-stream.ts'
 import { startDemo, demoApp } from '../demo/start-demo.ts'
 import { fetchedPrograms } from '../local-platform/binaries.ts'
@@ -23,11 +22,11 @@ import { boundLogs } from '../local-platform/supervisor/log-files.ts'
 import { assertPortsFree } from '../local-platform/supervisor/ports.ts'
 import { createStages, type Stages } from '../local-platform/supervisor/stages.ts'
 import { untilAnswers } from '../local-platform/supervisor/until-answers.ts'
-import type { Command } from './command.ts'
+import { defineCommand } from './command.ts'
 
 const logLinesShown = 10
 
-export const up: Command = {
+export const up = defineCommand({
   usage: 'up',
   summary: 'Starts everything here and shows the demo log (npm start)',
   help: `Starts NATS, Redis, PostgreSQL and the six services, makes the demo app at the first start, and
@@ -39,11 +38,9 @@ writes $PLEXUS_HOME/env when all is ready. Ctrl-C stops everything.
   PLEXUS_PORT_BASE       the API's port, on which all others hang (4000)
   PLEXUS_ENGINES         where programs that the machine lacks are kept ($PLEXUS_HOME/engines)
   PLEXUS_SYSTEM_ENGINES  no: fetch them even where the machine has them`,
-  run: async (args, env) => {
-    const { values } = parseArgs({ args, options: { watch: { type: 'boolean', default: false } } })
-    return startHere(env, values)
-  },
-}
+  options: { watch: { type: 'boolean', default: false } },
+  run: ({ values, env }) => startHere(env, values),
+})
 
 /**
  * `npm start`: brings one copy of Plexus up, shows the demo's log, and stops everything in order

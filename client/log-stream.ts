@@ -13,8 +13,10 @@ export type LogStreamOptions = ApiAccess & {
   dyno?: string
   signal: AbortSignal
   onLine: (line: string) => void
-  /** Told when the connection was lost and is tried again. */
+  /** Told at each try after which another one is made. */
   onRetry?: (why: string) => void
+  /** Told when a connection is there, the first one or one that was lost. */
+  onConnected?: () => void
 }
 
 type Ending = { code: number; reason: string }
@@ -26,8 +28,10 @@ const messageBytesMax = 16 * 1024 * 1024
 const closedForGood = 1000
 
 /**
- * An app's log over WebSocket, line by line. Lost connections are taken up again after the last
- * line that came, in the same session or, when that has ended, in a new one.
+ * An app's log over WebSocket, line by line. With `tail`, lost connections are taken up again after
+ * the last line that came, in the same session or, when that has ended, in a new one.
+ *
+ * @throws ApiError when the API refuses; without `tail`, Error when a connection fails.
  */
 export async function streamLogs(options: LogStreamOptions): Promise<void> {
   const { signal } = options
@@ -46,6 +50,7 @@ export async function streamLogs(options: LogStreamOptions): Promise<void> {
     } catch (error) {
       if (signal.aborted) return
       if (error instanceof ApiError && error.status < 500 && error.status !== 429) throw error
+      if (!options.tail) throw error
       if (error instanceof SessionGone) url = undefined
       else options.onRetry?.((error as Error).message)
       tries++
@@ -54,7 +59,9 @@ export async function streamLogs(options: LogStreamOptions): Promise<void> {
   }
 }
 
-class SessionGone extends Error {}
+class SessionGone extends Error {
+  override readonly message = 'the log session has ended: try again'
+}
 
 async function openSession(options: LogStreamOptions, lines: number): Promise<string> {
   const { app, tail, source, dyno, signal } = options
@@ -69,7 +76,7 @@ async function openSession(options: LogStreamOptions, lines: number): Promise<st
 function readSession(
   sessionUrl: string,
   after: number | undefined,
-  { signal, onLine }: LogStreamOptions,
+  { signal, onLine, onConnected }: LogStreamOptions,
   onNumber: (number: number) => void,
 ): Promise<Ending> {
   const url = new URL(sessionUrl)
@@ -80,6 +87,7 @@ function readSession(
   let silence = setTimeout(cut, silenceMaxMs)
   signal.addEventListener('abort', cut, { once: true })
   return new Promise<Ending>((done, failed) => {
+    socket.on('open', () => onConnected?.())
     socket.on('message', (data: Buffer) => {
       clearTimeout(silence)
       silence = setTimeout(cut, silenceMaxMs)

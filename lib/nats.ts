@@ -5,9 +5,17 @@ import { inboxPrefix } from '#lib/subjects.ts'
 /**
  * Connects with the user and password in the url (nats://user:password@host:port) and keeps
  * reconnecting for ever: NATS may be away for a while, a service may not die of it.
+ *
+ * @param options.firstConnectMsMax gives up when there is no connection within that time.
  */
-export async function connectNats(url: string, name: string, log: Log): Promise<NatsConnection> {
+export async function connectNats(
+  url: string,
+  name: string,
+  log: Log,
+  options: { firstConnectMsMax?: number } = {},
+): Promise<NatsConnection> {
   const { host, username, password } = new URL(url)
+  const { firstConnectMsMax } = options
   const nats = await connect({
     servers: host,
     name,
@@ -16,8 +24,11 @@ export async function connectNats(url: string, name: string, log: Log): Promise<
     pass: decodeURIComponent(password),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
-    waitOnFirstConnect: true,
+    waitOnFirstConnect: firstConnectMsMax === undefined,
+    ...(firstConnectMsMax !== undefined && { timeout: firstConnectMsMax }),
     ignoreAuthErrorAbort: true,
+  }).catch((error: unknown) => {
+    throw new Error(`NATS at ${host} cannot be used: ${(error as Error).message}`, { cause: error })
   })
   void (async () => {
     for await (const status of nats.status()) {

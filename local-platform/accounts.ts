@@ -3,12 +3,15 @@ import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 
+/** Somebody waits at the terminal. */
+const firstConnectMsMax = 5_000
+
 /** Runs `work` with the apps service as the operator, who alone may make accounts. */
 async function asOperator<T>(
   url: string,
   work: (apps: RpcClient<typeof AppsService>) => Promise<T>,
 ): Promise<T> {
-  const nats = await connectNats(url, 'operator', silentLog)
+  const nats = await connectNats(url, 'operator', silentLog, { firstConnectMsMax })
   try {
     return await work(rpcClient(nats, 'apps', AppsService))
   } finally {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -8,25 +8,22 @@ export type Holder = { pid: number; since: string; apiUrl: string }
 /** The one supervisor of a home. */
 export type HomeLock = { release: () => void }
 
+/** Whoever only looks has the lock for a moment; a supervisor has it for good. */
+const patienceMs = 300
+
 /**
  * Takes the home for this process, or answers who has it. The lock is SQLite's on a file: the
  * system lets go of it when the process ends, however it ends, so it is never stale.
  */
 export function lockHome(home: string, apiUrl: string): HomeLock | { heldBy: Holder | undefined } {
-  const holderFile = join(home, 'supervisor.json')
-  const database = new DatabaseSync(join(home, 'supervisor.lock'), { timeout: 0 })
-  try {
-    database.exec('pragma journal_mode = memory; begin exclusive')
-  } catch (error) {
-    database.close()
-    if (!(error as Error).message.includes('locked')) throw error
-    return { heldBy: readHolder(holderFile) }
-  }
+  const database = takeLock(home, patienceMs)
+  if (!database) return { heldBy: lastHolder(home) }
   const holder: Holder = { pid: process.pid, since: new Date().toISOString(), apiUrl }
-  writeFileSync(holderFile, `${JSON.stringify(holder)}\n`)
+  const file = holderFile(home)
+  writeFileSync(file, `${JSON.stringify(holder)}\n`, { mode: 0o600 })
   return {
     release: () => {
-      rmSync(holderFile, { force: true })
+      rmSync(file, { force: true })
       database.close()
     },
   }
@@ -34,19 +31,37 @@ export function lockHome(home: string, apiUrl: string): HomeLock | { heldBy: Hol
 
 /** Who runs this home now, or undefined. */
 export function homeHolder(home: string): Holder | undefined {
-  const holder = readHolder(join(home, 'supervisor.json'))
+  const holder = lastHolder(home)
   if (!holder) return undefined
-  const lock = lockHome(home, holder.apiUrl)
-  if ('heldBy' in lock) return lock.heldBy
-  lock.release()
+  const database = takeLock(home, 0)
+  if (!database) return lastHolder(home)
+  database.close()
   return undefined
 }
 
-function readHolder(file: string): Holder | undefined {
+/** Who runs this home, or ran it when it was killed; undefined after an end in order. */
+export function lastHolder(home: string): Holder | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Holder
+    return JSON.parse(readFileSync(holderFile(home), 'utf8')) as Holder
   } catch {
     // Not written yet, or just removed.
+    return undefined
+  }
+}
+
+const holderFile = (home: string): string => join(home, 'supervisor.json')
+
+function takeLock(home: string, timeout: number): DatabaseSync | undefined {
+  const file = join(home, 'supervisor.lock')
+  const database = new DatabaseSync(file, { timeout })
+  try {
+    // Whoever can read the file can lock it.
+    chmodSync(file, 0o600)
+    database.exec('pragma journal_mode = memory; begin exclusive')
+    return database
+  } catch (error) {
+    database.close()
+    if (!(error as Error).message.includes('locked')) throw error
     return undefined
   }
 }

@@ -12,13 +12,20 @@ const email = 'friend@example.com'
 let friend: ReturnType<typeof herokuCli>
 let friendPassword: string
 
-beforeAll(async () => {
-  await heroku.ok(['apps:create', app])
-  const plexus = resolve(import.meta.dirname, '../../bin/plexus')
-  const { stdout } = await run(process.execPath, [plexus, 'account:create', email, '--json'], {
+async function plexus(args: string[]): Promise<string> {
+  const bin = resolve(import.meta.dirname, '../../bin/plexus')
+  const { stdout } = await run(process.execPath, [bin, ...args], {
     env: { PATH: process.env['PATH'], ...env },
   })
-  const account = JSON.parse(stdout) as { password: string; token: string }
+  return stdout
+}
+
+beforeAll(async () => {
+  await heroku.ok(['apps:create', app])
+  const account = JSON.parse(await plexus(['account:create', email, '--json'])) as {
+    password: string
+    token: string
+  }
   friendPassword = account.password
   friend = herokuCli(env, account.token)
 })
@@ -55,8 +62,8 @@ test('access:add lets somebody in, access shows who, access:remove shuts him out
   expect((await friend.run(['config', '-a', app])).code).not.toBe(0)
 })
 
-test('login -i trades email and password for a token, a wrong password for none', async () => {
-  const visitor = herokuCli({ ...env, PLEXUS_API_TOKEN: '' })
+test('login -i makes one that account with a token of its own, logout the demo account again', async () => {
+  const visitor = herokuCli(env)
   const login = (password: string) =>
     visitor.run(
       ['login', '-i'],
@@ -67,12 +74,30 @@ test('login -i trades email and password for a token, a wrong password for none'
     )
   const wrong = await login('wrong password')
   expect(wrong.code).not.toBe(0)
+  expect(await visitor.ok(['auth:whoami'])).toContain('demo@plexus.local')
   const { code, stdout, stderr } = await login(friendPassword)
   expect({ code, text: stdout + stderr }).toMatchObject({
     code: 0,
     text: expect.stringContaining(`Logged in as ${email}`),
   })
-  expect(await visitor.ok(['auth:whoami'])).toContain(email)
+  try {
+    expect(await visitor.ok(['auth:whoami'])).toContain(email)
+    expect(await plexus(['logs', '-a', app]).catch(String)).toContain("Couldn't find that app.")
+  } finally {
+    await visitor.ok(['logout'])
+  }
+  expect(await visitor.ok(['auth:whoami'])).toContain('demo@plexus.local')
+})
+
+test('in the checkout of Plexus apps:create leaves its git remotes alone', async () => {
+  const root = resolve(import.meta.dirname, '../..')
+  const remotes = () => run('git', ['remote', '-v'], { cwd: root })
+  const before = await remotes()
+  await heroku.ok(['apps:create', 'cli-no-remote'])
+  await heroku.ok(['apps:destroy', 'cli-no-remote', '--confirm', 'cli-no-remote'])
+  await heroku.ok(['create', 'cli-no-remote'])
+  expect(await remotes()).toEqual(before)
+  await heroku.ok(['apps:destroy', 'cli-no-remote', '--confirm', 'cli-no-remote'])
 })
 
 test('a token that is none is refused', async () => {

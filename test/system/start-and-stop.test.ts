@@ -69,6 +69,28 @@ describe('from nothing', () => {
     expect(stdout).toContain('state     ready')
   })
 
+  test('a shell that has only the home finds the platform at its ports', async () => {
+    const { PLEXUS_PORT_BASE: _, ...env } = homeEnv(platform.home, platform.portBase)
+    const inHome = (args: string[]) => run(process.execPath, [bin, ...args], { env })
+    const { stdout } = await inHome(['status'])
+    expect(stdout).toMatch(/state {5}ready[^]*apps/)
+    const account = await inHome(['account:create', 'second@example.com', '--json'])
+    expect(JSON.parse(account.stdout)).toMatchObject({ token: expect.any(String) })
+    expect((await inHome(['logs', '-a', 'demo', '-n', '1'])).stdout).not.toBe('')
+  })
+
+  test.each([['notanemail'], ['a b@example.com'], ['you@example.com', '--password', 'x']])(
+    'account:create refuses %s in the words of the service',
+    async (...args) => {
+      const failure = await plexus(['account:create', ...args]).catch((error: unknown) => error)
+      expect(failure).toMatchObject({
+        code: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^plexus: .*(email|password).*\n$/i),
+      })
+    },
+  )
+
   test('a second start in the same home says where the first one runs', async () => {
     const second = await plexus(['up']).catch((error: unknown) => error)
     expect(second).toMatchObject({
