@@ -52,7 +52,7 @@ function assertReady(home: string, platform: RunningPlatform | undefined): void 
 }
 
 /** The token in the CLI's own .netrc for that host (and port), as `heroku login` stores it. */
-export async function loginToken(home: string, apiUrl: string): Promise<string | undefined> {
+async function loginToken(home: string, apiUrl: string): Promise<string | undefined> {
   const text = await readFile(join(herokuState(home), '.netrc'), 'utf8').catch(() => '')
   const words = text.split(/\s+/)
   const { host } = new URL(apiUrl)

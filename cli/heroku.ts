@@ -4,6 +4,7 @@ import { access, chmod, mkdir, realpath, rename, rm, writeFile } from 'node:fs/p
 import { delimiter, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { findBinaries } from '../local-platform/binaries.ts'
+import { usableFolder } from '../local-platform/folders.ts'
 import { platformHosts } from '../local-platform/heroku-env.ts'
 import { readLayout } from '../local-platform/layout.ts'
 import { herokuState, readAccess, type Access } from './access.ts'
@@ -110,6 +111,7 @@ async function ensureCli(folder: string): Promise<string> {
     () => false,
   )
   if (present) return entry
+  await usableFolder(folder, 0o755, 'PLEXUS_HEROKU_CLI')
   const fresh = join(folder, `${herokuVersion}.${process.pid}`)
   await mkdir(fresh, { recursive: true })
   await writeFile(join(fresh, 'package.json'), '{"private":true}\n')

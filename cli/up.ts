@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { streamLogs } from '../client/log-stream.ts'
 import { startDemo, demoApp } from '../demo/start-demo.ts'
 import { fetchedPrograms } from '../local-platform/binaries.ts'
 import { ensureMasterKey, loadCredentials } from '../local-platform/credentials.ts'
+import { privateFolder, usableFolder } from '../local-platform/folders.ts'
 import { ensureBinaries } from '../local-platform/install-engines.ts'
 import { readLayout, type Layout } from '../local-platform/layout.ts'
 import {
@@ -14,7 +13,12 @@ import {
   startServices,
   type Platform,
 } from '../local-platform/platform.ts'
-import { platformEnv, removePlatformEnv, writePlatformEnv } from '../local-platform/platform-env.ts'
+import {
+  platformEnv,
+  platformEnvFile,
+  removePlatformEnv,
+  writePlatformEnv,
+} from '../local-platform/platform-env.ts'
 import { createProgress, type Say } from '../local-platform/progress.ts'
 import { lockHome, type Holder } from '../local-platform/supervisor/home-lock.ts'
 import { endEverything, endLeftovers } from '../local-platform/supervisor/leftovers.ts'
@@ -25,6 +29,8 @@ import { untilAnswers } from '../local-platform/supervisor/until-answers.ts'
 import { defineCommand } from './command.ts'
 
 const logLinesShown = 10
+/** Processes that were just ended may take this long to give their ports back. */
+const portsPatienceMs = 3_000
 
 export const up = defineCommand({
   usage: 'up',
@@ -50,7 +56,7 @@ async function startHere(env: NodeJS.ProcessEnv, options: { watch: boolean }): P
   const layout = readLayout(env)
   const say = createProgress()
   // PostgreSQL, when it runs as somebody else, walks through the home to its folder.
-  await mkdir(layout.home, { recursive: true, mode: 0o711 })
+  await usableFolder(layout.home, 0o711, 'PLEXUS_HOME')
   const lock = lockHome(layout.home, `http://127.0.0.1:${layout.ports.api}`)
   if ('heldBy' in lock) {
     sayHeld(layout, lock.heldBy)
@@ -91,12 +97,11 @@ async function start(options: {
   const { home } = layout
   say(`Plexus starts in ${home} (ports from ${layout.ports.api} on; PLEXUS_PORT_BASE moves them)`)
   await removePlatformEnv(home)
-  for (const folder of [runFolder(home), logFolder(home)])
-    await mkdir(folder, { recursive: true, mode: 0o711 })
-  const binaries = await ensureBinaries(env, say)
+  for (const folder of [runFolder(home), logFolder(home)]) await privateFolder(folder)
   const ended = await endLeftovers(runFolder(home))
   if (ended.length > 0) say(`ended what an earlier run had left: ${ended.join(', ')}`)
-  await assertPortsFree(layout)
+  await assertPortsFree(layout, ended.length > 0 ? portsPatienceMs : 0)
+  const binaries = await ensureBinaries(env, say)
   const platform: Platform = {
     layout,
     credentials: await loadCredentials(home),
@@ -132,7 +137,7 @@ function sayReady({ home, ports }: Layout, say: Say): void {
   const lines = [
     '',
     '  In another shell:',
-    ...(home === `${dirname(import.meta.dirname)}/.plexus` ? [] : [`    . ${home}/env`]),
+    `    . ${platformEnvFile(home)}`,
     '    npx plexus heroku apps:create shop',
     '    npx plexus heroku addons:create heroku-postgresql:essential-0 -a shop --wait',
     '    npx plexus heroku config -a shop',

@@ -100,7 +100,7 @@ async function download(names: string[], folder: string, apt: Apt, say: Say): Pr
     [...uris.matchAll(/^'\S+' (\S+) (\d+)/gm)].map(([, file = '', size]) => [file, Number(size)]),
   )
   const total = megabytes([...sizes.values()])
-  say(`  downloading ${names.length} packages, ${total} MB: ${names.join(' ')}`)
+  say(`  downloading ${names.length} packages, ${total} MB …`)
   const present = async (): Promise<string[]> =>
     (await readdir(folder)).filter((file) => sizes.has(file))
   // A start that was killed goes on with the packages that are still missing.

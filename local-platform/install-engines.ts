@@ -1,7 +1,9 @@
 import { execFile, spawn } from 'node:child_process'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { fetchDebianPackages } from './debian-packages.ts'
 import { enginesFolder, findBinaries, type Binaries } from './binaries.ts'
+import { usableFolder } from './folders.ts'
 import { postgresAccount, reachableFolder } from './engines/postgres-account.ts'
 
 const run = promisify(execFile)
@@ -43,6 +45,7 @@ async function install(
     return runShown('brew', ['install', ...formulas])
   }
   if (process.platform === 'linux' && (await isCommand('apt-get')) && (await isCommand('dpkg'))) {
+    await usableFolder(dirname(enginesFolder(env)), 0o711, 'PLEXUS_ENGINES')
     return fetchDebianPackages({
       packages: missing.map(({ debian }) => debian),
       folder: await reachableFolder(enginesFolder(env), await postgresAccount(), say),

@@ -1,6 +1,14 @@
 // Runs on any Node from 20 on, before anything is installed: plain JavaScript, no packages.
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs'
+import {
+  accessSync,
+  constants as fsConstants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+} from 'node:fs'
 import { constants } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -19,13 +27,15 @@ export async function runTypeScript(file, args) {
   const [major] = process.versions.node.split('.').map(Number)
   if (major < 20)
     throw new Error(`Node ${process.versions.node} is too old: install Node 20 or newer.`)
-  if (!packagesAreCurrent())
+  if (!packagesAreCurrent()) {
+    assertWritable()
     await withFolderLock(
       join(root, '.plexus/npm-ci.lock'),
       (pid) => say(`Process ${pid} is installing the npm packages: waiting for it …`),
       // Whoever was first has installed them for us as well.
       async (nameChild) => packagesAreCurrent() || installPackages(nameChild),
     )
+  }
   linkCommand()
   const node = findNode()
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, file), ...args], {
@@ -50,6 +60,19 @@ function packagesAreCurrent() {
     const there = present[path]
     return there ? there.version === version : Boolean(optional || devOptional || peer)
   })
+}
+
+/** In one sentence what npm would need a page for. */
+function assertWritable() {
+  try {
+    accessSync(root, fsConstants.W_OK)
+  } catch (error) {
+    throw new Error(
+      `The npm packages cannot be installed: ${root} cannot be written (${error.code}). ` +
+        'Run it as the owner of that folder, or in a clone of your own.',
+      { cause: error },
+    )
+  }
 }
 
 async function installPackages(nameChild) {

@@ -39,7 +39,7 @@ export type EngineFiles = { logFile?: string; pidFile?: string }
 export async function startEngine(options: EngineOptions): Promise<Engine> {
   const { name, command, args, logFile, pidFile, port, stopSignal = 'SIGTERM' } = options
   const isServing = options.isServing ?? (() => Promise.resolve(true))
-  const output = openSync(logFile, 'a')
+  const output = openSync(logFile, 'a', 0o600)
   const child = spawnRecorded({
     pidFile,
     command,

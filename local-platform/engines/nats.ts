@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { natsPermissions, natsUsers } from '#lib/nats-permissions.ts'
 import type { Credentials } from '../credentials.ts'
+import { privateFolder } from '../folders.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
 /** nats-server's configuration: JetStream, and a user with rights of its own for each service. */
@@ -38,7 +39,7 @@ export async function startNats(options: {
   files?: EngineFiles
 }): Promise<Engine> {
   const { binary, dir, port, passwords, files = {} } = options
-  await mkdir(dir, { recursive: true })
+  await privateFolder(dir)
   const config = natsConfig({
     host: '127.0.0.1',
     port,

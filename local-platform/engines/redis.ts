@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { privateFolder } from '../folders.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
 /** Starts the Redis that holds the apps' logs: append-only, synced each second, one user. */
@@ -11,7 +12,7 @@ export async function startRedis(options: {
   files?: EngineFiles
 }): Promise<Engine> {
   const { binary, dir, port, password, files = {} } = options
-  await mkdir(dir, { recursive: true })
+  await privateFolder(dir)
   const file = join(dir, 'redis.conf')
   const lines = [
     `port ${port}`,

@@ -53,7 +53,7 @@ const holderFile = (home: string): string => join(home, 'supervisor.json')
 
 function takeLock(home: string, timeout: number): DatabaseSync | undefined {
   const file = join(home, 'supervisor.lock')
-  const database = new DatabaseSync(file, { timeout })
+  const database = openLock(file, timeout)
   try {
     // Whoever can read the file can lock it.
     chmodSync(file, 0o600)
@@ -63,5 +63,15 @@ function takeLock(home: string, timeout: number): DatabaseSync | undefined {
     database.close()
     if (!(error as Error).message.includes('locked')) throw error
     return undefined
+  }
+}
+
+function openLock(file: string, timeout: number): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout })
+  } catch (error) {
+    throw new Error(`${file} cannot be opened: does that home belong to somebody else?`, {
+      cause: error,
+    })
   }
 }

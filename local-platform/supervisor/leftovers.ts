@@ -15,7 +15,7 @@ export async function endLeftovers(
   folder: string,
   options: { force?: boolean } = {},
 ): Promise<string[]> {
-  mkdirSync(folder, { recursive: true, mode: 0o711 })
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const names = recordedNames(folder)
   const end = async (name: string, signal: NodeJS.Signals, patienceMs: number) =>
     (await endRecorded(folder, name, options.force ? 'SIGKILL' : signal, patienceMs)) ? [name] : []

@@ -2,16 +2,16 @@ import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Layout } from '../layout.ts'
 
-const patienceMs = 3_000
 const probeMs = 100
+const healthTimeoutMs = 1_000
 
 /**
- * Makes sure that nobody else has our ports; those of processes that have just ended may take a
- * moment.
+ * Makes sure that nobody else has our ports.
  *
+ * @param patienceMs how long those of processes that have just ended may take to be free.
  * @throws Error that names the port and says how to move.
  */
-export async function assertPortsFree({ ports }: Layout): Promise<void> {
+export async function assertPortsFree({ ports }: Layout, patienceMs: number): Promise<void> {
   const end = Date.now() + patienceMs
   // Instances of Redis add-ons may have outlived a crash: their provider takes them up again.
   const { redisAddons: _, ...fixed } = ports
@@ -19,12 +19,25 @@ export async function assertPortsFree({ ports }: Layout): Promise<void> {
     while (!(await isFree(port))) {
       if (Date.now() > end)
         throw new Error(
-          `Port ${port} (${name}) is in use by another program. Stop that program, or start Plexus ` +
+          `Port ${port} (${name}) is in use by ${await whoHas(port)}, or start Plexus ` +
             `elsewhere with all its ports moved: PLEXUS_PORT_BASE=${movedBase(ports.api)} npm start`,
         )
       await delay(probeMs)
     }
   }
+}
+
+/** Who has the port, and what to do about it. */
+async function whoHas(port: number): Promise<string> {
+  const health = await fetch(`http://127.0.0.1:${port}/health`, {
+    signal: AbortSignal.timeout(healthTimeoutMs),
+    redirect: 'manual',
+  })
+    .then((response) => response.text())
+    .catch(() => '')
+  return health === '{"status":"ok"}'
+    ? 'what looks like another copy of Plexus. Stop that one (npx plexus down in its folder)'
+    : 'another program. Stop that program'
 }
 
 function movedBase(base: number): number {

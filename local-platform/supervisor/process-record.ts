@@ -22,13 +22,14 @@ const killedMsMax = 10_000
 /**
  * Starts a program in a process group of its own, so that Ctrl-C reaches only us. The process
  * writes its own id before it becomes the program: there is no moment at which it runs unrecorded.
+ * What it makes is for its own user only.
  */
 export function spawnRecorded(options: RecordedCommand): ChildProcess {
   const { pidFile, command, args, env, cwd, user } = options
   const record = openSync(pidFile, 'w')
   try {
     const stdio: StdioOptions = [...options.stdio, record]
-    const script = 'echo $$ >&3; exec "$@" 3>&-'
+    const script = 'umask 077; echo $$ >&3; exec "$@" 3>&-'
     return spawn('/bin/sh', ['-c', script, 'sh', command, ...args], {
       env,
       cwd,

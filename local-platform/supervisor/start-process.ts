@@ -24,7 +24,7 @@ export async function startProcess(options: {
   pidFile: string
 }): Promise<Running> {
   const { name, file, args = [], watch, env, logFile, pidFile } = options
-  const output = openSync(logFile, 'a')
+  const output = openSync(logFile, 'a', 0o600)
   const offset = statSync(logFile).size
   const child = spawnRecorded({
     pidFile,

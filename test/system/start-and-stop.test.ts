@@ -1,8 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { platformApi } from '../../client/platform-api.ts'
@@ -33,6 +33,16 @@ async function visits(): Promise<{ postgres: number; redis: number }> {
   const [last] = [...stdout.matchAll(/postgres=(\d+) redis=(\d+)/g)].toReversed()
   if (!last) throw new Error(`no visits in the log yet:\n${stdout}`)
   return { postgres: Number(last[1]), redis: Number(last[2]) }
+}
+
+/** Files below the folder that somebody who is neither their owner nor in their group can read. */
+function openToOthers(folder: string): string[] {
+  if ((statSync(folder).mode & 0o001) === 0) return []
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return openToOthers(path)
+    return entry.isFile() && (statSync(path).mode & 0o006) !== 0 ? [path] : []
+  })
 }
 
 beforeAll(async () => {
@@ -90,6 +100,27 @@ describe('from nothing', () => {
       })
     },
   )
+
+  test('no other user of this machine can read what is kept', () => {
+    expect(openToOthers(platform.home)).toEqual([])
+    expect(statSync(join(platform.home, 'redis')).mode & 0o777).toBe(0o700)
+    const files = readdirSync(join(platform.home, 'redis/appendonlydir'))
+    expect(files.length).toBeGreaterThan(0)
+    for (const file of files)
+      expect(statSync(join(platform.home, 'redis/appendonlydir', file)).mode & 0o077).toBe(0)
+  })
+
+  test('another home at the same ports is told that a Plexus has them', async () => {
+    const home = await newHome()
+    const failure = await run(process.execPath, [bin, 'up'], {
+      env: homeEnv(home, platform.portBase),
+    }).catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('is in use by what looks like another copy of Plexus'),
+    })
+    await rm(home, { recursive: true, force: true })
+  })
 
   test('a second start in the same home says where the first one runs', async () => {
     const second = await plexus(['up']).catch((error: unknown) => error)
@@ -195,19 +226,36 @@ test('stopped in the middle of its start it leaves nothing running', async () =>
   await rm(home, { recursive: true, force: true })
 })
 
-test('a port that somebody else has is named, with the way around it', async () => {
+test.runIf(process.platform === 'linux')(
+  'a home that cannot be made is told in one sentence',
+  async () => {
+    const env = homeEnv('/proc/nope', await freePortBase())
+    const failure = await run(process.execPath, [bin, 'up'], { env, timeout: 10_000 }).catch(
+      (error: unknown) => error,
+    )
+    expect(failure).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^plexus: The folder \/proc\/nope cannot .* PLEXUS_HOME .*\n$/),
+    })
+  },
+)
+
+test('a port that somebody else has is named, with the way around it, before anything is fetched', async () => {
   const portBase = await freePortBase()
   const foreign = createServer().listen(portBase + 12, '127.0.0.1')
   const home = await newHome()
-  const failure = await run(process.execPath, [bin, 'up'], { env: homeEnv(home, portBase) }).catch(
-    (error: unknown) => error,
-  )
+  const noEngines = { PLEXUS_SYSTEM_ENGINES: 'no', PLEXUS_ENGINES: join(home, 'engines') }
+  const failure = await run(process.execPath, [bin, 'up'], {
+    env: { ...homeEnv(home, portBase), ...noEngines },
+    timeout: 10_000,
+  }).catch((error: unknown) => error)
   expect(failure).toMatchObject({
     code: 1,
     stdout: expect.stringMatching(
       new RegExp(`Port ${portBase + 12} \\(postgres\\) is in use.*PLEXUS_PORT_BASE=`),
     ),
   })
+  expect(existsSync(join(home, 'engines-downloads'))).toBe(false)
   expect(processesOf(home)).toEqual([])
   foreign.close()
   await rm(home, { recursive: true, force: true })
