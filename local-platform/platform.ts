@@ -5,7 +5,7 @@ import type { Credentials } from './credentials.ts'
 import type { EngineFiles } from './engines/engine.ts'
 import { startNats } from './engines/nats.ts'
 import { postgresAccount, reachableFolder } from './engines/postgres-account.ts'
-import { startPostgres } from './engines/postgres.ts'
+import { addonServerSettings, startPostgres } from './engines/postgres.ts'
 import { startRedis } from './engines/redis.ts'
 import type { Layout } from './layout.ts'
 import { migrateAll } from './migrate.ts'
@@ -52,10 +52,16 @@ export async function startEngines(platform: Platform): Promise<void> {
   const { layout, credentials, binaries, say, keep } = platform
   const { home, ports } = layout
   const account = await postgresAccount()
-  const postgres = async (name: string, port: number, password: string): Promise<void> => {
+  const postgres = async (
+    name: string,
+    port: number,
+    password: string,
+    settings: string[] = [],
+  ): Promise<void> => {
     const dir = await reachableFolder(join(home, name), account, say)
     const files = processFiles(home, name)
-    const options = { name, dir, port, password, files, user: account, superuser: 'plexus' }
+    const login = { user: account, superuser: 'plexus' }
+    const options = { name, dir, port, password, files, settings, ...login }
     await keep(name, () => startPostgres({ ...options, binDir: binaries.postgresBin }))
   }
   await Promise.all([
@@ -78,7 +84,12 @@ export async function startEngines(platform: Platform): Promise<void> {
       }),
     ),
     postgres('postgres', ports.postgres, credentials.databaseSuperuser),
-    postgres('addon-postgres', ports.addonPostgres, credentials.addonPostgresSuperuser),
+    postgres(
+      'addon-postgres',
+      ports.addonPostgres,
+      credentials.addonPostgresSuperuser,
+      addonServerSettings,
+    ),
   ])
 }
 

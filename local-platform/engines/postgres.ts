@@ -13,6 +13,13 @@ const leavingProbeMs = 200
 /** Above every system's highest process id. */
 const pidOfNobody = 2 ** 31 - 1
 
+/**
+ * For the server of the add-ons' databases: what it has connections for bounds how many add-ons
+ * there can be (a connection costs memory only while it is open), and some are kept for the
+ * provider. docker-compose.yml says the same.
+ */
+export const addonServerSettings = ['max_connections=1000', 'superuser_reserved_connections=20']
+
 export type PostgresOptions = {
   name: string
   /** Folder of initdb and postgres. */

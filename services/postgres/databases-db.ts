@@ -112,6 +112,22 @@ export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Prom
   )
 }
 
+/** Until its transaction ends, nobody else adds a database: what is counted then still holds. */
+export async function lockRoom(tx: Transaction): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(hashtext(current_schema() || '.room'))`)
+}
+
+/** How many databases of each plan there are or are still to be made or removed. */
+export async function countDatabases(
+  db: Queryable,
+): Promise<{ plan: string; databases: number }[]> {
+  const { rows } = await db.query<{ plan: string; databases: number }>(
+    `select plan, count(*)::int as databases from databases
+     where state <> 'deprovisioned' group by plan`,
+  )
+  return rows
+}
+
 /** True for one process at a time, until its transaction ends. */
 export async function trySizeCheckLock(tx: Transaction): Promise<boolean> {
   const { rows } = await tx.query<{ locked: boolean }>(

@@ -113,3 +113,7 @@ test('a plan holds: no more connections than it says, and no larger temporary fi
   await first?.end()
   await connect(url)
 })
+
+test("of the connections of the platform's add-on server twenty are never sold", () => {
+  expect(databases.context.connectionsForSale).toBe(980)
+})

@@ -1,19 +1,22 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { must } from '#lib/assert.ts'
+import { unavailable } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Pool, Transaction } from '#lib/postgres.ts'
 import type { ResourceTable } from '#lib/provider/resource.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import {
+  countDatabases,
   findDatabase,
   insertDatabase,
   insertTombstone,
   lockDatabase,
+  lockRoom,
   wantRemoval,
   type DatabaseRow,
 } from './databases-db.ts'
 import type { Plan, Plans } from './plans.ts'
-import type { AddonServer } from './server-admin.ts'
+import type { AddonServer } from './addon-server.ts'
 
 /** What the workflows and the size check work with. */
 export type DatabasesContext = {
@@ -21,6 +24,8 @@ export type DatabasesContext = {
   server: AddonServer
   secrets: Secrets
   plans: Plans
+  /** How many connections the add-on server has for all add-ons together. */
+  connectionsForSale: number
 }
 
 const letters = 'abcdefghijklmnopqrstuvwxyz'
@@ -37,20 +42,49 @@ function newName(prefix: 'd' | 'u'): string {
 /** Where a password is sealed: it opens in its own row only. */
 const sealContext = (addonId: AddonId): string => `databases:${addonId}:password`
 
-/** The table as the provider's calls use it: new rows get their names and their sealed password. */
-export function databaseTable(secrets: Secrets): ResourceTable<DatabaseRow> {
+/**
+ * The table as the provider's calls use it: new rows get their names and their sealed password.
+ * A row that the add-on server has no connections left for is refused with UNAVAILABLE.
+ */
+export function databaseTable(
+  context: Pick<DatabasesContext, 'secrets' | 'plans' | 'connectionsForSale'>,
+): ResourceTable<DatabaseRow> {
   const newNames = () => ({ databaseName: newName('d'), roleName: newName('u') })
   return {
     find: findDatabase,
     lock: lockDatabase,
-    insert: (tx: Transaction, request) => {
+    insert: async (tx: Transaction, request) => {
       const password = `p${randomBytes(passwordBytes).toString('hex')}`
-      const sealed = secrets.seal(password, sealContext(request.addonId))
-      return insertDatabase(tx, { ...request, ...newNames(), password: sealed })
+      const sealed = context.secrets.seal(password, sealContext(request.addonId))
+      await lockRoom(tx)
+      if (!(await insertDatabase(tx, { ...request, ...newNames(), password: sealed }))) return false
+      await assertRoom(tx, context)
+      return true
     },
     insertTombstone: (tx, addonId) => insertTombstone(tx, { addonId, ...newNames() }),
     wantRemoval,
   }
+}
+
+/**
+ * Throws UNAVAILABLE when the databases that there are may open more connections than the server
+ * has: one customer who opens all of his could then leave the others without theirs.
+ */
+async function assertRoom(
+  tx: Transaction,
+  { plans, connectionsForSale }: Pick<DatabasesContext, 'plans' | 'connectionsForSale'>,
+): Promise<void> {
+  const counts = await countDatabases(tx)
+  const sold = counts.reduce(
+    (sum, { plan, databases }) => sum + databases * (plans[plan]?.connectionsMax ?? 0),
+    0,
+  )
+  if (sold > connectionsForSale)
+    throw unavailable(
+      `The ${connectionsForSale} connections of the database server are promised to the databases` +
+        ' that it has. Destroy one, choose a plan with fewer connections, or ask the operator for' +
+        ' more.',
+    )
 }
 
 /** The role's password in clear. Throws for a tombstone, which has none. */

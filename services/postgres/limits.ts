@@ -1,9 +1,18 @@
 /** Connections of this process to the add-on server; steps beyond it wait for one. */
 export const adminConnectionsMax = 6
+/**
+ * Connections of the add-on server that are never sold: for two provider processes with what their
+ * steps hold beside the pool, for their watch over what they wait for, and for an operator.
+ */
+export const adminConnectionsReserved = 20
 /** A step that gets no connection in time fails and is tried again. */
 export const adminConnectTimeoutMs = 10_000
 /** Longest statement on the add-on server; making a database copies about 8 MB. */
 export const adminStatementTimeoutMs = 60_000
+/** Longest wait for a lock there; the step then fails, frees its connection and is tried again. */
+export const adminLockTimeoutMs = 3_000
+/** A customer's session that an administrative statement waits for is ended after this time. */
+export const blockerGraceMs = 100
 
 /** One query's temporary files, as a part of the plan's size: neighbours share the disk. */
 export const tempFilePart = 0.1

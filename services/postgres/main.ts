@@ -7,11 +7,12 @@ import { openPool } from '#lib/postgres.ts'
 import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
+import { openAddonServer } from './addon-server.ts'
 import { settings, type PostgresConfig } from './config.ts'
 import { postgresPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
-import { openAddonServer, prepareServer } from './server-admin.ts'
+import { countConnectionsForSale, prepareServer } from './server-admin.ts'
 import { checkSizes } from './size-check.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 import { provisionDatabase } from './workflows/provision.ts'
@@ -26,13 +27,14 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
   await assertMasterKey(pool, secrets)
 
   const server = openAddonServer(config.addonServerUrl, log)
-  onStop('add-on server', () => server.pool.end())
+  onStop('add-on server', () => server.end())
   await prepareServer(server)
 
   const nats = await connectNats(config.natsUrl, 'postgres', log)
   onStop('nats', () => nats.drain())
 
-  const context = { pool, server, secrets, plans: postgresPlans }
+  const connectionsForSale = await countConnectionsForSale(server)
+  const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale }
   const workflows = [provisionDatabase, deprovisionDatabase]
   const runner = startWorkflowRunner({ pool, workflows, context, log })
   onStop('workflows', () => runner.stop())

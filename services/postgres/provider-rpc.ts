@@ -22,7 +22,7 @@ export async function serveProvider(
     handlers: providerHandlers({
       pool,
       runner,
-      table: databaseTable(secrets),
+      table: databaseTable(context),
       plans,
       workflows: { provision: provisionDatabase, deprovision: deprovisionDatabase },
       configOf: (row) => databaseConfig({ secrets, server, host }, row),

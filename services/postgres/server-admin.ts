@@ -1,64 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import type { Log } from '#lib/log.ts'
+import { must } from '#lib/assert.ts'
 import { scramVerifier } from '#lib/scram-verifier.ts'
+import type { AddonServer } from './addon-server.ts'
 import {
-  adminConnectionsMax,
-  adminConnectTimeoutMs,
-  adminStatementTimeoutMs,
+  adminConnectionsReserved,
+  blockerGraceMs,
   idleInTransactionSecondsMax,
   tempFilePart,
 } from './limits.ts'
 import type { Plan } from './plans.ts'
 
-/** The PostgreSQL server that holds the add-ons' databases, as its superuser sees it. */
-export type AddonServer = {
-  pool: pg.Pool
-  port: number
-  /** A session of the superuser in another database of the server. Its caller ends it. */
-  connect: (database: string) => Promise<pg.Client>
-  /** Throws unless that role may log in to that database with that password. */
-  tryLogin: (login: { user: string; password: string; database: string }) => Promise<void>
-}
-
 /** A session of the superuser that holds the lock of one database: see withDatabaseLock. */
 export type AdminSession = Pick<pg.ClientBase, 'query'>
 
 const quote = pg.escapeIdentifier
-
-export function openAddonServer(url: string, log: Log): AddonServer {
-  const options = {
-    connectionString: url,
-    connectionTimeoutMillis: adminConnectTimeoutMs,
-    options: `-c statement_timeout=${adminStatementTimeoutMs}`,
-    application_name: 'plexus postgres provider',
-  }
-  const pool = new pg.Pool({ ...options, max: adminConnectionsMax })
-  pool.on('error', (error) => log.warn({ err: error }, 'idle connection to add-on server lost'))
-  const { port, hostname } = new URL(url)
-  const portNumber = Number(port || 5432)
-  return {
-    pool,
-    port: portNumber,
-    connect: async (database) => {
-      const target = new URL(url)
-      target.pathname = `/${database}`
-      const client = new pg.Client({ ...options, connectionString: target.href })
-      client.on('error', (error) => log.warn({ err: error }, 'connection to add-on server lost'))
-      await client.connect()
-      return client
-    },
-    tryLogin: async (login) => {
-      const client = new pg.Client({
-        ...login,
-        host: hostname,
-        port: portNumber,
-        connectionTimeoutMillis: adminConnectTimeoutMs,
-      })
-      await client.connect()
-      await client.end()
-    },
-  }
-}
 
 /**
  * Closes to add-on roles what every role may do by default: connecting to the databases that are
@@ -71,6 +27,20 @@ export async function prepareServer({ pool }: AddonServer): Promise<void> {
   )
   for (const { datname } of rows)
     await pool.query(`revoke all on database ${quote(datname)} from public`)
+}
+
+/**
+ * How many connections add-ons may have together: what the server has less what it reserves, and
+ * never so many that the provider itself finds none.
+ */
+export async function countConnectionsForSale({ pool }: AddonServer): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>(
+    `select current_setting('max_connections')::int - greatest($1::int,
+       current_setting('superuser_reserved_connections')::int
+       + coalesce(current_setting('reserved_connections', true)::int, 0)) as count`,
+    [adminConnectionsReserved],
+  )
+  return Math.max(0, rows[0]?.count ?? 0)
 }
 
 /**
@@ -93,6 +63,46 @@ export async function withDatabaseLock<T>(
   } finally {
     // A session that may still hold the lock is ended, and the lock with it.
     client.release(broken)
+  }
+}
+
+/**
+ * Runs a statement that customers' sessions may stand in the way of: a role may change itself, an
+ * owner his database, and either may leave the transaction open and so keep the row locked.
+ * Sessions that it still waits for after a moment are ended, and those after them.
+ */
+async function insist({ watch }: AddonServer, session: AdminSession, sql: string): Promise<void> {
+  const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
+  const pid = must(rows[0], 'own process id').pid
+  const ended = new AbortController()
+  const ending = endBlockers(watch, pid, ended.signal)
+  try {
+    await session.query(sql)
+  } finally {
+    ended.abort()
+    await ending
+  }
+}
+
+/**
+ * Ends, until the signal, the sessions that this one waits for; never those of superusers. What
+ * fails here shows in the statement that then waits in vain.
+ */
+async function endBlockers(watch: pg.Pool, pid: number, signal: AbortSignal): Promise<void> {
+  try {
+    for (;;) {
+      await delay(blockerGraceMs, undefined, { signal })
+      await watch.query(
+        `select pg_terminate_backend(a.pid)
+         from unnest(pg_blocking_pids($1)) as blocking (pid)
+         join pg_stat_activity a on a.pid = blocking.pid
+         left join pg_roles r on r.oid = a.usesysid
+         where r.rolsuper is not true`,
+        [pid],
+      )
+    }
+  } catch {
+    // The signal, or no connection.
   }
 }
 
@@ -152,11 +162,19 @@ export async function openDatabase(
   await session.query(`alter database ${name} connection limit -1`)
 }
 
-/** Lets nobody in as that role any more and ends its sessions. Without the role, nothing. */
-export async function closeRole(session: AdminSession, role: string): Promise<void> {
+/**
+ * Lets nobody in as that role any more and ends its sessions: before, for one of them may hold the
+ * role's row locked, and after, for until then new ones come. Without the role, nothing.
+ */
+export async function closeRole(
+  server: AddonServer,
+  session: AdminSession,
+  role: string,
+): Promise<void> {
   const { rowCount } = await session.query('select from pg_roles where rolname = $1', [role])
   if (rowCount === 0) return
-  await session.query(`alter role ${quote(role)} nologin`)
+  await endSessions(session, role)
+  await insist(server, session, `alter role ${quote(role)} nologin`)
   await endSessions(session, role)
 }
 
@@ -167,12 +185,21 @@ async function endSessions(session: AdminSession, role: string): Promise<void> {
 }
 
 /** Drops the database with whoever is still connected. Without the database, nothing. */
-export async function dropDatabase(session: AdminSession, name: string): Promise<void> {
-  const { rowCount } = await session.query('select from pg_database where datname = $1', [name])
+export async function dropDatabase(
+  server: AddonServer,
+  session: AdminSession,
+  database: { name: string; owner: string },
+): Promise<void> {
+  const { rowCount } = await session.query('select from pg_database where datname = $1', [
+    database.name,
+  ])
   if (rowCount === 0) return
+  // One that was just logging in when the role was closed.
+  await endSessions(session, database.owner)
+  const name = quote(database.name)
   // The owner may have declared it a template, and templates are not dropped.
-  await session.query(`alter database ${quote(name)} is_template false`)
-  await session.query(`drop database if exists ${quote(name)} with (force)`)
+  await insist(server, session, `alter database ${name} is_template false`)
+  await insist(server, session, `drop database if exists ${name} with (force)`)
 }
 
 /**
@@ -184,25 +211,28 @@ export async function dropRole(
   session: AdminSession,
   role: string,
 ): Promise<void> {
-  const { rows } = await session.query<{ datname: string }>(
-    `select distinct coalesce(d.datname, current_database()) as datname
+  await endSessions(session, role)
+  const { rows } = await session.query<{ datname: string; closed: boolean }>(
+    `select distinct coalesce(d.datname, current_database()) as datname,
+       d.datallowconn is false as closed
      from pg_shdepend s
      join pg_roles r on s.refclassid = 'pg_authid'::regclass and s.refobjid = r.oid
      left join pg_database d on d.oid = s.dbid
      where r.rolname = $1`,
     [role],
   )
-  for (const { datname } of rows) {
+  for (const { datname, closed } of rows) {
     // Its owner may have closed it to everybody, which would close it to us as well.
-    await session.query(`alter database ${quote(datname)} allow_connections true`)
+    if (closed)
+      await insist(server, session, `alter database ${quote(datname)} allow_connections true`)
     const inside = await server.connect(datname)
     try {
-      await inside.query(`drop owned by ${quote(role)}`)
+      await insist(server, inside, `drop owned by ${quote(role)}`)
     } finally {
       await inside.end()
     }
   }
-  await session.query(`drop role if exists ${quote(role)}`)
+  await insist(server, session, `drop role if exists ${quote(role)}`)
 }
 
 export type SizeObservation = {
@@ -237,18 +267,30 @@ export async function observeSizes(
  * setting of a role in a database outranks those that the role can give itself elsewhere.
  */
 export async function restrictRole(
-  { pool }: AddonServer,
+  server: AddonServer,
   target: { role: string; database: string; readOnly: boolean; connectionsMax: number },
 ): Promise<void> {
-  const where = `role ${quote(target.role)} in database ${quote(target.database)}`
-  await pool.query(
-    target.readOnly
-      ? `alter ${where} set default_transaction_read_only = on`
-      : `alter ${where} reset default_transaction_read_only`,
-  )
-  await pool.query(
-    `alter role ${quote(target.role)} connection limit ${Math.trunc(target.connectionsMax)}`,
-  )
+  const role = quote(target.role)
+  const readOnly = target.readOnly
+    ? 'set default_transaction_read_only = on'
+    : 'reset default_transaction_read_only'
+  const session = await server.pool.connect()
+  let broken = true
+  try {
+    await insist(
+      server,
+      session,
+      `alter role ${role} in database ${quote(target.database)} ${readOnly}`,
+    )
+    await insist(
+      server,
+      session,
+      `alter role ${role} connection limit ${Math.trunc(target.connectionsMax)}`,
+    )
+    broken = false
+  } finally {
+    session.release(broken)
+  }
 }
 
 /** Ends the role's sessions, so that they start again under the new rules. */

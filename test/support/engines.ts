@@ -12,7 +12,7 @@ import {
 } from '../../local-platform/credentials.ts'
 import type { Engine } from '../../local-platform/engines/engine.ts'
 import { startNats } from '../../local-platform/engines/nats.ts'
-import { startPostgres } from '../../local-platform/engines/postgres.ts'
+import { addonServerSettings, startPostgres } from '../../local-platform/engines/postgres.ts'
 import { startRedis } from '../../local-platform/engines/redis.ts'
 import { layoutAt, type Layout } from '../../local-platform/layout.ts'
 import { migrateAll } from '../../local-platform/migrate.ts'
@@ -84,6 +84,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       dir: join(home, 'addon-postgres'),
       port: ports.addonPostgres,
       password: credentials.addonPostgresSuperuser,
+      settings: [...postgres.settings, ...addonServerSettings],
     }),
   ])
   await prepareDatabase({

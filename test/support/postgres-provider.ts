@@ -6,6 +6,7 @@ import { openPool, transaction } from '#lib/postgres.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { serviceEnv } from '../../local-platform/service-env.ts'
+import { openAddonServer } from '../../services/postgres/addon-server.ts'
 import { findDatabase, type DatabaseRow } from '../../services/postgres/databases-db.ts'
 import {
   databaseConfig,
@@ -14,7 +15,7 @@ import {
 } from '../../services/postgres/databases.ts'
 import { postgresPlans, type Plans } from '../../services/postgres/plans.ts'
 import { migrations } from '../../services/postgres/schema.ts'
-import { openAddonServer, prepareServer } from '../../services/postgres/server-admin.ts'
+import { countConnectionsForSale, prepareServer } from '../../services/postgres/server-admin.ts'
 import { deprovisionDatabase } from '../../services/postgres/workflows/deprovision.ts'
 import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
 import type { TestEngines } from './engines.ts'
@@ -28,16 +29,24 @@ export function addonServerUrl(engines: TestEngines): string {
   return url
 }
 
-/** The postgres provider's parts on a schema of their own, moved by hand, on the real add-on server. */
-export async function openTestDatabases(engines: TestEngines, plans: Plans = postgresPlans) {
+/**
+ * The postgres provider's parts on a schema of their own, moved by hand, on the real add-on server
+ * or another one, whose superuser's url is given.
+ */
+export async function openTestDatabases(
+  engines: TestEngines,
+  plans: Plans = postgresPlans,
+  serverUrl = addonServerUrl(engines),
+) {
   const { url, schema } = await createTestSchema(engines)
   await migrate(url, schema, migrations)
   const pool = openPool({ url, schema, log: silentLog })
-  const server = openAddonServer(addonServerUrl(engines), silentLog)
+  const server = openAddonServer(serverUrl, silentLog)
   await prepareServer(server)
   const secrets = await loadSecrets(engines.masterKeyFile)
-  const context: DatabasesContext = { pool, server, secrets, plans }
-  const table = databaseTable(secrets)
+  const connectionsForSale = await countConnectionsForSale(server)
+  const context: DatabasesContext = { pool, server, secrets, plans, connectionsForSale }
+  const table = databaseTable(context)
   const workflows = [provisionDatabase, deprovisionDatabase]
   const drive = driveWorkflows({ pool, workflows, context })
 
@@ -77,7 +86,7 @@ export async function openTestDatabases(engines: TestEngines, plans: Plans = pos
       return countOnServer(server.pool, databaseName, roleName)
     },
     close: async () => {
-      await server.pool.end()
+      await server.end()
       await pool.end()
     },
   }

@@ -27,12 +27,14 @@ export const deprovisionDatabase = defineWorkflow<DatabasesContext>()({
       }
     },
     async 'close-role'(context, { subjectId }) {
-      await underLock(context, subjectId, (session, { roleName }) => closeRole(session, roleName))
+      await underLock(context, subjectId, (session, { roleName }) =>
+        closeRole(context.server, session, roleName),
+      )
       return { go: 'drop-database' }
     },
     async 'drop-database'(context, { subjectId }) {
-      await underLock(context, subjectId, (session, { databaseName }) =>
-        dropDatabase(session, databaseName),
+      await underLock(context, subjectId, (session, { databaseName, roleName }) =>
+        dropDatabase(context.server, session, { name: databaseName, owner: roleName }),
       )
       return { go: 'drop-role' }
     },
