@@ -62,7 +62,10 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   }),
   apps: permissions('apps', {
     hears: [every('apps')],
-    says: tells('app_created', 'app_renamed', 'app_destroyed', 'app_logged', 'release_created'),
+    says: tells(
+      ...['app_created', 'app_renamed', 'app_destroyed', 'app_logged'],
+      ...['collaborator_removed', 'release_created'],
+    ),
   }),
   broker: permissions('broker', {
     hears: [every('broker')],

@@ -1,8 +1,13 @@
+import { timestampDate } from '@bufbuild/protobuf/wkt'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { consumeEvents, ensureEventConsumer } from '#lib/events/event-stream.ts'
+import { silentLog } from '#lib/log.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import type { Event } from '#proto/events/v1/events_pb.ts'
 import { databaseUrl } from '../../local-platform/service-env.ts'
 import { connectApps, type TestUser } from '../../test/support/apps.ts'
+import { eventually } from '../../test/support/eventually.ts'
 import { startService, type ServiceProcess } from '../../test/support/services.ts'
 import { appsPerAccountMax, collaboratorsPerAppMax, filterAppsMax } from './limits.ts'
 
@@ -152,6 +157,35 @@ test('collaborators are added by email or uuid, listed with the owner first, and
     resource: 'collaborator',
   })
   expect((await api.listCollaborators({ actor, app })).collaborators).toHaveLength(2)
+})
+
+test('that somebody was removed is told, with the account and the time', async () => {
+  const { id: appId } = await apps.newApp(owner)
+  const told: Event[] = []
+  const durable = `test-${appId}`
+  await ensureEventConsumer(apps.nats, durable)
+  const consumer = await consumeEvents(apps.nats, {
+    durable,
+    facts: ['collaborator_removed'],
+    handle: async (event) => {
+      if (event.fact.case === 'collaboratorRemoved' && event.fact.value.appId === appId)
+        told.push(event)
+    },
+    log: silentLog,
+  })
+  const before = Date.now()
+  for (const actor of [owner, friend]) {
+    await apps.api.addCollaborator({ actor: owner, app: appId, user: friend.email })
+    await apps.api.removeCollaborator({ actor, app: appId, user: friend.email })
+  }
+  await eventually(() => expect(told).toHaveLength(2))
+  await consumer.stop()
+  for (const { fact, time } of told) {
+    expect(fact.value).toMatchObject({ appId, accountId: friend.accountId })
+    const at = time ? timestampDate(time).getTime() : 0
+    expect(at).toBeGreaterThanOrEqual(before)
+    expect(at).toBeLessThanOrEqual(Date.now())
+  }
 })
 
 test('renaming keeps the uuid, frees the old name and refuses a taken one', async () => {

@@ -13,6 +13,7 @@ import {
   type Collaborator,
 } from './collaborators-db.ts'
 import { commit, type AppsContext, type User } from './context.ts'
+import { recordCollaboratorRemoved } from './facts.ts'
 import { appsPerAccountMax, collaboratorsPerAppMax } from './limits.ts'
 
 type CollaboratorRequest = {
@@ -78,6 +79,8 @@ export function removeCollaborator(
     if (collaborator.role === 'owner')
       throw forbidden(`${collaborator.account.email} owns ${app.name} and cannot be removed.`)
     await deleteCollaborator(tx, collaborator.id)
+    const { id: accountId } = collaborator.account
+    await recordCollaboratorRemoved(tx, { appId: app.id, accountId }, new Date())
     return { app, collaborator }
   })
 }

@@ -1,11 +1,13 @@
 import { create } from '@bufbuild/protobuf'
 import { recordFact } from '#lib/events/outbox.ts'
+import type { AccountId, AppId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import {
   AppCreatedSchema,
   AppDestroyedSchema,
   AppLoggedSchema,
   AppRenamedSchema,
+  CollaboratorRemovedSchema,
   ReleaseCreatedSchema,
 } from '#proto/events/v1/events_pb.ts'
 import type { Release } from './releases-db.ts'
@@ -31,6 +33,15 @@ export async function recordAppDestroyed(
 ): Promise<void> {
   const value = create(AppDestroyedSchema, { appId: app.id, name: app.name })
   await recordFact(tx, { case: 'appDestroyed', value }, time)
+}
+
+export async function recordCollaboratorRemoved(
+  tx: Transaction,
+  { appId, accountId }: { appId: AppId; accountId: AccountId },
+  time: Date,
+): Promise<void> {
+  const value = create(CollaboratorRemovedSchema, { appId, accountId })
+  await recordFact(tx, { case: 'collaboratorRemoved', value }, time)
 }
 
 /** The release, and its two lines in the app's log: app[api], in Heroku's words. */

@@ -1,9 +1,11 @@
-import type { AppId, SessionId } from '#lib/ids.ts'
+import type { AccountId, AppId, SessionId } from '#lib/ids.ts'
 
 /** What a log session shows: made by the control side, opened by a tail. */
 export type LogSession = {
   id: SessionId
   appId: AppId
+  /** Who asked for it. */
+  accountId: AccountId
   /** History to begin with, newest lines that pass the filters; 0 means none. */
   lines: number
   tail: boolean
@@ -16,5 +18,11 @@ export type LogSession = {
   endsAt: Date
 }
 
-/** The session of that id, or undefined when there is none, or it was not opened in time or has ended. */
+/** The session of that id, or undefined when there is none, or it was not opened in time, has ended or was revoked. */
 export type FindSession = (id: SessionId) => Promise<LogSession | undefined>
+
+/**
+ * Which sessions of an app are void: that of an account that may no longer see it, and all once the
+ * app is gone. True of those that must not be opened, and whose tails must end.
+ */
+export type FindRevocations = (appId: AppId) => Promise<(session: LogSession) => boolean>

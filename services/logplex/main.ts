@@ -12,6 +12,7 @@ import { forgetApp } from './control/channels.ts'
 import { logplexHandlers } from './control/logplex-rpc.ts'
 import { consumePlatformEvents } from './control/platform-lines.ts'
 import { openRegistry } from './control/registry.ts'
+import { revocationFinder, revokeSessions } from './control/revocations.ts'
 import { sessionFinder } from './control/sessions.ts'
 import { startDrains } from './drains/drains.ts'
 import { startIngest } from './ingest/ingest.ts'
@@ -44,10 +45,11 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const registry = await openRegistry({ pool, secrets, nats, tokens, onDrains: drains.sync, log })
   lifecycle.onStop('registry', registry.stop)
 
+  const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
   const ingest = await startIngest(
     { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
     { appLog, tokens, learnToken: registry.learn, log },
-    (server) => registerTails(server, { appLog, findSession: sessionFinder(redis), log }),
+    (server) => registerTails(server, { appLog, ...sessions, log }),
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)
 
@@ -66,6 +68,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
     nats,
     appLog,
     forgetApp: (appId) => forgetApp(context, appId),
+    revoke: (member, at) => revokeSessions(redis, member, at),
     log,
   })
   lifecycle.onStop('events', events.stop)

@@ -4,7 +4,7 @@ import { jetstream } from '@nats-io/jetstream'
 import type { NatsConnection } from '@nats-io/transport-node'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { newId, type AppId } from '#lib/ids.ts'
+import { newId, type AccountId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
@@ -136,7 +136,14 @@ describe('sessions', () => {
   test('a session has a url of its own that answers with what was asked for', async () => {
     const appId = newId<AppId>()
     await testLog.appLog.append(appId, 3, storedFrames('one', 'two', 'three'))
-    const wish = { appId, lines: 2, tail: false, source: '', dyno: '' }
+    const wish = {
+      appId,
+      accountId: newId<AccountId>(),
+      lines: 2,
+      tail: false,
+      source: '',
+      dyno: '',
+    }
     const first = await rpc.createSession(wish)
     const second = await rpc.createSession(wish)
     expect(first.url).toBe(`http://127.0.0.1:${layout.ports.logs}/sessions/${first.id}`)

@@ -177,7 +177,7 @@ ruleset(name="keep") { action(type="omfile" file="${file}" template="seen") }
 test('a tail that resumes after kill -9 of logplex has no gap and no repeat', async () => {
   const first = await startLogplex()
   const { appId, token } = await newApp()
-  const { url } = await rpc.createSession({ appId, lines: 100, tail: true })
+  const { url } = await rpc.createSession({ appId, accountId: newId(), lines: 100, tail: true })
   const send = async (messages: string[]): Promise<void> => {
     const frames = messages.map((text) => {
       const body = `<190>1 2026-11-21T10:11:12Z host ${token} web.1 - - ${text}`

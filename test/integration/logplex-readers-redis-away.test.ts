@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { newId, type AppId, type DrainId, type SessionId } from '#lib/ids.ts'
+import { newId, type AccountId, type AppId, type DrainId, type SessionId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import type { Engine } from '../../local-platform/engines/engine.ts'
 import { startRedis } from '../../local-platform/engines/redis.ts'
+import { revocationFinder } from '../../services/logplex/control/revocations.ts'
 import { startDrains, type Drains } from '../../services/logplex/drains/drains.ts'
 import { registerTails } from '../../services/logplex/tails/tails-http.ts'
 import { eventually } from '../support/eventually.ts'
@@ -46,10 +47,12 @@ beforeEach(async () => {
   })
   server = fastify()
   const times = { createdAt: new Date(), endsAt: new Date(Date.now() + 3_600_000) }
-  const session = { appId, lines: 100, tail: true, source: '', dyno: '', ...times }
+  const accountId = newId<AccountId>()
+  const session = { appId, accountId, lines: 100, tail: true, source: '', dyno: '', ...times }
   await registerTails(server, {
     appLog: log.appLog,
     findSession: async (id) => ({ ...session, id }),
+    findRevocations: revocationFinder(log.redis),
     log: silentLog,
   })
   await server.listen({ port: 0, host: '127.0.0.1' })

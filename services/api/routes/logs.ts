@@ -1,4 +1,5 @@
 import type { Api, ApiContext } from '../context.ts'
+import { identityOf } from '../hooks/identity.ts'
 import { logLinesDefault, logLinesMax } from '../limits.ts'
 import { renderSession } from '../render/log-session.ts'
 import { renderLogToken } from '../render/log-token.ts'
@@ -22,7 +23,11 @@ export function logSessionRoutes(api: Api, context: ApiContext): void {
         tail: tail ?? false,
         source: source ?? '',
         dyno: dyno ?? '',
+        accountId: identityOf(request).accountId,
       })
+      // Who was removed while the session was being made does not get it: asked after it was made,
+      // for what is removed after that also ends the session.
+      await targetApp(context, request)
       reply.code(201)
       return renderSession(session)
     },

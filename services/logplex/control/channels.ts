@@ -5,6 +5,7 @@ import { transaction } from '#lib/postgres.ts'
 import { destroyChannel, findToken, insertToken, listTokens, lockChannel } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
 import { openToken, tokenContext } from './registry.ts'
+import { revokeAllSessions } from './revocations.ts'
 
 export type ChannelToken = { name: string; token: string }
 
@@ -50,9 +51,10 @@ export async function channelTokens(
   return rows.map((row) => ({ name: row.name, token: openToken(secrets, row) }))
 }
 
-/** Forgets an app that has been destroyed: first who may write, then what was written. */
+/** Forgets an app that has been destroyed: first who may write and read, then what was written. */
 export async function forgetApp(context: ControlContext, appId: AppId): Promise<void> {
   await transaction(context.pool, (tx) => destroyChannel(tx, appId))
   await context.registry.changed(appId)
+  await revokeAllSessions(context.redis, appId)
   await context.appLog.remove(appId)
 }

@@ -1,7 +1,7 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { badRequest } from '#lib/errors.ts'
-import { parseId, type AppId } from '#lib/ids.ts'
+import { parseId, type AccountId, type AppId } from '#lib/ids.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type { DrainSchema, LogplexService, TokenSchema } from '#proto/logplex/v1/logplex_pb.ts'
 import { channelTokens, ensureToken, type ChannelToken } from './channels.ts'
@@ -28,8 +28,12 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       drainMessage(await getDrain(context, readAppId(appId), drain)),
     deleteDrain: async ({ appId, drain }) =>
       drainMessage(await removeDrain(context, readAppId(appId), drain)),
-    createSession: async ({ appId, lines, tail, source, dyno }) => {
-      const wish = { appId: readAppId(appId), lines, tail, source, dyno }
+    createSession: async (request) => {
+      const { lines, tail, source, dyno } = request
+      const accountId = parseId<AccountId>(request.accountId)
+      if (!accountId) throw badRequest('account_id is no uuid.')
+      const appId = readAppId(request.appId)
+      const wish = { appId, accountId, lines, tail, source, dyno }
       const { id, createdAt } = await createSession(context.redis, wish)
       const url = `${context.logsUrl}/sessions/${id}`
       return { id, url, createdAt: timestampFromDate(createdAt) }

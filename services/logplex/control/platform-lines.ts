@@ -1,7 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { consumeEvents, type EventConsumer } from '#lib/events/event-stream.ts'
-import { parseId, type AppId } from '#lib/ids.ts'
+import { parseId, type AccountId, type AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import { durables } from '#lib/subjects.ts'
 import type { AppLogged, Event } from '#proto/events/v1/events_pb.ts'
@@ -14,6 +14,8 @@ export type PlatformLinesOptions = {
   appLog: AppLog
   /** Forgets a destroyed app. Idempotent. */
   forgetApp: (appId: AppId) => Promise<void>
+  /** Ends the log sessions that the account made until then. Idempotent. */
+  revoke: (member: { appId: AppId; accountId: AccountId }, at: Date) => Promise<void>
   log: Log
 }
 
@@ -23,13 +25,14 @@ const pri = 133
 const wordPattern = /^[!-~]{1,64}$/
 
 /**
- * Writes the platform's own lines into the apps' logs ("Release v4 created by user …") and forgets
- * destroyed apps, each in the order of the events; a line that is told twice is written once.
+ * Writes the platform's own lines into the apps' logs ("Release v4 created by user …"), ends the
+ * log sessions of removed collaborators and forgets destroyed apps, all in the order of the events;
+ * a line that is told twice is written once.
  */
 export function consumePlatformEvents(options: PlatformLinesOptions): Promise<EventConsumer> {
   return consumeEvents(options.nats, {
     durable: durables.logplex,
-    facts: ['app_logged', 'app_destroyed'],
+    facts: ['app_logged', 'app_destroyed', 'collaborator_removed'],
     handle: (event) => handle(event, options),
     log: options.log,
   })
@@ -37,7 +40,7 @@ export function consumePlatformEvents(options: PlatformLinesOptions): Promise<Ev
 
 async function handle(
   event: Event,
-  { appLog, forgetApp, log }: PlatformLinesOptions,
+  { appLog, forgetApp, revoke, log }: PlatformLinesOptions,
 ): Promise<void> {
   const { case: fact, value } = event.fact
   const appId = fact && 'appId' in value ? parseId<AppId>(value.appId) : undefined
@@ -47,9 +50,14 @@ async function handle(
     return
   }
   if (fact === 'appDestroyed') await forgetApp(appId)
+  const at = event.time ? timestampDate(event.time) : new Date()
+  if (fact === 'collaboratorRemoved') {
+    const accountId = parseId<AccountId>(value.accountId)
+    if (accountId) await revoke({ appId, accountId }, at)
+    else log.error({ eventId: event.id, fact }, 'event names no account and is left out')
+  }
   if (fact !== 'appLogged') return
-  const time = formatLogTime(event.time ? timestampDate(event.time) : new Date())
-  const frames = platformFrames(time, value)
+  const frames = platformFrames(formatLogTime(at), value)
   if (frames.length > 0)
     await appLog.append(appId, frames.length, Buffer.concat(frames), `event:${event.id}`)
 }

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { newId, type AppId } from '#lib/ids.ts'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { newId, type AccountId, type AppId } from '#lib/ids.ts'
+import { eventually } from '../../../test/support/eventually.ts'
 import { openTestLog, type TestLog } from '../../../test/support/logs.ts'
+import { revokeAllSessions, revokeSessions } from './revocations.ts'
 import { createSession, sessionFinder } from './sessions.ts'
 
 let log: TestLog
@@ -11,8 +13,10 @@ beforeAll(async () => {
 
 afterAll(() => log.close())
 
+const accountId = newId<AccountId>()
+
 test('a session may be come back to until it ends, however often that is done', async () => {
-  const wish = { appId: newId<AppId>(), lines: 10, tail: true, source: '', dyno: 'web' }
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, source: '', dyno: 'web' }
   const session = await createSession(log.redis, wish)
   let seconds = 0
   const find = sessionFinder(log.redis, () => session.createdAt.getTime() + seconds * 1_000)
@@ -22,9 +26,50 @@ test('a session may be come back to until it ends, however often that is done', 
 })
 
 test('a session that is not opened within five minutes is forgotten', async () => {
-  const wish = { appId: newId<AppId>(), lines: 10, tail: true, source: '', dyno: '' }
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, source: '', dyno: '' }
   const { id } = await createSession(log.redis, wish)
   const left = await log.redis.ttl(`plexus:session:${id}`)
   expect(left).toBeGreaterThan(290)
   expect(left).toBeLessThanOrEqual(300)
+})
+
+describe('revoked', () => {
+  const wish = { lines: 10, tail: true, source: '', dyno: '' }
+
+  test('sessions that the account made until then are void, and no others', async () => {
+    const appId = newId<AppId>()
+    const find = sessionFinder(log.redis)
+    const make = (of: { appId: AppId; accountId: AccountId }) =>
+      createSession(log.redis, { ...wish, ...of })
+    const own = await make({ appId, accountId })
+    const others = [
+      await make({ appId, accountId: newId<AccountId>() }),
+      await make({ appId: newId<AppId>(), accountId }),
+    ]
+    const before = new Date(own.createdAt.getTime() - 1)
+    await revokeSessions(log.redis, { appId, accountId }, before)
+    expect(await find(own.id)).toEqual(own)
+    await revokeSessions(log.redis, { appId, accountId }, own.createdAt)
+    // Told once more, and late: what was removed after that stays so.
+    await revokeSessions(log.redis, { appId, accountId }, before)
+    expect(await find(own.id)).toBeUndefined()
+    for (const other of others) expect(await find(other.id)).toEqual(other)
+    await eventually(() => expect(Date.now()).toBeGreaterThan(own.createdAt.getTime()))
+    const again = await make({ appId, accountId })
+    expect(await find(again.id)).toEqual(again)
+    const left = await log.redis.ttl(`plexus:revoked:{${appId}}`)
+    expect(left).toBeGreaterThan(3_890)
+    expect(left).toBeLessThanOrEqual(3_900)
+  })
+
+  test('of a destroyed app all are void, even one that is made too late', async () => {
+    const appId = newId<AppId>()
+    const early = await createSession(log.redis, { ...wish, appId, accountId })
+    await revokeAllSessions(log.redis, appId)
+    const now = Date.now()
+    await eventually(() => expect(Date.now()).toBeGreaterThan(now))
+    const late = await createSession(log.redis, { ...wish, appId, accountId: newId<AccountId>() })
+    const find = sessionFinder(log.redis)
+    expect([await find(early.id), await find(late.id)]).toEqual([undefined, undefined])
+  })
 })

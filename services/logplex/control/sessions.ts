@@ -1,8 +1,9 @@
 import { invalidParams } from '#lib/errors.ts'
-import { newId, parseId, type AppId, type SessionId } from '#lib/ids.ts'
+import { newId, parseId, type AccountId, type AppId, type SessionId } from '#lib/ids.ts'
 import type { Redis } from '../redis.ts'
 import { logLinesMin, sessionOpenedSeconds, sessionOpenSeconds } from '../limits.ts'
 import type { FindSession, LogSession } from '../log-session.ts'
+import { revocationFinder } from './revocations.ts'
 
 const keyOf = (id: SessionId): string => `plexus:session:${id}`
 
@@ -29,24 +30,31 @@ export async function createSession(redis: Redis, wish: SessionWish): Promise<Lo
   return session
 }
 
-/** Finds sessions; one that was opened in time may be come back to until it ends. */
+/** Finds sessions; one that was opened in time may be come back to until it ends or is revoked. */
 export function sessionFinder(redis: Redis, now: () => number = Date.now): FindSession {
+  const findRevocations = revocationFinder(redis)
   return async (id) => {
     const stored = await redis.getEx(keyOf(id), { type: 'EX', value: sessionOpenedSeconds })
     const session = stored === null ? undefined : readSession(String(stored))
     // Each coming back makes Redis keep it anew: when it ends is for the session itself to say.
-    return session && now() < session.endsAt.getTime() ? session : undefined
+    if (!session || now() >= session.endsAt.getTime()) return undefined
+    const isRevoked = await findRevocations(session.appId)
+    return isRevoked(session) ? undefined : session
   }
 }
 
-function readSession(text: string): LogSession {
+function readSession(text: string): LogSession | undefined {
   const stored = JSON.parse(text) as Record<keyof LogSession, string>
   const id = parseId<SessionId>(stored.id)
   const appId = parseId<AppId>(stored.appId)
+  const accountId = parseId<AccountId>(stored.accountId)
+  // Of nobody's session nobody could say that it is void.
+  if (!accountId) return undefined
   if (!id || !appId) throw new Error('a stored log session has no ids')
   return {
     id,
     appId,
+    accountId,
     lines: Number(stored.lines),
     tail: Boolean(stored.tail),
     source: stored.source,

@@ -16,6 +16,10 @@ export const tailLimits = {
   heartbeatSeconds: 14,
   /** Then the stream ends; a client that wants more resumes where it was. */
   streamSecondsMax: 3_600,
+  /** How often open streams are looked at for those whose session was revoked. */
+  revokedCheckSeconds: 10,
+  /** What a stream that was ended still has in its socket may be taken for so long. */
+  endSecondsMax: 5,
   /** A reader that takes no byte for this long is cut off. */
   stalledSecondsMax: 300,
 }

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { newId, type AppId, type SessionId } from '#lib/ids.ts'
+import { newId, type AccountId, type AppId, type SessionId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import { openTestLog, type TestLog } from '../../../test/support/logs.ts'
@@ -16,6 +16,7 @@ import { registerTails } from './tails-http.ts'
 
 let log: TestLog
 const sessions = new Map<SessionId, LogSession>()
+const revoked = new Set<AccountId>()
 const closing: (() => unknown)[] = []
 
 beforeAll(async () => {
@@ -33,6 +34,7 @@ const serve = async (limits: Partial<TailLimits> = {}): Promise<string> => {
   await registerTails(server, {
     appLog: log.appLog,
     findSession: async (id) => sessions.get(id),
+    findRevocations: async () => (of) => revoked.has(of.accountId),
     log: silentLog,
     limits,
   })
@@ -46,7 +48,8 @@ const serve = async (limits: Partial<TailLimits> = {}): Promise<string> => {
 const session = (appId: AppId, options: Partial<LogSession> = {}): string => {
   const id = newId<SessionId>()
   const times = { createdAt: new Date(), endsAt: new Date(Date.now() + 3_600_000) }
-  const defaults = { lines: 100, tail: true, source: '', dyno: '', ...times }
+  const accountId = newId<AccountId>()
+  const defaults = { accountId, lines: 100, tail: true, source: '', dyno: '', ...times }
   sessions.set(id, { id, appId, ...defaults, ...options })
   return `/sessions/${id}`
 }
@@ -281,6 +284,45 @@ test('a stream ends with its session, however much of its own time is left', asy
   const endsAt = new Date(Date.now() + 200)
   const tail = await openSse(url + session(newId<AppId>(), { endsAt }))
   await eventually(() => expect(tail.ended).toBe(true))
+})
+
+test('streams of a revoked session end, of every kind, and nobody else’s', async () => {
+  const url = await serve({ revokedCheckSeconds: 0.05, endSecondsMax: 0.05 })
+  const [appId, accountId] = [newId<AppId>(), newId<AccountId>()]
+  const path = session(appId, { accountId, lines: 0 })
+  const other = await openSse(url + session(appId, { lines: 0 }))
+  const own = [await openSse(url + path), await open(url + path)]
+  const socket = await follow(url.replace('http', 'ws') + path)
+  // A long answer without tail, to a reader that takes its time.
+  for (let from = 1; from < 1_000; from += 100)
+    await append(appId, numbered(from, from + 99, 9_000))
+  const slow: Socket = connect(Number(new URL(url).port), '127.0.0.1')
+  closing.push(() => slow.destroy())
+  const history = session(appId, { accountId, tail: false, lines: 1_500 })
+  slow.write(`GET ${history} HTTP/1.1\r\nhost: x\r\n\r\n`)
+  await new Promise((resolve) => slow.once('data', resolve))
+  slow.pause()
+  await eventually(() =>
+    expect(own.map(({ text }) => text)).toEqual([
+      expect.stringContaining('n1000'),
+      expect.stringContaining('n1000'),
+    ]),
+  )
+  expect([...own, other].map(({ ended }) => ended)).toEqual([false, false, false])
+  revoked.add(accountId)
+  await eventually(() => expect(own.map(({ ended }) => ended)).toEqual([true, true]))
+  await eventually(() => expect(socket.code).toBe(1001))
+  let got = ''
+  let closed = false
+  slow.on('data', (bytes) => (got = (got + bytes.toString()).slice(-20_000)))
+  slow.on('error', () => undefined)
+  slow.on('close', () => (closed = true))
+  slow.resume()
+  await eventually(() => expect(closed).toBe(true))
+  expect(got).not.toContain('n1000')
+  await append(appId, ['n1001'])
+  await eventually(() => expect(other.text).toContain('n1001'))
+  expect([...own.map(({ text }) => text), ...socket.lines].join()).not.toContain('n1001')
 })
 
 test('more streams than an app may have are refused, until one ends', async () => {

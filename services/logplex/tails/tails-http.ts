@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer'
+import { setTimeout as delay } from 'node:timers/promises'
 import fastifyWebsocket from '@fastify/websocket'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { parseId, type SessionId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
-import type { FindSession, LogSession } from '../log-session.ts'
+import type { FindRevocations, FindSession, LogSession } from '../log-session.ts'
 import { chunked } from './chunked.ts'
 import { tailLimits, type TailLimits } from './limits.ts'
 import { createOpenTails, type OpenTails } from './open-tails.ts'
@@ -19,6 +20,7 @@ export type TailsDeps = {
   appLog: AppLog
   /** Also keeps the session valid for a client that comes back. */
   findSession: FindSession
+  findRevocations: FindRevocations
   log: Log
   /** Smaller ones for tests. */
   limits?: Partial<TailLimits>
@@ -46,7 +48,7 @@ declare module 'fastify' {
   }
 }
 
-const gone = 'This log session is unknown or has expired: ask for a new one.\n'
+const gone = 'This log session is unknown, or has ended: ask for a new one.\n'
 const unavailable = 'Log sessions cannot be looked up just now: try again in a moment.\n'
 const full = 'Too many log streams are open for this app: close one, or try again later.\n'
 
@@ -68,6 +70,11 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
       done()
     },
   })
+  const stopChecking = endRevokedTails(context, deps.findRevocations)
+  server.addHook('onClose', (_server, done) => {
+    stopChecking()
+    done()
+  })
   server.decorateRequest('logSession', null)
   server.route<{ Params: { id: string } }>({
     method: 'GET',
@@ -88,9 +95,28 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
   })
 }
 
+/** Ends the tails of revoked sessions from time to time, until it is stopped. */
+function endRevokedTails(
+  { open, limits, log }: TailsContext,
+  findRevocations: FindRevocations,
+): () => void {
+  const stop = new AbortController()
+  void (async () => {
+    for (;;) {
+      await delay(limits.revokedCheckSeconds * 1_000, undefined, { signal: stop.signal })
+      try {
+        await open.endRevoked(findRevocations)
+      } catch (error) {
+        log.warn({ err: error }, 'revoked log sessions could not be looked up')
+      }
+    }
+  })().catch(() => undefined)
+  return () => stop.abort()
+}
+
 function serveHttp(context: TailsContext, request: FastifyRequest, reply: FastifyReply): void {
   const session = request.logSession
-  const tail = session && context.open.enter(session.appId)
+  const tail = session && context.open.enter(session)
   if (!session || !tail) {
     void reply.code(503).header('retry-after', '10').type('text/plain').send(full)
     return
@@ -122,7 +148,7 @@ function serveHttp(context: TailsContext, request: FastifyRequest, reply: Fastif
 
 function serveWebSocket(context: TailsContext, socket: WebSocket, request: FastifyRequest): void {
   const session = request.logSession
-  const tail = session && context.open.enter(session.appId)
+  const tail = session && context.open.enter(session)
   if (!session || !tail) return socket.close(1013, full.trim())
   socket.on('error', () => tail.abort())
   socket.once('close', () => tail.abort())
@@ -176,8 +202,10 @@ async function serveTail(
     finished = await runTail({ session, after, format, send, signal, appLog, feed, limits, log })
   } finally {
     clearTimeout(life)
-    if (open.leave(session.appId, tail)) feed.forget(session.appId)
+    if (open.leave(session, tail)) feed.forget(session.appId)
     connection.close(finished && !signal.aborted)
+    // Who does not take the last bytes does not keep the connection either.
+    if (signal.aborted) setTimeout(connection.cut, limits.endSecondsMax * 1_000).unref()
   }
 }
 

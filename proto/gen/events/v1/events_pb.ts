@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file events/v1/events.proto.
  */
 export const file_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChZldmVudHMvdjEvZXZlbnRzLnByb3RvEhBwbGV4dXMuZXZlbnRzLnYxIpEDCgVFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgthcHBfY3JlYXRlZBgDIAEoCzIcLnBsZXh1cy5ldmVudHMudjEuQXBwQ3JlYXRlZEgAEjMKC2FwcF9yZW5hbWVkGAQgASgLMhwucGxleHVzLmV2ZW50cy52MS5BcHBSZW5hbWVkSAASNwoNYXBwX2Rlc3Ryb3llZBgFIAEoCzIeLnBsZXh1cy5ldmVudHMudjEuQXBwRGVzdHJveWVkSAASOwoPcmVsZWFzZV9jcmVhdGVkGAYgASgLMiAucGxleHVzLmV2ZW50cy52MS5SZWxlYXNlQ3JlYXRlZEgAEjEKCmFwcF9sb2dnZWQYByABKAsyGy5wbGV4dXMuZXZlbnRzLnYxLkFwcExvZ2dlZEgAEjcKDWFkZG9uX2NoYW5nZWQYCCABKAsyHi5wbGV4dXMuZXZlbnRzLnYxLkFkZG9uQ2hhbmdlZEgAQgYKBGZhY3QiKgoKQXBwQ3JlYXRlZBIOCgZhcHBfaWQYASABKAkSDAoEbmFtZRgCIAEoCSIqCgpBcHBSZW5hbWVkEg4KBmFwcF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIiwKDEFwcERlc3Ryb3llZBIOCgZhcHBfaWQYASABKAkSDAoEbmFtZRgCIAEoCSJuCg5SZWxlYXNlQ3JlYXRlZBIOCgZhcHBfaWQYASABKAkSEgoKcmVsZWFzZV9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhIKCnVzZXJfZW1haWwYBSABKAkiSwoJQXBwTG9nZ2VkEg4KBmFwcF9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDwoHcHJvY2VzcxgDIAEoCRINCgVsaW5lcxgEIAMoCSI/CgxBZGRvbkNoYW5nZWQSEAoIYWRkb25faWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXN0YXRlGAMgASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChZldmVudHMvdjEvZXZlbnRzLnByb3RvEhBwbGV4dXMuZXZlbnRzLnYxItgDCgVFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgthcHBfY3JlYXRlZBgDIAEoCzIcLnBsZXh1cy5ldmVudHMudjEuQXBwQ3JlYXRlZEgAEjMKC2FwcF9yZW5hbWVkGAQgASgLMhwucGxleHVzLmV2ZW50cy52MS5BcHBSZW5hbWVkSAASNwoNYXBwX2Rlc3Ryb3llZBgFIAEoCzIeLnBsZXh1cy5ldmVudHMudjEuQXBwRGVzdHJveWVkSAASOwoPcmVsZWFzZV9jcmVhdGVkGAYgASgLMiAucGxleHVzLmV2ZW50cy52MS5SZWxlYXNlQ3JlYXRlZEgAEjEKCmFwcF9sb2dnZWQYByABKAsyGy5wbGV4dXMuZXZlbnRzLnYxLkFwcExvZ2dlZEgAEjcKDWFkZG9uX2NoYW5nZWQYCCABKAsyHi5wbGV4dXMuZXZlbnRzLnYxLkFkZG9uQ2hhbmdlZEgAEkUKFGNvbGxhYm9yYXRvcl9yZW1vdmVkGAkgASgLMiUucGxleHVzLmV2ZW50cy52MS5Db2xsYWJvcmF0b3JSZW1vdmVkSABCBgoEZmFjdCIqCgpBcHBDcmVhdGVkEg4KBmFwcF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIioKCkFwcFJlbmFtZWQSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiLAoMQXBwRGVzdHJveWVkEg4KBmFwcF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIm4KDlJlbGVhc2VDcmVhdGVkEg4KBmFwcF9pZBgBIAEoCRISCgpyZWxlYXNlX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SEwoLZGVzY3JpcHRpb24YBCABKAkSEgoKdXNlcl9lbWFpbBgFIAEoCSJLCglBcHBMb2dnZWQSDgoGYXBwX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIPCgdwcm9jZXNzGAMgASgJEg0KBWxpbmVzGAQgAygJIj8KDEFkZG9uQ2hhbmdlZBIQCghhZGRvbl9pZBgBIAEoCRIOCgZhcHBfaWQYAiABKAkSDQoFc3RhdGUYAyABKAkiOQoTQ29sbGFib3JhdG9yUmVtb3ZlZBIOCgZhcHBfaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A fact that has happened, told on JetStream after the database has it (transactional outbox).
@@ -72,6 +72,12 @@ export type Event = Message<"plexus.events.v1.Event"> & {
      */
     value: AddonChanged;
     case: "addonChanged";
+  } | {
+    /**
+     * @generated from field: plexus.events.v1.CollaboratorRemoved collaborator_removed = 9;
+     */
+    value: CollaboratorRemoved;
+    case: "collaboratorRemoved";
   } | { case: undefined; value?: undefined };
 };
 
@@ -251,4 +257,29 @@ export type AddonChanged = Message<"plexus.events.v1.AddonChanged"> & {
  */
 export const AddonChangedSchema: GenMessage<AddonChanged> = /*@__PURE__*/
   messageDesc(file_events_v1_events, 6);
+
+/**
+ * The account may no longer see the app. The event's time is that of the removal: it may have been
+ * added again since.
+ *
+ * @generated from message plexus.events.v1.CollaboratorRemoved
+ */
+export type CollaboratorRemoved = Message<"plexus.events.v1.CollaboratorRemoved"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+};
+
+/**
+ * Describes the message plexus.events.v1.CollaboratorRemoved.
+ * Use `create(CollaboratorRemovedSchema)` to create a new message.
+ */
+export const CollaboratorRemovedSchema: GenMessage<CollaboratorRemoved> = /*@__PURE__*/
+  messageDesc(file_events_v1_events, 7);
 
