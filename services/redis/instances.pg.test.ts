@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { silentLog } from '#lib/log.ts'
+import { findProgram, systemFolders } from '../../local-platform/binaries.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import {
   connectCustomer,
@@ -12,6 +15,7 @@ import {
 } from '../../test/support/redis-provider.ts'
 import { createSupervision, stopAllInstances } from './supervision.ts'
 
+const run = promisify(execFile)
 const megabyte = 1024 ** 2
 const plans = { small: { memoryBytesMax: 4 * megabyte, connectionsMax: 3 } }
 
@@ -40,7 +44,7 @@ const supervise = (): Promise<void> => createSupervision(instances.context, sile
 test('an instance answers to its own password only', async () => {
   const mine = await instances.provision('small')
   const theirs = await instances.provision('small')
-  expect(mine.url).toMatch(/^redis:\/\/:p[0-9a-f]{64}@localhost:\d+$/)
+  expect(mine.url).toMatch(/^redis:\/\/default:p[0-9a-f]{64}@localhost:\d+$/)
   await (await connect(mine.url)).set('secret', '1')
   expect(await (await connect(theirs.url)).get('secret')).toBeNull()
 
@@ -51,6 +55,15 @@ test('an instance answers to its own password only', async () => {
   await expect(connect(crossed.href).then((client) => client.get('secret'))).rejects.toThrow(
     /NOAUTH/,
   )
+})
+
+test('redis-cli takes the url as it is', async () => {
+  const { url } = await instances.provision('small')
+  const beside = dirname(instances.context.host.redisServer)
+  const program = await findProgram('redis-cli', [...systemFolders(process.env), beside])
+  if (!program) throw new Error('redis-cli is missing: it comes with redis-server')
+  const { stdout } = await run(program, ['-u', url, '--no-auth-warning', 'incr', 'visits'])
+  expect(stdout.trim()).toBe('1')
 })
 
 test('a customer may use its data, and not reconfigure, copy away or stop its server', async () => {

@@ -75,7 +75,8 @@ export function instanceConfig(
   row: InstanceRow,
 ): Record<string, string> {
   const { password, port } = instanceOf(context, row)
-  return { HEROKU_REDIS_URL: `redis://:${password}@${publicHost}:${port}` }
+  // With the user's name: redis-cli takes an empty one for a user of that name.
+  return { HEROKU_REDIS_URL: `redis://default:${password}@${publicHost}:${port}` }
 }
 
 /** Throws UNAVAILABLE when every port has its instance. */
