@@ -28,19 +28,23 @@ export const logsToken = defineCommand({
 
 function explain({ name, token, log_input_url, syslog_addr }: LogToken): string {
   const [host = '127.0.0.1', port = '6001'] = syslog_addr.split(':')
-  const message = `<190>1 $(date -u +%Y-%m-%dT%H:%M:%SZ) host ${token} web.1 - - hello from curl`
+  const message = `<190>1 $(date -u +%Y-%m-%dT%H:%M:%SZ) host ${token} web.1 - - hello`
   return `token          ${token}
 source         ${name}
 log_input_url  ${log_input_url}
 syslog_addr    ${syslog_addr}
 
-Send a line over HTTP:
+Send a line of the process web.1 over HTTP:
 
   line="${message}"
   curl -i -H 'Content-Type: application/logplex-1' --data-binary "\${#line} $line" '${log_input_url}'
 
-and over syslog (util-linux):
+over syslog, with the same line (bash):
 
-  logger --server ${host} --port ${port} --tcp --octet-count --rfc5424=notq,notime,nohost -t ${token} hello
+  printf '%s %s' "\${#line}" "$line" > /dev/tcp/${host}/${port}
+
+and with util-linux, whose process names are numbers (${name}[1]):
+
+  logger --server ${host} --port ${port} --tcp --octet-count --rfc5424=notq,notime,nohost -p local7.info --id=1 -t ${token} hello from logger
 `
 }

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createServer, type Server } from 'node:net'
+import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
@@ -86,6 +87,21 @@ test('logs --tail shows lines of logger and curl as they come', async () => {
   }, 30_000)
   await tail.interrupt()
   expect(tail.output().match(/over http while tailing/g)).toHaveLength(1)
+})
+
+test('the examples that logs token prints arrive as lines of a process', async () => {
+  const plexus = resolve(import.meta.dirname, '../../bin/plexus')
+  const { stdout } = await run(process.execPath, [plexus, 'logs', 'token', '-a', app], {
+    env: { PATH: process.env['PATH'], ...env },
+  })
+  const [line = '', ...sends] = stdout.split('\n').filter((text) => text.startsWith('  '))
+  expect(sends.map((command) => command.trim().split(' ')[0])).toEqual(['curl', 'printf', 'logger'])
+  for (const send of sends) await run('bash', ['-ec', `${line}\n${send}`])
+  await eventually(async () => {
+    const out = await heroku.ok(['logs', '-a', app, '-n', '20'])
+    expect(out.match(/app\[web\.1\]: hello$/gm)).toHaveLength(2)
+    expect(out.match(/app\[1\]: hello from logger$/gm)).toHaveLength(1)
+  }, 30_000)
 })
 
 test('drains:add, drains and drains:remove; the drain receives in the exact frame', async () => {
