@@ -3,6 +3,7 @@ import { isLocalHost } from '../drains/target-guard.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
 const schemes = new Set(['http:', 'https:', 'syslog:'])
+const controlCharacter = /\p{Cc}/u
 const schemesToCome = new Set(['syslog+tls:', 'udpsyslog:'])
 
 /**
@@ -10,6 +11,9 @@ const schemesToCome = new Set(['syslog+tls:', 'udpsyslog:'])
  * connects; here only addresses in the url itself are judged.
  */
 export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
+  // A url parser leaves some of them out without a word; what is kept and listed is the text.
+  if (controlCharacter.test(text))
+    throw invalidDestination('it holds a control character, such as a newline or a tab.')
   const url = text.length <= drainUrlBytesMax ? URL.parse(text) : null
   if (!url) throw invalidDestination('it is no url. Use https://…, http://… or syslog://host:port.')
   if (schemesToCome.has(url.protocol))
