@@ -1,9 +1,9 @@
 import { Socket } from 'node:net'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { tcpFrameSecondsMax, tcpIdleSecondsMax } from '../limits.ts'
 import { FrameScanner } from '../syslog/frame.ts'
 import { newCounters } from './counters.ts'
-import { closeLate } from './syslog-tcp.ts'
+import { closeLate, newConnection, takeData } from './syslog-tcp.ts'
 
 const connection = (lastDataAt: number, partialSince?: number) => ({
   socket: new Socket(),
@@ -36,4 +36,37 @@ test('a connection that we hold back ourselves is not closed for it', () => {
   held.socket.pause()
   closeLate([held], newCounters(), Date.now())
   expect(held.socket.destroyed).toBe(false)
+})
+
+describe('the end of what was begun', () => {
+  const limitMs = tcpFrameSecondsMax * 1000
+  /** Whether a connection that gets this every second is closed within the limit and a while. */
+  const isClosed = (everySecond: string, first = ''): boolean => {
+    const open = newConnection(new Socket(), () => undefined, 0)
+    takeData(open, Buffer.from(first), 0)
+    for (let now = 0; now <= limitMs + 5_000; now += 1_000) {
+      takeData(open, Buffer.from(everySecond), now)
+      closeLate([open], newCounters(), now)
+    }
+    return open.socket.destroyed
+  }
+
+  test('must come in time, of a frame as of what is none', () => {
+    expect(isClosed('noise without a newline ')).toBe(true)
+    expect(isClosed('1')).toBe(true)
+    expect(isClosed('9', '1 a')).toBe(true)
+    const quiet = newConnection(new Socket(), () => undefined, 0)
+    takeData(quiet, Buffer.from('3 abc3 ab'), 0)
+    closeLate([quiet], newCounters(), limitMs)
+    expect(quiet.socket.destroyed).toBe(false)
+    closeLate([quiet], newCounters(), limitMs + 1)
+    expect(quiet.socket.destroyed).toBe(true)
+  })
+
+  test('may lie anywhere in what a busy sender sends', () => {
+    // Every reading ends within a frame, or within a malformed piece, but never the same one.
+    expect(isClosed('c3 abc3 ab', '3 ab')).toBe(false)
+    expect(isClosed('noise\nnoise', 'noise')).toBe(false)
+    expect(isClosed('3 abc')).toBe(false)
+  })
 })

@@ -31,7 +31,7 @@ type Connection = {
   socket: Socket
   scanner: FrameScanner
   lastDataAt: number
-  /** When the unfinished frame began, or undefined while there is none. */
+  /** When what is unfinished began, a frame or a malformed piece, or undefined while there is none. */
   partialSince: number | undefined
 }
 
@@ -65,7 +65,7 @@ export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<Syslog
   }
 }
 
-/** Closes connections that hold a frame back, or say nothing, for too long. */
+/** Closes connections that hold the end of a frame or of a malformed piece back, or say nothing, for too long. */
 export function closeLate(
   connections: Iterable<Connection>,
   counters: IngestCounters,
@@ -81,31 +81,38 @@ export function closeLate(
   }
 }
 
+export function newConnection(socket: Socket, visit: FrameVisitor, now: number): Connection {
+  return { socket, scanner: new FrameScanner(visit), lastDataAt: now, partialSince: undefined }
+}
+
+/** Scans what came, and notes since when the peer owes the end of what it has begun. */
+export function takeData(connection: Connection, bytes: Uint8Array, now: number): void {
+  const { scanner } = connection
+  const before = scanner.ended
+  connection.lastDataAt = now
+  scanner.push(bytes)
+  if (!scanner.partial) connection.partialSince = undefined
+  // What is unfinished now need not be what was: a busy sender's bytes are cut anywhere.
+  else if (scanner.ended > before) connection.partialSince = now
+  else connection.partialSince ??= now
+}
+
 function receive(
   socket: Socket,
   visit: FrameVisitor,
   { intake, counters, log }: SyslogTcpOptions,
   onClose: (connection: Connection) => void,
 ): Connection {
-  const scanner = new FrameScanner(visit)
-  const connection: Connection = {
-    socket,
-    scanner,
-    lastDataAt: Date.now(),
-    partialSince: undefined,
-  }
+  const connection = newConnection(socket, visit, Date.now())
+  const { scanner } = connection
   const countMalformed = (): void => {
     counters.received += scanner.malformed
     counters.malformed += scanner.malformed
     scanner.malformed = 0
   }
   socket.on('data', (bytes) => {
-    connection.lastDataAt = Date.now()
-    scanner.push(bytes)
+    takeData(connection, bytes, Date.now())
     countMalformed()
-    connection.partialSince = scanner.partial
-      ? (connection.partialSince ?? connection.lastDataAt)
-      : undefined
     if (intake.heldBack) socket.pause()
   })
   socket.on('error', (error) => log.debug({ err: error }, 'syslog connection failed'))

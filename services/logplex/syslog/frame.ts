@@ -51,6 +51,8 @@ export type FrameVisitor = (bytes: Uint8Array, start: number, end: number) => vo
 export class FrameScanner {
   /** Pieces that were no frame: each up to its newline counts once. */
   malformed = 0
+  /** Pieces of both kinds whose end was reached: frames, and what was malformed up to its newline. */
+  ended = 0
   readonly #visit: FrameVisitor
   readonly #span: FrameSpan = { start: 0, end: 0 }
   #carry = new Uint8Array(0)
@@ -61,9 +63,9 @@ export class FrameScanner {
     this.#visit = visit
   }
 
-  /** True while a frame has begun and is not whole. */
+  /** True while a frame has begun that is not whole, or something malformed that has no end yet. */
   get partial(): boolean {
-    return this.#carried > 0
+    return this.#carried > 0 || this.#skipping
   }
 
   push(bytes: Uint8Array): void {
@@ -79,6 +81,7 @@ export class FrameScanner {
   end(): void {
     if (this.#carried > 0) this.malformed++
     this.#carried = 0
+    this.#skipping = false
   }
 
   #read(bytes: Uint8Array, at: number): number {
@@ -88,6 +91,7 @@ export class FrameScanner {
       this.#keep(bytes, at, bytes.length)
       return bytes.length
     }
+    this.ended++
     this.#visit(bytes, this.#span.start, this.#span.end)
     return next
   }
@@ -109,6 +113,7 @@ export class FrameScanner {
       at = until
       if (next !== frameIncomplete) {
         this.#carried = 0
+        this.ended++
         this.#visit(this.#carry, this.#span.start, this.#span.end)
         return at
       }
@@ -137,6 +142,7 @@ export class FrameScanner {
     const found = bytes.indexOf(newline, at)
     if (found < 0) return bytes.length
     this.#skipping = false
+    this.ended++
     return found + 1
   }
 }
