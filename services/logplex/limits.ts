@@ -54,14 +54,17 @@ export const postBytesMax = 8_000_000
  * process: a post that would go beyond it is not read on, its connection is closed.
  */
 export const postBytesInFlightMax = 128 * miB
-/** A body must have arrived whole by then, or the connection is closed. */
+/** A request must have come whole by then, or its connection is closed at most a tenth later. */
 export const postReadMs = 15_000
 /** log-shuttle gives a post up after 5 s; before that it hears that its lines are held. */
 export const postAppendWaitMs = 4_000
 export const httpConnectionsMax = 10_000
 
 export const tcpConnectionsMax = 10_000
-/** A frame that has begun must be whole by then: half-open and slow-loris connections are closed. */
+/**
+ * A frame that has begun must be whole by then, and what is malformed must have met a newline:
+ * half-open and slow-loris connections are closed.
+ */
 export const tcpFrameSecondsMax = 60
 /** A connection on which nothing was said for so long is closed; senders connect again. */
 export const tcpIdleSecondsMax = 3_600

@@ -1,16 +1,11 @@
-import { fastify, type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
-import {
-  countersEveryMs,
-  httpConnectionsMax,
-  pendingOnStopMs,
-  postBytesInFlightMax,
-  postReadMs,
-} from '../limits.ts'
+import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
+import { createLogsServer } from './logs-server.ts'
 import { BytesInFlight } from './post-body.ts'
 import { listenSyslogTcp } from './syslog-tcp.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
@@ -44,13 +39,7 @@ export async function startIngest(
   const counters = newCounters()
   const intake = new Intake(appLog, counters)
   const lookup = new TokenLookup(tokens, learnToken)
-  const server = fastify({
-    logger: false,
-    requestTimeout: postReadMs,
-    forceCloseConnections: true,
-    return503OnClosing: false,
-  })
-  server.server.maxConnections = httpConnectionsMax
+  const server = createLogsServer()
   const inFlight = new BytesInFlight(postBytesInFlightMax)
   registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
   await register(server)

@@ -1,6 +1,6 @@
+import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import fastify from 'fastify'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
@@ -11,6 +11,7 @@ import { blankMessage, readMessage } from '../syslog/message.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
+import { createLogsServer } from './logs-server.ts'
 import { BytesInFlight } from './post-body.ts'
 import { TokenLookup } from './token-lookup.ts'
 import { TokenTable, type TokenRoute } from './token-table.ts'
@@ -21,6 +22,7 @@ let token: string
 let tokens: TokenTable
 let intake: Intake
 let counters: IngestCounters
+let longAnswer: ServerResponse
 const closing: (() => unknown)[] = []
 
 beforeEach(async () => {
@@ -38,8 +40,13 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-async function serve(bytesInFlightMax = 1_000_000): Promise<number> {
-  const server = fastify({ forceCloseConnections: true })
+async function serve(bytesInFlightMax = 1_000_000, readMs?: number): Promise<number> {
+  const server = createLogsServer(readMs)
+  // An answer that goes on until the test ends it, as a tail's does.
+  server.get('/long', (_request, reply) => {
+    longAnswer = reply.hijack().raw
+    longAnswer.write('begun')
+  })
   registerLogsHttp(server, {
     intake,
     counters,
@@ -189,4 +196,28 @@ test('an app whose lines are all in the log is forgotten', async () => {
   expect(route().pending).toBeUndefined()
   expect(await post(port, frame('one more'))).toContain('204')
   expect(await keptMessages(log.appLog, appId)).toHaveLength(21)
+})
+
+test('a post whose body stalls, or its headers, is closed in time; a long answer is not', async () => {
+  const readMs = 200
+  const port = await serve(1_000_000, readMs)
+  const long = await fetch(`http://127.0.0.1:${port}/long`)
+  const began = Date.now()
+  const stalled = await open(port, { 'content-length': '100' })
+  stalled.send('half')
+  const dripping = connect(port, '127.0.0.1')
+  closing.push(() => dripping.destroy())
+  let closed = false
+  dripping.on('close', () => (closed = true)).on('error', () => undefined)
+  dripping.resume().write('POST /logs HTTP/1.1\r\n')
+  const drip = setInterval(() => dripping.write('x: y\r\n'), 20)
+  closing.push(() => clearInterval(drip))
+  await eventually(() => expect([stalled.closed, closed]).toEqual([true, true]))
+  expect(Date.now() - began).toBeGreaterThan(readMs - 50)
+  expect(Date.now() - began).toBeLessThan(5 * readMs)
+  // Time and again, while the answer goes on.
+  const another = await open(port, { 'content-length': '100' })
+  await eventually(() => expect(another.closed).toBe(true))
+  longAnswer.end('done')
+  expect(await long.text()).toBe('begundone')
 })
