@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { platformApi } from '../../client/platform-api.ts'
 import { livingPid } from '../../local-platform/supervisor/process-record.ts'
 import { eventually } from '../support/eventually.ts'
@@ -33,6 +33,20 @@ async function visits(): Promise<{ postgres: number; redis: number }> {
   const [last] = [...stdout.matchAll(/postgres=(\d+) redis=(\d+)/g)].toReversed()
   if (!last) throw new Error(`no visits in the log yet:\n${stdout}`)
   return { postgres: Number(last[1]), redis: Number(last[2]) }
+}
+
+/** `plexus logs --tail` of the demo as from elsewhere: not by its home, with which it is killed. */
+function tailDemo() {
+  const { PLEXUS_API_URL, PLEXUS_API_TOKEN } = platform.env
+  const child = spawn(process.execPath, [bin, 'logs', '-a', 'demo', '--tail'], {
+    env: { PATH: process.env['PATH'], PLEXUS_API_URL, PLEXUS_API_TOKEN },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const said = { stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()))
+  return { child, said }
 }
 
 /** Files below the folder that somebody who is neither their owner nor in their group can read. */
@@ -180,7 +194,9 @@ describe('stopped and started again', () => {
     )
   })
 
-  test('kill -9 of everything loses neither config nor visits', async () => {
+  test('kill -9 of everything loses neither config nor visits, and a tail waits for it', async () => {
+    const tail = tailDemo()
+    await eventually(() => expect(tail.said.stdout).toContain('heartbeat'))
     const config = await demoConfig()
     const { home, portBase } = platform
     const before = await visits()
@@ -191,6 +207,9 @@ describe('stopped and started again', () => {
       const now = await visits()
       expect(now.postgres).toBeGreaterThan(before.postgres)
     }, 30_000)
+    await eventually(() => expect(tail.said.stderr).toContain('connected again'), 30_000)
+    tail.child.kill('SIGINT')
+    expect(tail.said.stderr.match(/connection lost .*, trying again/g)).toHaveLength(1)
   })
 
   test('kill -9 of the supervisor alone: the next start ends its orphans first', async () => {
