@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createAccount, type TestAccount } from '../support/accounts.ts'
+import { eventually } from '../support/eventually.ts'
+import { apiClient } from '../support/http.ts'
+import { startService, type ServiceProcess } from '../support/services.ts'
+
+const engines = inject('engines')
+const base = `http://127.0.0.1:${engines.layout.ports.api}`
+const services: ServiceProcess[] = []
+let ada: TestAccount
+let bob: TestAccount
+
+beforeAll(async () => {
+  for (const name of ['apps', 'logplex', 'api'] as const)
+    services.push(await startService(name, engines))
+  ada = await createAccount(engines)
+  bob = await createAccount(engines)
+})
+
+afterAll(async () => {
+  for (const service of services.toReversed()) await service.stop()
+})
+
+test('the url of a session is good for as long as its account may see the app', async () => {
+  const asAda = apiClient(base, ada.token)
+  const { name: app } = (await asAda('POST', '/apps')).body as { name: string }
+  const add = () => asAda('POST', `/apps/${app}/collaborators`, { body: { user: bob.email } })
+  const remove = () => asAda('DELETE', `/apps/${app}/collaborators/${bob.email}`)
+  const makeSession = async ({ token }: TestAccount): Promise<string> => {
+    const answer = await apiClient(base, token)('POST', `/apps/${app}/log-sessions`, { body: {} })
+    return (answer.body as { logplex_url: string }).logplex_url
+  }
+  const status = async (url: string): Promise<number> => (await fetch(url)).status
+
+  expect((await add()).status).toBe(201)
+  const [first, ofOwner] = [await makeSession(bob), await makeSession(ada)]
+  expect([await status(first), await status(ofOwner)]).toEqual([200, 200])
+  expect((await remove()).status).toBe(200)
+  expect((await add()).status).toBe(201)
+  const again = await makeSession(bob)
+  await eventually(async () => expect(await status(first)).toBe(404))
+  expect([await status(again), await status(ofOwner)]).toEqual([200, 200])
+
+  expect((await asAda('DELETE', `/apps/${app}`)).status).toBe(200)
+  await eventually(async () =>
+    expect([await status(again), await status(ofOwner)]).toEqual([404, 404]),
+  )
+})
