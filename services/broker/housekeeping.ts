@@ -15,7 +15,7 @@ export function startHousekeeping(context: BrokerContext): () => Promise<void> {
     startPeriodic({
       what: 'reconcile apps',
       everyMs: reconcileAppsEveryMs,
-      work: () => reconcileApps(context),
+      work: async () => void (await reconcileApps(context)),
       log,
     }),
     startPeriodic({
