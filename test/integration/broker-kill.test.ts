@@ -1,44 +1,21 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { newId } from '#lib/ids.ts'
-import type { RpcClient } from '#lib/rpc.ts'
-import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Addon, BrokerService, CreateAddonRequest } from '#proto/broker/v1/broker_pb.ts'
-import {
-  startBrokerPlatform,
-  type BrokerPlatform,
-  type Person,
-} from '../support/broker-platform.ts'
 import { eventually } from '../support/eventually.ts'
-import type { ServiceProcess } from '../support/services.ts'
+import {
+  broker,
+  closeRunningBroker,
+  create,
+  destroy,
+  openRunningBroker,
+  owner,
+  platform,
+  service,
+  startBroker,
+} from '../support/running-broker.ts'
 
-const waitMs = 10_000
-let platform: BrokerPlatform
-let service: ServiceProcess
-let broker: RpcClient<typeof BrokerService>
-let owner: Person
+beforeAll(() => openRunningBroker(inject('engines')))
 
-beforeAll(async () => {
-  platform = await startBrokerPlatform(inject('engines'))
-  broker = platform.broker
-  service = await platform.startBroker()
-  owner = await platform.newPerson()
-})
-
-afterAll(async () => {
-  await service.stop()
-  await platform.stop()
-})
-
-type Order = Partial<Omit<CreateAddonRequest, '$typeName' | '$unknown' | 'actor'>>
-
-const create = (app: App, order: Order = {}): Promise<Addon> =>
-  broker.createAddon(
-    { actor: owner, app: app.name, plan: 'widgets:small', waitMs, ...order },
-    { timeoutMs: 2 * waitMs },
-  )
-
-const destroy = (addon: Addon, rest: { force?: boolean; waitMs?: number } = {}) =>
-  broker.destroyAddon({ actor: owner, addon: addon.id, waitMs, ...rest })
+afterAll(closeRunningBroker)
 
 describe('kill -9 of the broker', () => {
   test('while add-ons are made ends with each of them once, and one release each', async () => {
@@ -54,7 +31,7 @@ describe('kill -9 of the broker', () => {
     })
     await service.kill()
     for (const { id } of addons) platform.provider.release(id)
-    service = await platform.startBroker()
+    await startBroker()
     await eventually(async () => {
       const list = (await broker.listAddons({ actor: owner, app: app.name })).addons
       expect(list.map(({ state }) => state)).toEqual(names.map(() => 'provisioned'))
@@ -78,7 +55,7 @@ describe('kill -9 of the broker', () => {
     await Promise.all([...addons, provisioning].map((addon) => destroy(addon, { waitMs: 0 })))
     await service.kill()
     platform.provider.release(provisioning.id)
-    service = await platform.startBroker()
+    await startBroker()
     await eventually(async () => {
       const list = (await broker.listAddons({ actor: owner, app: app.name })).addons
       expect(list).toEqual([])
@@ -120,6 +97,6 @@ test('a broker that is told to stop first answers those who wait how far it has 
   await service.stop()
   expect(Date.now() - begun).toBeLessThan(4_000)
   expect(await waiting).toMatchObject({ name, state: 'provisioning' })
-  service = await platform.startBroker()
+  await startBroker()
   await destroy(await waiting)
 })

@@ -1,50 +1,22 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import type { RpcClient } from '#lib/rpc.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Addon, BrokerService, CreateAddonRequest } from '#proto/broker/v1/broker_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import {
-  startBrokerPlatform,
-  type BrokerPlatform,
-  type Person,
-} from '../support/broker-platform.ts'
-import type { ServiceProcess } from '../support/services.ts'
+  attach,
+  broker,
+  closeRunningBroker,
+  create,
+  get,
+  openRunningBroker,
+  owner,
+  platform,
+  refused,
+  waitMs,
+} from '../support/running-broker.ts'
 
-const waitMs = 10_000
-let platform: BrokerPlatform
-let service: ServiceProcess
-let broker: RpcClient<typeof BrokerService>
-let owner: Person
+beforeAll(() => openRunningBroker(inject('engines')))
 
-beforeAll(async () => {
-  platform = await startBrokerPlatform(inject('engines'))
-  broker = platform.broker
-  service = await platform.startBroker()
-  owner = await platform.newPerson()
-})
-
-afterAll(async () => {
-  await service.stop()
-  await platform.stop()
-})
-
-type Order = Partial<Omit<CreateAddonRequest, '$typeName' | '$unknown' | 'actor'>>
-
-const create = (app: App, order: Order = {}): Promise<Addon> =>
-  broker.createAddon(
-    { actor: owner, app: app.name, plan: 'widgets:small', waitMs, ...order },
-    { timeoutMs: 2 * waitMs },
-  )
-
-const attach = (addon: Addon, app: App, rest: { name?: string; confirm?: string } = {}) =>
-  broker.createAttachment({ actor: owner, addon: addon.name, app: app.name, ...rest })
-
-const get = (addon: Addon): Promise<Addon> => broker.getAddon({ actor: owner, addon: addon.id })
-
-const refused = (code: ErrorCode, words = '') => ({
-  code,
-  message: expect.stringContaining(words) as string,
-})
+afterAll(closeRunningBroker)
 
 describe('attachments', () => {
   test('share an add-on with another app, by default under the same name', async () => {

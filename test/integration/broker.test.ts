@@ -3,56 +3,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { newId } from '#lib/ids.ts'
-import type { RpcClient } from '#lib/rpc.ts'
-import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Addon, BrokerService, CreateAddonRequest } from '#proto/broker/v1/broker_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import {
-  startBrokerPlatform,
-  type BrokerPlatform,
-  type Person,
-} from '../support/broker-platform.ts'
 import { eventually } from '../support/eventually.ts'
-import { startService, type ServiceProcess } from '../support/services.ts'
+import {
+  attach,
+  broker,
+  closeRunningBroker,
+  create,
+  destroy,
+  get,
+  openRunningBroker,
+  owner,
+  platform,
+  refused,
+  service,
+  startBroker,
+  type Order,
+} from '../support/running-broker.ts'
+import { startService } from '../support/services.ts'
 
-const waitMs = 10_000
-let platform: BrokerPlatform
-let service: ServiceProcess
-let broker: RpcClient<typeof BrokerService>
-let owner: Person
+beforeAll(() => openRunningBroker(inject('engines')))
 
-beforeAll(async () => {
-  platform = await startBrokerPlatform(inject('engines'))
-  broker = platform.broker
-  service = await platform.startBroker()
-  owner = await platform.newPerson()
-})
-
-afterAll(async () => {
-  await service.stop()
-  await platform.stop()
-})
-
-type Order = Partial<Omit<CreateAddonRequest, '$typeName' | '$unknown' | 'actor'>>
-
-const create = (app: App, order: Order = {}): Promise<Addon> =>
-  broker.createAddon(
-    { actor: owner, app: app.name, plan: 'widgets:small', waitMs, ...order },
-    { timeoutMs: 2 * waitMs },
-  )
-
-const attach = (addon: Addon, app: App, rest: { name?: string; confirm?: string } = {}) =>
-  broker.createAttachment({ actor: owner, addon: addon.name, app: app.name, ...rest })
-
-const get = (addon: Addon): Promise<Addon> => broker.getAddon({ actor: owner, addon: addon.id })
-
-const destroy = (addon: Addon, rest: { force?: boolean; waitMs?: number } = {}) =>
-  broker.destroyAddon({ actor: owner, addon: addon.id, waitMs, ...rest })
-
-const refused = (code: ErrorCode, words = '') => ({
-  code,
-  message: expect.stringContaining(words) as string,
-})
+afterAll(closeRunningBroker)
 
 describe('the catalogue', () => {
   test('shows services and plans, cheapest first, under ids that a restart keeps', async () => {
@@ -68,7 +40,7 @@ describe('the catalogue', () => {
       ['heroku-postgresql:standard-0', 5000],
     ])
     await service.stop()
-    service = await platform.startBroker()
+    await startBroker()
     const again = await broker.listPlans({ addonService: 'heroku-postgresql' })
     expect(again).toEqual({ $typeName: 'plexus.broker.v1.PlanList', plans })
     expect((await broker.getPlan({ plan: 'heroku-redis' })).name).toBe('heroku-redis:mini')
