@@ -2,13 +2,13 @@ import pg from 'pg'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { NatsConnection } from '@nats-io/transport-node'
-import { newId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
 import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
+import { newUser, type TestUser } from '../support/accounts.ts'
 import { eventually } from '../support/eventually.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
@@ -21,7 +21,7 @@ const waitMs = 20_000
 let nats: NatsConnection
 let apps: RpcClient<typeof AppsService>
 let broker: RpcClient<typeof BrokerService>
-let actor: { accountId: string; email: string }
+let actor: TestUser
 let app: App
 
 const start = async (name: (typeof names)[number]): Promise<void> => {
@@ -39,9 +39,7 @@ beforeAll(async () => {
   nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'test', silentLog)
   apps = rpcClient(nats, 'apps', AppsService)
   broker = rpcClient(nats, 'broker', BrokerService)
-  const email = `${newId()}@example.com`
-  const { id } = await apps.putAccount({ email, password: 'a long password' })
-  actor = { accountId: id, email }
+  actor = await newUser(apps)
   app = await apps.createApp({ actor })
 })
 

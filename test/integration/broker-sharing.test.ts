@@ -86,7 +86,7 @@ describe('who may', () => {
     const addon = await create(app)
     const { attachments } = await broker.listAttachments({ actor: owner, app: app.name })
     const attachment = attachments[0]?.id ?? ''
-    const actor = await platform.newPerson()
+    const actor = await platform.newUser()
     const theirs = await platform.apps.createApp({ actor })
     const asked = { actor, addon: addon.id }
     const found = [
@@ -115,7 +115,7 @@ describe('who may', () => {
   test('whom it is shared with may see and detach it, but not rename or destroy it', async () => {
     const app = await platform.newApp(owner)
     const addon = await create(app)
-    const guest = await platform.newPerson()
+    const guest = await platform.newUser()
     const theirs = await platform.newApp(guest)
     await platform.apps.addCollaborator({ actor: guest, app: theirs.name, user: owner.email })
     const shared = await attach(addon, theirs)
@@ -133,7 +133,7 @@ describe('who may', () => {
 })
 
 test('what a person types finds what they mean: in the app first, by name anywhere', async () => {
-  const person = await platform.newPerson()
+  const person = await platform.newUser()
   const [app, other] = [await platform.newApp(person), await platform.newApp(person)]
   const make = (on: App, plan: string) =>
     broker.createAddon({ actor: person, app: on.name, plan, waitMs })

@@ -1,15 +1,12 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { silentLog } from '#lib/log.ts'
 import type { NatsUser } from '#lib/nats-permissions.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
+import { newUser, type TestUser } from './accounts.ts'
 import type { TestEngines } from './engines.ts'
-
-export type TestUser = { accountId: string; email: string }
-
-export const testPassword = 'correct horse battery'
 
 /** Clients of the apps service with the rights of those who call it, and what tests begin with. */
 export async function connectApps({ layout, credentials }: TestEngines) {
@@ -25,11 +22,7 @@ export async function connectApps({ layout, credentials }: TestEngines) {
     api,
     broker,
     /** A new account of its own for a test. */
-    async newUser(): Promise<TestUser> {
-      const email = `${randomBytes(6).toString('hex')}@example.com`
-      const account = await operator.putAccount({ email, password: testPassword })
-      return { accountId: account.id, email }
-    },
+    newUser: (): Promise<TestUser> => newUser(operator),
     newApp: (actor: TestUser): Promise<App> => api.createApp({ actor }),
     close: async (): Promise<void> => {
       await Promise.all(connections.map((nats) => nats.close()))

@@ -3,18 +3,16 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { NatsConnection } from '@nats-io/transport-node'
 import pg from 'pg'
-import { newId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
 import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
+import { newUser, type TestUser } from './accounts.ts'
 import type { TestEngines } from './engines.ts'
 import { serveTestProvider, type TestProvider } from './test-provider.ts'
 import { startService, type ServiceProcess } from './services.ts'
-
-export type Person = { accountId: string; email: string }
 
 /** The apps service as a real process, a provider that misbehaves on demand, and manifests for it. */
 export type BrokerPlatform = {
@@ -27,11 +25,11 @@ export type BrokerPlatform = {
   startBroker: () => Promise<ServiceProcess>
   stopProvider: () => Promise<void>
   startProvider: () => Promise<void>
-  newPerson: () => Promise<Person>
-  newApp: (owner: Person) => Promise<App>
+  newUser: () => Promise<TestUser>
+  newApp: (owner: TestUser) => Promise<App>
   /** Descriptions of the app's releases, oldest first. */
-  releases: (owner: Person, app: App) => Promise<string[]>
-  config: (owner: Person, app: App) => Promise<Record<string, string>>
+  releases: (owner: TestUser, app: App) => Promise<string[]>
+  config: (owner: TestUser, app: App) => Promise<Record<string, string>>
   stop: () => Promise<void>
 }
 
@@ -54,11 +52,7 @@ export async function startBrokerPlatform(engines: TestEngines): Promise<BrokerP
     startProvider: async () => {
       platform.provider = await serve()
     },
-    newPerson: async () => {
-      const email = `${newId()}@example.com`
-      const { id } = await apps.putAccount({ email, password: 'a long password' })
-      return { accountId: id, email }
-    },
+    newUser: () => newUser(apps),
     newApp: (owner) => apps.createApp({ actor: owner }),
     releases: async (owner, app) => {
       const list = await apps.listReleases({ actor: owner, app: app.id, limit: 1000 })

@@ -18,7 +18,8 @@ import { createAddon } from '../../services/broker/new-addon.ts'
 import { natsProvider } from '../../services/broker/providers/nats-provider.ts'
 import { migrations } from '../../services/broker/schema.ts'
 import { workflows } from '../../services/broker/workflows/workflows.ts'
-import { startBrokerPlatform, type BrokerPlatform, type Person } from './broker-platform.ts'
+import type { TestUser } from './accounts.ts'
+import { startBrokerPlatform, type BrokerPlatform } from './broker-platform.ts'
 import type { TestEngines } from './engines.ts'
 import { createTestSchema } from './schemas.ts'
 import { driveWorkflows } from './workflow-suite.ts'
@@ -27,7 +28,7 @@ export let pool: Pool
 export let platform: BrokerPlatform
 export let context: BrokerContext
 export let drive: ReturnType<typeof driveWorkflows<BrokerContext>>
-export let owner: Person
+export let owner: TestUser
 
 /**
  * Starts a broker whose steps the test drives by hand, in a schema of its own, and fills in the
@@ -58,7 +59,7 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
     },
   }
   drive = driveWorkflows({ pool, workflows, context })
-  owner = await platform.newPerson()
+  owner = await platform.newUser()
 }
 
 export async function closeBrokerWorkflows(): Promise<void> {

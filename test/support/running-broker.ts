@@ -3,7 +3,8 @@ import type { RpcClient } from '#lib/rpc.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import type { Addon, BrokerService, CreateAddonRequest } from '#proto/broker/v1/broker_pb.ts'
 import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import { startBrokerPlatform, type BrokerPlatform, type Person } from './broker-platform.ts'
+import type { TestUser } from './accounts.ts'
+import { startBrokerPlatform, type BrokerPlatform } from './broker-platform.ts'
 import type { TestEngines } from './engines.ts'
 import type { ServiceProcess } from './services.ts'
 
@@ -14,7 +15,7 @@ export let platform: BrokerPlatform
 /** The broker's process, the newest one after startBroker. */
 export let service: ServiceProcess
 export let broker: RpcClient<typeof BrokerService>
-export let owner: Person
+export let owner: TestUser
 
 /**
  * Starts the broker as a real process between the apps service and a test provider, and fills in
@@ -24,7 +25,7 @@ export async function openRunningBroker(engines: TestEngines): Promise<void> {
   platform = await startBrokerPlatform(engines)
   broker = platform.broker
   await startBroker()
-  owner = await platform.newPerson()
+  owner = await platform.newUser()
 }
 
 export async function closeRunningBroker(): Promise<void> {
