@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { readLayout } from '../local-platform/layout.ts'
 import { platformEnvFile } from '../local-platform/platform-env.ts'
-import { nothingRuns } from '../local-platform/running-platform.ts'
+import { requirePlatform } from '../local-platform/running-platform.ts'
 import { defineCommand } from './command.ts'
 
 export const env = defineCommand({
@@ -10,10 +9,11 @@ export const env = defineCommand({
   help: 'eval "$(npx plexus env)" is the same as sourcing $PLEXUS_HOME/env.',
   options: {},
   run: async (given) => {
-    const { home } = readLayout(given.env)
-    const file = platformEnvFile(home)
-    const text = await readFile(file, 'utf8').catch(() => undefined)
-    if (text === undefined) throw new Error(nothingRuns(home))
+    // A platform that was killed leaves its file behind.
+    const { home } = (await requirePlatform(given.env)).layout
+    const text = await readFile(platformEnvFile(home), 'utf8').catch(() => undefined)
+    if (text === undefined)
+      throw new Error(`The platform in ${home} is not ready. npx plexus status says more.`)
     process.stdout.write(text)
     return 0
   },

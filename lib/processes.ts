@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** A process and its command line, the words separated by a space. */
 export type ListedProcess = { pid: number; command: string }
@@ -34,4 +34,28 @@ function askPs(): ListedProcess[] {
   return [...listing.matchAll(/^\s*(\d+)\s+([^Z\s]\S*)\s+(.*)$/gm)].map(
     ([, pid, , command = '']) => ({ pid: Number(pid), command }),
   )
+}
+
+/**
+ * What lives on this machine and belongs to a folder: it stands in the command line, in the
+ * environment, or is where the process works (Redis overwrites the first two). Where there is no
+ * /proc, the command line has to do.
+ */
+export function listProcessesOf(folder: string): ListedProcess[] {
+  return listProcesses().filter(
+    ({ pid, command }) =>
+      pid !== process.pid &&
+      (command.includes(folder) ||
+        readOwn(() => readFileSync(`/proc/${pid}/environ`, 'utf8')).includes(folder) ||
+        `${readOwn(() => readlinkSync(`/proc/${pid}/cwd`))}/`.startsWith(`${folder}/`)),
+  )
+}
+
+/** Nothing of another user's process, or of one that has just ended. */
+function readOwn(read: () => string): string {
+  try {
+    return read()
+  } catch {
+    return ''
+  }
 }

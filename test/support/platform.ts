@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { listProcesses, type ListedProcess } from '#lib/processes.ts'
+import { listProcesses, listProcessesOf, type ListedProcess } from '#lib/processes.ts'
 import { readPlatformEnv } from '../../local-platform/platform-env.ts'
 import { addonInstances } from '../../local-platform/supervisor/addon-instances.ts'
 import { eventually } from './eventually.ts'
@@ -135,21 +135,10 @@ export function processesOf(home: string): ListedProcess[] {
     ...addonInstances(home).map(({ pid }) => pid),
     supervisorPid(home),
   ])
+  const naming = new Set(listProcessesOf(home).map(({ pid }) => pid))
   return listProcesses().filter(
-    ({ pid, command }) =>
-      pid !== process.pid && (recorded.has(pid) || belongsTo(home, pid, command)),
+    ({ pid }) => pid !== process.pid && (recorded.has(pid) || naming.has(pid)),
   )
-}
-
-/** The home stands in the arguments of the engines and in the environment of everything else. */
-function belongsTo(home: string, pid: number, command: string): boolean {
-  if (command.includes(home)) return true
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(home)
-  } catch {
-    // Another's process, one that has just ended, or a system without /proc.
-    return false
-  }
 }
 
 function recordedPids(home: string): number[] {

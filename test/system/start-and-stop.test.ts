@@ -201,6 +201,7 @@ describe('stopped and started again', () => {
     const { home, portBase } = platform
     const before = await visits()
     await platform.killAll()
+    await expect(plexus(['env'])).rejects.toThrow('Nothing runs')
     platform = await startPlatform({ home, portBase })
     expect(await demoConfig()).toEqual(config)
     await eventually(async () => {
