@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { execFile, spawn } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -39,10 +40,20 @@ async function visits(): Promise<{ postgres: number; redis: number }> {
 function tailDemo() {
   const { PLEXUS_API_URL, PLEXUS_API_TOKEN } = platform.env
   const child = spawn(process.execPath, [bin, 'logs', '-a', 'demo', '--tail'], {
-    env: { PATH: process.env['PATH'], PLEXUS_API_URL, PLEXUS_API_TOKEN },
+    env: {
+      PATH: process.env['PATH'],
+      TMPDIR: process.env['TMPDIR'],
+      PLEXUS_API_URL,
+      PLEXUS_API_TOKEN,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  onTestFinished(() => void child.kill('SIGKILL'))
+  // Not SIGKILL: the process that bin/plexus runs would be left without it.
+  onTestFinished(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  })
   const said = { stdout: '', stderr: '' }
   child.stdout.on('data', (chunk: Buffer) => (said.stdout += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (said.stderr += chunk.toString()))
