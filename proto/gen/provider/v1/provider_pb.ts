@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file provider/v1/provider.proto.
  */
 export const file_provider_v1_provider: GenFile = /*@__PURE__*/
-  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIi4KEkRlcHJvdmlzaW9uUmVxdWVzdBIMCgR1dWlkGAEgASgJEgoKAmlkGAIgASgJIiYKE0RlcHJvdmlzaW9uUmVzcG9uc2USDwoHcGVuZGluZxgBIAEoCDLLAQoPUHJvdmlkZXJTZXJ2aWNlElgKCVByb3Zpc2lvbhIkLnBsZXh1cy5wcm92aWRlci52MS5Qcm92aXNpb25SZXF1ZXN0GiUucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlEl4KC0RlcHJvdmlzaW9uEiYucGxleHVzLnByb3ZpZGVyLnYxLkRlcHJvdmlzaW9uUmVxdWVzdBonLnBsZXh1cy5wcm92aWRlci52MS5EZXByb3Zpc2lvblJlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiLgoSRGVwcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkiJgoTRGVwcm92aXNpb25SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIMqgCCg9Qcm92aWRlclNlcnZpY2USWAoJUHJvdmlzaW9uEiQucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QaJS5wbGV4dXMucHJvdmlkZXIudjEuUHJvdmlzaW9uUmVzcG9uc2USWwoKQ2hhbmdlUGxhbhIlLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVxdWVzdBomLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2USXgoLRGVwcm92aXNpb24SJi5wbGV4dXMucHJvdmlkZXIudjEuRGVwcm92aXNpb25SZXF1ZXN0GicucGxleHVzLnByb3ZpZGVyLnYxLkRlcHJvdmlzaW9uUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message plexus.provider.v1.ProvisionRequest
@@ -101,6 +101,70 @@ export const ProvisionResponseSchema: GenMessage<ProvisionResponse> = /*@__PURE_
   messageDesc(file_provider_v1_provider, 1);
 
 /**
+ * @generated from message plexus.provider.v1.ChangePlanRequest
+ */
+export type ChangePlanRequest = Message<"plexus.provider.v1.ChangePlanRequest"> & {
+  /**
+   * @generated from field: string uuid = 1;
+   */
+  uuid: string;
+
+  /**
+   * the provider's own id
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * slug of the plan to be had
+   *
+   * @generated from field: string plan = 3;
+   */
+  plan: string;
+};
+
+/**
+ * Describes the message plexus.provider.v1.ChangePlanRequest.
+ * Use `create(ChangePlanRequestSchema)` to create a new message.
+ */
+export const ChangePlanRequestSchema: GenMessage<ChangePlanRequest> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 2);
+
+/**
+ * @generated from message plexus.provider.v1.ChangePlanResponse
+ */
+export type ChangePlanResponse = Message<"plexus.provider.v1.ChangePlanResponse"> & {
+  /**
+   * empty: the variables stay as they are
+   *
+   * @generated from field: map<string, string> config = 1;
+   */
+  config: { [key: string]: string };
+
+  /**
+   * for the customer
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * accepted, not done yet: ask again for the same plan
+   *
+   * @generated from field: bool pending = 3;
+   */
+  pending: boolean;
+};
+
+/**
+ * Describes the message plexus.provider.v1.ChangePlanResponse.
+ * Use `create(ChangePlanResponseSchema)` to create a new message.
+ */
+export const ChangePlanResponseSchema: GenMessage<ChangePlanResponse> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 3);
+
+/**
  * @generated from message plexus.provider.v1.DeprovisionRequest
  */
 export type DeprovisionRequest = Message<"plexus.provider.v1.DeprovisionRequest"> & {
@@ -122,7 +186,7 @@ export type DeprovisionRequest = Message<"plexus.provider.v1.DeprovisionRequest"
  * Use `create(DeprovisionRequestSchema)` to create a new message.
  */
 export const DeprovisionRequestSchema: GenMessage<DeprovisionRequest> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 2);
+  messageDesc(file_provider_v1_provider, 4);
 
 /**
  * @generated from message plexus.provider.v1.DeprovisionResponse
@@ -141,7 +205,7 @@ export type DeprovisionResponse = Message<"plexus.provider.v1.DeprovisionRespons
  * Use `create(DeprovisionResponseSchema)` to create a new message.
  */
 export const DeprovisionResponseSchema: GenMessage<DeprovisionResponse> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 3);
+  messageDesc(file_provider_v1_provider, 5);
 
 /**
  * The Partner API's shape, carried over NATS by our own providers. A provider answers at
@@ -158,6 +222,17 @@ export const ProviderService: GenService<{
     methodKind: "unary";
     input: typeof ProvisionRequestSchema;
     output: typeof ProvisionResponseSchema;
+  },
+  /**
+   * Idempotent: a resource that has that plan already is left as it is. INVALID_PARAMS, with the
+   * reason for the customer, when the plan does not exist or what the resource holds does not fit.
+   *
+   * @generated from rpc plexus.provider.v1.ProviderService.ChangePlan
+   */
+  changePlan: {
+    methodKind: "unary";
+    input: typeof ChangePlanRequestSchema;
+    output: typeof ChangePlanResponseSchema;
   },
   /**
    * Idempotent: a resource that is gone is gone.
