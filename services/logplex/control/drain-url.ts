@@ -1,5 +1,5 @@
 import { invalidParams } from '#lib/errors.ts'
-import { isLocalHost } from '../drains/target-guard.ts'
+import { isLocalHost } from '#lib/target-guard.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
 const schemes = new Set(['http:', 'https:', 'syslog:'])

@@ -1,9 +1,9 @@
 import { Client, type Dispatcher } from 'undici'
+import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { httpsFrame } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
-import { guardedLookup, isLocalHost, localTargetError } from './target-guard.ts'
 
 const userAgent = 'Logplex/v1'
 

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
+import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { syslogFrame } from './drain-frame.ts'
 import type { CarrierOptions } from './https-drain.ts'
-import { guardedLookup, isLocalHost, localTargetError } from './target-guard.ts'
 
 /** Logplex's own default for urls. */
 const defaultPort = 601

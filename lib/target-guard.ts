@@ -41,7 +41,7 @@ const forbidden = new BlockList()
 for (const [address, bits] of special)
   forbidden.addSubnet(address, bits, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
-/** True for an address that a drain may not reach unless the operator allows local targets. */
+/** True for an address that a customer's url may not lead to unless the operator allows it. */
 function isLocalAddress(address: string): boolean {
   return forbidden.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
@@ -53,7 +53,7 @@ export function isLocalHost(host: string): boolean {
 }
 
 export function localTargetError(host: string): Error {
-  return new Error(`${host} is a local or private address, which drains may not reach here`)
+  return new Error(`${host} is a local or private address, which may not be reached from here`)
 }
 
 /**

@@ -1,0 +1,63 @@
+export type JsonFields = ReturnType<typeof jsonFields>
+
+/**
+ * Reads fields of a JSON object. Each mistake is an Error that names the source, the field, the
+ * rule and the value: `fast-db.json: api.config_vars must be a list of texts, got "URL"`.
+ *
+ * @param source what the value was read from, for the message
+ * @param path where in it `value` stands; empty for the whole
+ */
+export function jsonFields(source: string, path: string, value: unknown) {
+  const at = (field: string): string => (path === '' ? field : `${path}.${field}`)
+  const fail = (field: string, rule: string, wrong: unknown): never => {
+    throw new Error(`${source}: ${at(field)} ${rule}, got ${JSON.stringify(wrong) ?? 'nothing'}`)
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`${source}: ${path || 'the whole'} must be an object`)
+  const fields = value as Record<string, unknown>
+
+  const optionalText = (field: string, pattern = /./): string | undefined => {
+    const found = fields[field]
+    if (found === undefined) return undefined
+    if (typeof found !== 'string') return fail(field, 'must be text', found)
+    if (!pattern.test(found)) return fail(field, `must match ${pattern.source}`, found)
+    return found
+  }
+  const oneOf = <T extends string>(field: string, allowed: readonly T[]): T =>
+    allowed.find((item) => item === fields[field]) ??
+    fail(field, `must be one of ${allowed.join(', ')}`, fields[field])
+  return {
+    fail,
+    optionalText,
+    text: (field: string, pattern?: RegExp): string =>
+      optionalText(field, pattern) ?? fail(field, 'is required', undefined),
+    /** The value as it is. */
+    raw: (field: string): unknown => fields[field],
+    object: (field: string): JsonFields => jsonFields(source, at(field), fields[field]),
+    objects: (field: string): JsonFields[] => {
+      const found = fields[field]
+      if (!Array.isArray(found)) return fail(field, 'must be a list', found)
+      return found.map((item: unknown, index) => jsonFields(source, at(`${field}[${index}]`), item))
+    },
+    optionalTexts: (field: string): string[] | undefined => {
+      const found = fields[field]
+      if (found === undefined) return undefined
+      const isTexts = Array.isArray(found) && found.every((item) => typeof item === 'string')
+      return isTexts ? found : fail(field, 'must be a list of texts', found)
+    },
+    oneOf,
+    optionalOneOf: <T extends string>(field: string, allowed: readonly T[]): T | undefined =>
+      fields[field] === undefined ? undefined : oneOf(field, allowed),
+    wholeNumber: (field: string): number => {
+      const found = fields[field]
+      return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0
+        ? found
+        : fail(field, 'must be a whole number, 0 or more', found)
+    },
+    optionalFlag: (field: string): boolean | undefined => {
+      const found = fields[field]
+      if (found === undefined || typeof found === 'boolean') return found
+      return fail(field, 'must be true or false', found)
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import { isLocalHost } from '#lib/target-guard.ts'
+import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
+
+/** Version 1 of the Partner API is the one before uuids; providers of that time still run. */
+const apiVersions = ['1', '3'] as const
+export type PartnerApiVersion = (typeof apiVersions)[number]
+
+/**
+ * An add-on provider's manifest, in Heroku's format (Dev Center, "Add-on Manifest"), as it is used:
+ * what a version leaves open is filled in.
+ */
+export type Manifest = {
+  /** Of the service; also the provider's user name for calls in both directions. */
+  slug: string
+  humanName: string
+  cliPluginName: string
+  apiVersion: PartnerApiVersion
+  /** Every variable that the provider may answer with. */
+  configVars: string[]
+  configVarsPrefix: string
+  regions: string[]
+  /** Features; those that nobody knows are kept and mean nothing. */
+  requires: string[]
+  /** Empty where the carrier needs none: nats. */
+  password: string
+  ssoSalt: string
+  /** Its scheme chooses the carrier: https (Heroku's contract) or nats (a provider of our own). */
+  baseUrl: string
+  /** Where a browser is sent with a form; empty: no dashboard, or that of version 1 by GET. */
+  ssoUrl: string
+}
+
+export const slugPattern = /^[a-z][a-z0-9-]*$/
+export const configVarPattern = /^[A-Z][A-Z0-9_]*$/
+const natsUrlPattern = /^nats:\/\/[a-z][a-z0-9-]*$/
+/** The path of version 1, which the platform appends where the manifest leaves it out. */
+const pathOfVersion1 = '/heroku/resources'
+
+/**
+ * Reads a manifest of version 1 or 3: production as an object of urls or, in version 1, as the
+ * root url of the provider. Unknown fields are passed over.
+ *
+ * @param source its file or origin, for errors
+ * @throws Error that names source, field, rule and value
+ */
+export function parseManifest(source: string, value: unknown): Manifest {
+  const root = jsonFields(source, '', value)
+  const api = root.object('api')
+  const slug = root.text('id', slugPattern)
+  const prefix =
+    api.optionalText('config_vars_prefix', configVarPattern) ??
+    slug.toUpperCase().replaceAll('-', '_')
+  const urls = parseUrls(api)
+  const secretsNeeded = !urls.baseUrl.startsWith('nats:')
+  const manifest = {
+    slug,
+    humanName: root.text('name'),
+    cliPluginName: root.optionalText('cli_plugin_name') ?? '',
+    configVars: parseConfigVars(api, prefix),
+    configVarsPrefix: prefix,
+    regions: parseRegions(api),
+    requires: api.optionalTexts('requires') ?? [],
+    ...urls,
+    password: secretsNeeded ? api.text('password') : '',
+    ssoSalt: (secretsNeeded && api.optionalText('sso_salt')) || '',
+  }
+  if (urls.ssoUrl !== '' && manifest.ssoSalt === '')
+    api.fail('sso_salt', 'is required beside sso_url', undefined)
+  return manifest
+}
+
+function parseConfigVars(api: JsonFields, prefix: string): string[] {
+  const names = api.optionalTexts('config_vars') ?? []
+  for (const name of names) {
+    if (!configVarPattern.test(name) || !name.startsWith(`${prefix}_`))
+      api.fail('config_vars', `must be in upper case and start with ${prefix}_`, name)
+  }
+  return names
+}
+
+function parseRegions(api: JsonFields): string[] {
+  const regions = api.optionalTexts('regions') ?? ['*']
+  if (regions.length === 0) api.fail('regions', 'must name a region, or "*" for all', regions)
+  return regions
+}
+
+function parseUrls(api: JsonFields): Pick<Manifest, 'apiVersion' | 'baseUrl' | 'ssoUrl'> {
+  const production = api.raw('production')
+  // Manifests older than the field have the root url of the provider and nothing else.
+  const rootUrl = typeof production === 'string' ? production : undefined
+  const apiVersion = api.optionalOneOf('version', apiVersions) ?? (rootUrl ? '1' : '3')
+  if (rootUrl !== undefined) {
+    checkUrl(api, 'production', rootUrl)
+    return { apiVersion, baseUrl: rootUrl.replace(/\/*$/, pathOfVersion1), ssoUrl: '' }
+  }
+  const fields = api.object('production')
+  const given = fields.text('base_url')
+  checkUrl(fields, 'base_url', given)
+  const ssoUrl = fields.optionalText('sso_url') ?? ''
+  if (ssoUrl !== '') checkUrl(fields, 'sso_url', ssoUrl)
+  const isWhole = apiVersion === '3' || given.endsWith(pathOfVersion1)
+  return { apiVersion, baseUrl: isWhole ? given : given.replace(/\/*$/, pathOfVersion1), ssoUrl }
+}
+
+/** https, nats for our own, and http where nothing of it leaves the machine or its network. */
+function checkUrl(fields: JsonFields, field: string, text: string): void {
+  if (natsUrlPattern.test(text) && field === 'base_url') return
+  const url = URL.parse(text)
+  const isLocal = url !== null && (url.hostname === 'localhost' || isLocalHost(url.hostname))
+  if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal)) {
+    if (url.username === '' && url.password === '') return
+    fields.fail(field, 'must hold no user and password; they are id and api.password', '…')
+  }
+  fields.fail(field, 'must be an https:// url', text)
+}
