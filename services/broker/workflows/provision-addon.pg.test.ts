@@ -148,10 +148,11 @@ describe('provision-addon', () => {
     }
     const { addon } = await order(app, {}, { ...context, apps })
     expect(await drive.finish(await running(addon.id))).toBe('provisioned')
-    expect(Object.keys(await platform.config(owner, app)).toSorted()).toEqual([
-      expect.stringMatching(/^WIDGETS_[A-Z]+_URL$/),
-      'WIDGETS_URL',
-    ])
+    const [first, second, ...more] = Object.keys(await platform.config(owner, app)).toSorted(
+      (one, other) => one.length - other.length,
+    )
+    expect([first, ...more]).toEqual(['WIDGETS_URL'])
+    expect(second).toMatch(/^WIDGETS_[A-Z]+_URL$/)
   })
 
   test('what the provider answered is sealed in the database', async () => {
