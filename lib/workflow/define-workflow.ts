@@ -9,7 +9,8 @@ export type Outcome<Step extends string> = {
 } & (
   | { go: Step } // on to that step, at once
   | { waitSeconds: number } // this step again, then or when woken
-  | { failed: unknown } // as if it had thrown, for a step that has something to write
+  // As if it had thrown, for a step that has something to write, or a back-off of its own.
+  | { failed: unknown; waitSeconds?: number }
   | { done: string } // the end, with its result
 )
 

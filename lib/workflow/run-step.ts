@@ -62,7 +62,11 @@ function stepInfo(row: WorkflowRow): StepInfo {
   }
 }
 
-function failedProgress(row: WorkflowRow, lease: string, error: unknown): Progress {
+function failedProgress(
+  row: WorkflowRow,
+  lease: string,
+  { failed: error, waitSeconds }: { failed: unknown; waitSeconds?: number },
+): Progress {
   const tries = row.tries + 1
   return {
     id: row.id,
@@ -70,7 +74,7 @@ function failedProgress(row: WorkflowRow, lease: string, error: unknown): Progre
     step: row.step,
     tries,
     lastError: error instanceof Error ? error.message : String(error),
-    waitSeconds: backoffMs(tries, retryBackoff) / 1000,
+    waitSeconds: waitSeconds ?? backoffMs(tries, retryBackoff) / 1000,
     deadlineSeconds: 'keep',
     result: null,
     seenWishes: row.wishes,
@@ -83,7 +87,7 @@ function nextProgress<Context>(
   lease: string,
   outcome: Outcome<string>,
 ): Progress {
-  if ('failed' in outcome) return failedProgress(row, lease, outcome.failed)
+  if ('failed' in outcome) return failedProgress(row, lease, outcome)
   const base = { id: row.id, lease, tries: 0, lastError: '', result: null, seenWishes: row.wishes }
   if ('done' in outcome)
     return {

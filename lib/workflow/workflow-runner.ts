@@ -30,9 +30,13 @@ export type WorkflowRunner = {
   wake: () => void
   /**
    * Waits until the workflow is done, at most that long and not after endWaits; its result, or
-   * undefined when not yet.
+   * undefined when not yet. `enough` ends the waiting earlier; it is asked after each step.
    */
-  waitFor: (workflowId: string, timeoutMs: number) => Promise<string | undefined>
+  waitFor: (
+    workflowId: string,
+    timeoutMs: number,
+    enough?: () => Promise<boolean>,
+  ) => Promise<string | undefined>
   /**
    * Ends every waitFor, and each later one at once. To be called before the requests in flight are
    * waited for: they then answer how far the work has come, which goes on by itself.
@@ -114,8 +118,8 @@ export function startWorkflowRunner<Context>(options: {
   wake()
   return {
     wake,
-    waitFor: (workflowId, timeoutMs) =>
-      waitForResult({ pool, progressed, isOver: () => waitsEnded }, workflowId, timeoutMs),
+    waitFor: (workflowId, timeoutMs, enough) =>
+      waitForResult({ pool, progressed, isOver: () => waitsEnded, enough }, workflowId, timeoutMs),
     endWaits: () => {
       waitsEnded = true
       // once() listens for "error" beside what it waits for.
@@ -154,10 +158,16 @@ async function runLeased<Context>(
 }
 
 async function waitForResult(
-  { pool, progressed, isOver }: { pool: Pool; progressed: EventEmitter; isOver: () => boolean },
+  waiting: {
+    pool: Pool
+    progressed: EventEmitter
+    isOver: () => boolean
+    enough: (() => Promise<boolean>) | undefined
+  },
   workflowId: string,
   timeoutMs: number,
 ): Promise<string | undefined> {
+  const { pool, progressed, isOver, enough } = waiting
   const end = Date.now() + timeoutMs
   for (;;) {
     // Listening starts before reading, so that no step's end falls between the two.
@@ -165,7 +175,7 @@ async function waitForResult(
     const change = once(progressed, workflowId, { signal }).catch(() => undefined)
     const row = await getWorkflow(pool, workflowId)
     if (row && row.result !== null) return row.result
-    if (isOver() || Date.now() >= end) return undefined
+    if (isOver() || Date.now() >= end || (await enough?.())) return undefined
     await change
   }
 }
