@@ -57,8 +57,12 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   operator: { publish: { allow: ['>'], deny: [] }, subscribe: ['>'] },
   api: permissions('api', {
     says: [every('apps'), every('broker'), every('logplex')],
-    // Accounts are the operator's affair, attachments the broker's.
-    never: calls('apps', 'PutAccount', 'SetAttachment', 'RemoveAttachments'),
+    // Accounts are the operator's affair, as is what is said of services and of add-ons that
+    // are stuck; attachments are the broker's.
+    never: [
+      ...calls('apps', 'PutAccount', 'SetAttachment', 'UpdateAttachments', 'RemoveAttachments'),
+      ...calls('broker', 'SetServiceState', 'ForgetAddon'),
+    ],
   }),
   apps: permissions('apps', {
     hears: [every('apps')],
@@ -71,7 +75,7 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     hears: [every('broker')],
     says: [
       ...calls('apps', 'GetApp', 'FilterApps', 'GetConfigVars', 'SetAttachment'),
-      ...calls('apps', 'RemoveAttachments'),
+      ...calls('apps', 'UpdateAttachments', 'RemoveAttachments'),
       every('provider.*'),
       ...tells('addon_changed'),
       ...consuming(durables.broker),

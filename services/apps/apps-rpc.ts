@@ -14,7 +14,7 @@ import {
   releaseMessage,
 } from './app-messages.ts'
 import { createApp, destroyApp, filterApps, getApp, listApps, updateApp } from './apps.ts'
-import { attachAddon, detachAddons, type BrokerChange } from './attachments.ts'
+import { attachAddon, detachAddons, updateAttachments, type BrokerChange } from './attachments.ts'
 import {
   authenticate,
   createAuthorization,
@@ -164,6 +164,14 @@ function brokerHandlers(context: AppsContext) {
         ...parseBrokerChange(request),
         attachment: parseAttachment(request.attachment),
         confirm: request.confirm,
+      })
+      return releaseMessage(app, release)
+    },
+    updateAttachments: async (request) => {
+      const { app, release } = await updateAttachments(context, {
+        ...parseBrokerChange({ ...request, description: '' }),
+        attachments: request.attachments.map(parseAttachment),
+        addonService: request.addonService,
       })
       return releaseMessage(app, release)
     },

@@ -6,6 +6,8 @@ import {
   withoutVars,
   type AppConfig,
   type AttachedAddon,
+  type ConfigChange,
+  type Vars,
 } from './app-config.ts'
 import { lockAppOfPlatform } from './app-access.ts'
 import type { App } from './apps-db.ts'
@@ -33,6 +35,26 @@ export function attachAddon(
       description: change.description,
       config: setAttachment(config, change.attachment, { ...app, confirm: change.confirm }),
     }))
+    return { app, release }
+  })
+}
+
+/**
+ * Gives attachments of one add-on that are in the app's config what they are now. What came of it
+ * is the description of the release; when nothing did, the newest release stays.
+ */
+export function updateAttachments(
+  context: AppsContext,
+  change: Omit<BrokerChange, 'description'> & {
+    attachments: AttachedAddon[]
+    addonService: string
+  },
+): Promise<{ app: App; release: Release }> {
+  return commit(context, async (tx) => {
+    const app = await lockAppOfPlatform(tx, change.appId)
+    const { release } = await changeConfig(context, tx, { ...change, app }, (current) =>
+      updateConfig(current, change.attachments, { ...app, addonService: change.addonService }),
+    )
     return { app, release }
   })
 }
@@ -90,6 +112,35 @@ export function setAttachment(
     vars: withoutVars(config.vars, inTheWay),
     attachments: [...others, attachment],
   }
+}
+
+/** The config with those of the attachments that are in it as they are now, and what that changes. */
+export function updateConfig(
+  current: AppConfig,
+  attachments: AttachedAddon[],
+  app: { name: string; addonService: string },
+): ConfigChange | undefined {
+  const present = new Map(current.attachments.map((attachment) => [attachment.id, attachment]))
+  const known = attachments.filter(({ id }) => present.has(id))
+  const config = known.reduce(
+    // The add-on's variables are not the user's to keep: they give way without being asked for.
+    (changed, attachment) => setAttachment(changed, attachment, { ...app, confirm: app.name }),
+    current,
+  )
+  const names = known.flatMap(({ id, vars }) => changedNames(present.get(id)?.vars ?? {}, vars))
+  if (names.length > 0)
+    return { description: `Update ${names.join(', ')} by ${app.addonService}`, config }
+  const [first] = known
+  const replanned = known.some(
+    ({ id, planName, billingApp }) => billingApp && present.get(id)?.planName !== planName,
+  )
+  if (!first || !replanned) return undefined
+  return { description: `Change @ref:${first.addonName} to ${first.planName}`, config }
+}
+
+function changedNames(before: Vars, after: Vars): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)])
+  return [...names].filter((name) => before[name] !== after[name]).toSorted()
 }
 
 /** The config without these attachments, or undefined when none of them is in it. */
