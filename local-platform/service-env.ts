@@ -67,6 +67,8 @@ function ownEnv(
       return {
         PLEXUS_API_URL: apiUrl,
         PLEXUS_ADDON_MANIFESTS: resolve(import.meta.dirname, '../addon-manifests'),
+        // Providers are developed on the machine where the embedded copy runs.
+        PLEXUS_PROVIDERS_MAY_BE_LOCAL: 'true',
       }
     case 'postgres':
       return {

@@ -4,7 +4,7 @@ import type { AddonRow } from './addons-db.ts'
 import { configVarName } from './naming.ts'
 
 /** Where an add-on's sealed values live: they open nowhere else. */
-export const configPlace = (addonId: string): string => `addons.sealed_config ${addonId}`
+const configPlace = (addonId: string): string => `addons.sealed_config ${addonId}`
 export const optionsPlace = (addonId: string): string => `addons.sealed_options ${addonId}`
 
 /** The provider's variables under the manifest's names; empty while there are none. */
@@ -14,6 +14,14 @@ export function openConfig(secrets: Secrets, addon: AddonRow): Record<string, st
     string,
     string
   >
+}
+
+export function sealConfig(
+  secrets: Secrets,
+  addon: Pick<AddonRow, 'id'>,
+  config: Record<string, string>,
+): string {
+  return secrets.seal(JSON.stringify(config), configPlace(addon.id))
 }
 
 /** Names of the variables that an attachment of that name has, sorted. */

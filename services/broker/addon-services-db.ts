@@ -1,10 +1,12 @@
+import type { PartnerApiVersion } from '#lib/partner-api/manifest.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
+import type { ServiceState } from './manifest.ts'
 
 export type AddonServiceRow = {
   id: string
   slug: string
   humanName: string
-  state: string
+  state: ServiceState
   cliPluginName: string
   baseUrl: string
   configVars: string[]
@@ -12,57 +14,65 @@ export type AddonServiceRow = {
   defaultAttachmentName: string
   supportsMultipleInstallations: boolean
   supportsSharing: boolean
+  /** The account that pushed its manifest; empty: the operator's own files declare it. */
+  ownerId: string
+  /** E-mail addresses of who may have it while it is alpha, beside its owner. */
+  testers: string[]
+  apiVersion: PartnerApiVersion
+  ssoUrl: string
+  requires: string[]
+  sealedCredentials: string
   createdAt: Date
   updatedAt: Date
 }
 
-const columns = `id, slug, human_name as "humanName", state, cli_plugin_name as "cliPluginName",
-  base_url as "baseUrl", config_vars as "configVars", config_vars_prefix as "configVarsPrefix",
-  default_attachment_name as "defaultAttachmentName",
-  supports_multiple_installations as "supportsMultipleInstallations",
-  supports_sharing as "supportsSharing", created_at as "createdAt", updated_at as "updatedAt"`
+type Declared = Omit<AddonServiceRow, 'createdAt' | 'updatedAt'>
 
-/** Declares a service under its slug: a known one keeps its id. Answers the id. */
-export async function putAddonService(
-  tx: Transaction,
-  service: Omit<AddonServiceRow, 'createdAt' | 'updatedAt'>,
-): Promise<string> {
+// Every column that a declaration writes, by the field that it is written from.
+const declared = {
+  slug: 'slug',
+  human_name: 'humanName',
+  state: 'state',
+  cli_plugin_name: 'cliPluginName',
+  base_url: 'baseUrl',
+  config_vars: 'configVars',
+  config_vars_prefix: 'configVarsPrefix',
+  default_attachment_name: 'defaultAttachmentName',
+  supports_multiple_installations: 'supportsMultipleInstallations',
+  supports_sharing: 'supportsSharing',
+  owner_id: 'ownerId',
+  testers: 'testers',
+  api_version: 'apiVersion',
+  sso_url: 'ssoUrl',
+  requires: 'requires',
+  sealed_credentials: 'sealedCredentials',
+} as const satisfies Record<string, keyof Declared>
+
+const declaredColumns = Object.keys(declared)
+const columns = [
+  'id',
+  ...Object.entries(declared).map(([column, field]) => `${column} as "${field}"`),
+  'created_at as "createdAt"',
+  'updated_at as "updatedAt"',
+].join(', ')
+
+/** Lets one process at a time declare services, until the transaction ends. */
+export async function lockAddonServices(tx: Transaction): Promise<void> {
+  await tx.query(`select pg_advisory_xact_lock(hashtext('addon services'))`)
+}
+
+/** Declares a service under its id; what says the same as before is left as it is. */
+export async function putAddonService(tx: Transaction, service: Declared): Promise<void> {
+  const names = declaredColumns.join(', ')
+  const places = declaredColumns.map((_, index) => `$${index + 2}`).join(', ')
+  const excluded = declaredColumns.map((column) => `excluded.${column}`).join(', ')
+  const existing = declaredColumns.map((column) => `addon_services.${column}`).join(', ')
   await tx.query(
-    `insert into addon_services (id, slug, human_name, state, cli_plugin_name, base_url,
-       config_vars, config_vars_prefix, default_attachment_name,
-       supports_multiple_installations, supports_sharing)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-     on conflict (slug) do update set (human_name, state, cli_plugin_name, base_url, config_vars,
-         config_vars_prefix, default_attachment_name, supports_multiple_installations,
-         supports_sharing, updated_at) =
-       (excluded.human_name, excluded.state, excluded.cli_plugin_name, excluded.base_url,
-         excluded.config_vars, excluded.config_vars_prefix, excluded.default_attachment_name,
-         excluded.supports_multiple_installations, excluded.supports_sharing, now())
-     where (addon_services.human_name, addon_services.state, addon_services.cli_plugin_name,
-         addon_services.base_url, addon_services.config_vars, addon_services.config_vars_prefix,
-         addon_services.default_attachment_name, addon_services.supports_multiple_installations,
-         addon_services.supports_sharing) is distinct from
-       (excluded.human_name, excluded.state, excluded.cli_plugin_name, excluded.base_url,
-         excluded.config_vars, excluded.config_vars_prefix, excluded.default_attachment_name,
-         excluded.supports_multiple_installations, excluded.supports_sharing)`,
-    [
-      service.id,
-      service.slug,
-      service.humanName,
-      service.state,
-      service.cliPluginName,
-      service.baseUrl,
-      service.configVars,
-      service.configVarsPrefix,
-      service.defaultAttachmentName,
-      service.supportsMultipleInstallations,
-      service.supportsSharing,
-    ],
+    `insert into addon_services (id, ${names}) values ($1, ${places})
+     on conflict (id) do update set (${names}, updated_at) = (${excluded}, now())
+     where (${existing}) is distinct from (${excluded})`,
+    [service.id, ...Object.values(declared).map((field) => service[field])],
   )
-  const { rows } = await tx.query<{ id: string }>('select id from addon_services where slug = $1', [
-    service.slug,
-  ])
-  return rows[0]?.id ?? service.id
 }
 
 export async function listAddonServices(db: Queryable): Promise<AddonServiceRow[]> {
@@ -80,6 +90,35 @@ export async function findAddonService(
   const { rows } = await db.query<AddonServiceRow>(
     `select ${columns} from addon_services where slug = $1 or id::text = lower($1)`,
     [slugOrId],
+  )
+  return rows[0]
+}
+
+/** How many services an account has declared. */
+export async function countServicesOf(db: Queryable, ownerId: string): Promise<number> {
+  const { rows } = await db.query<{ count: string }>(
+    'select count(*) from addon_services where owner_id = $1',
+    [ownerId],
+  )
+  return Number(rows[0]?.count ?? 0)
+}
+
+export async function setClientSecretHash(
+  tx: Transaction,
+  id: string,
+  hash: string,
+): Promise<void> {
+  await tx.query('update addon_services set client_secret_hash = $2 where id = $1', [id, hash])
+}
+
+/** Of which service that is the client secret. */
+export async function findServiceByClientSecret(
+  db: Queryable,
+  hash: string,
+): Promise<AddonServiceRow | undefined> {
+  const { rows } = await db.query<AddonServiceRow>(
+    `select ${columns} from addon_services where client_secret_hash = $1`,
+    [hash],
   )
   return rows[0]
 }

@@ -60,7 +60,8 @@ export async function viewAddons(context: StepContext, addons: AddonRow[]): Prom
     const billed = own.filter(({ app }) => app.id === addon.appId)
     return {
       addon,
-      state: addon.state === 'provisioning' && addon.destroyWished ? 'deprovisioning' : addon.state,
+      state:
+        addon.destroyWished && addon.state !== 'deprovisioned' ? 'deprovisioning' : addon.state,
       plan,
       service,
       app: appRef(addon.appId),

@@ -15,7 +15,16 @@ export type AddonRow = {
   sealedConfig: string | null
   configNames: string[]
   provisionMessage: string
+  /** The provider calls back when it is done with what it was asked. */
+  answered202: boolean
   destroyWished: boolean
+  /** The operator calls it gone, whatever its provider says. */
+  forgotten: boolean
+  /** Counts the changes of the config. */
+  configVersion: number
+  wantedPlanId: string | null
+  changeFailure: string
+  changeFailureCode: number
   confirm: string
   failure: string
   failureCode: number
@@ -28,7 +37,10 @@ export type AddonRow = {
 const columns = `addons.id, addons.name, addons.state, addons.plan_id as "planId",
   addons.app_id as "appId", provider_id as "providerId", sealed_options as "sealedOptions",
   sealed_config as "sealedConfig", config_names as "configNames",
-  provision_message as "provisionMessage", destroy_wished as "destroyWished", addons.confirm, addons.failure,
+  provision_message as "provisionMessage", answered_202 as "answered202", destroy_wished as "destroyWished",
+  forgotten, config_version as "configVersion", wanted_plan_id as "wantedPlanId",
+  change_failure as "changeFailure", change_failure_code as "changeFailureCode",
+  addons.confirm, addons.failure,
   addons.failure_code as "failureCode", addons.actor_id as "actorId",
   addons.actor_email as "actorEmail", addons.created_at as "createdAt",
   addons.updated_at as "updatedAt"`
@@ -157,18 +169,81 @@ export async function listAddonsById(db: Queryable, ids: AddonId[]): Promise<Add
   return rows
 }
 
-/** What the provider told so far. `sealedConfig` null: nothing yet. */
+/** What the provider told so far. An id that it has told before stays when it tells none. */
 export async function saveProviderAnswer(
   tx: Transaction,
   id: AddonId,
-  answer: Pick<AddonRow, 'providerId' | 'provisionMessage' | 'sealedConfig' | 'configNames'>,
+  answer: Pick<AddonRow, 'providerId' | 'provisionMessage' | 'answered202'>,
 ): Promise<void> {
   await tx.query(
     `update addons set provider_id = case when $2 = '' then provider_id else $2 end,
-       provision_message = $3, sealed_config = $4, config_names = $5, updated_at = now()
+       provision_message = $3, answered_202 = $4, updated_at = now()
      where id = $1`,
-    [id, answer.providerId, answer.provisionMessage, answer.sealedConfig, answer.configNames],
+    [id, answer.providerId, answer.provisionMessage, answer.answered202],
   )
+}
+
+/** The provider's variables, sealed, and their names. */
+export async function saveConfig(
+  tx: Transaction,
+  id: AddonId,
+  config: Pick<AddonRow, 'sealedConfig' | 'configNames'>,
+): Promise<void> {
+  await tx.query(
+    `update addons set sealed_config = $2, config_names = $3, config_version = config_version + 1,
+       updated_at = now() where id = $1`,
+    [id, config.sealedConfig, config.configNames],
+  )
+}
+
+/** Notes which plan is asked for, and who asked: the user of the releases that this makes. */
+export async function setPlanWish(
+  tx: Transaction,
+  id: AddonId,
+  planId: string,
+  actor: { accountId: string; email: string },
+): Promise<void> {
+  await tx.query(
+    `update addons set wanted_plan_id = $2, change_failure = '', change_failure_code = 0,
+       actor_id = $3, actor_email = $4, updated_at = now() where id = $1`,
+    [id, planId, actor.accountId, actor.email],
+  )
+}
+
+/** The plan that was asked for is the one that it has. */
+export async function setWantedPlan(tx: Transaction, id: AddonId, message: string): Promise<void> {
+  await tx.query(
+    `update addons set plan_id = wanted_plan_id, wanted_plan_id = null, provision_message = $2,
+       config_version = config_version + 1, updated_at = now() where id = $1`,
+    [id, message],
+  )
+}
+
+/** It stays with the plan that it has. */
+export async function setChangeFailure(
+  tx: Transaction,
+  id: AddonId,
+  failure: { code: number; message: string },
+): Promise<void> {
+  await tx.query(
+    `update addons set wanted_plan_id = null, change_failure = $2, change_failure_code = $3,
+       provision_message = $2, updated_at = now() where id = $1`,
+    [id, failure.message, failure.code],
+  )
+}
+
+export async function setForgotten(tx: Transaction, id: AddonId): Promise<void> {
+  await tx.query('update addons set forgotten = true, updated_at = now() where id = $1', [id])
+}
+
+/** By name or id, of whoever it is; not those that are gone. For the operator. */
+export async function findAnyAddon(db: Queryable, nameOrId: string): Promise<AddonRow | undefined> {
+  const { rows } = await db.query<AddonRow>(
+    `select ${columns} from addons
+     where state <> 'deprovisioned' and (name = $1 or id::text = lower($1))`,
+    [nameOrId],
+  )
+  return rows[0]
 }
 
 export async function setProvisionMessage(
@@ -215,8 +290,9 @@ export async function setDestroyWished(
   )
 }
 
-/** The end: credentials and options are forgotten. */
+/** The end: credentials and options are forgotten, and what the provider may call back with. */
 export async function setAddonDeprovisioned(tx: Transaction, id: AddonId): Promise<void> {
+  await tx.query('delete from grants where addon_id = $1', [id])
   await tx.query(
     `update addons set state = 'deprovisioned', sealed_config = null, sealed_options = '',
        config_names = '{}', updated_at = now() where id = $1`,

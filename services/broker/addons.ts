@@ -67,7 +67,7 @@ async function scope(context: StepContext, actor: Actor, app: string) {
 }
 
 /** The row, when the actor may touch the billing app; seeing it through another app is not enough. */
-async function findOwnAddon(context: StepContext, ref: AddonRef): Promise<AddonRow> {
+export async function findOwnAddon(context: StepContext, ref: AddonRef): Promise<AddonRow> {
   const addon = await findVisibleAddon(context, ref)
   const apps = await visibleApps(context, ref.actor)
   if (!apps.some(({ id }) => id === addon.appId))

@@ -12,11 +12,37 @@ export const stepsInFlightMax = 500
  */
 export const providerTimeoutMs = 30_000
 
+/** How soon a provider of our own is asked again when the outcome of a call is unknown. */
+export const ownProviderRetry = { firstMs: 500, maxMs: 60_000 }
+
+/** Longest that a provider out there may take to accept a connection; how long to answer is a setting. */
+export const partnerConnectMs = 10_000
+/** Longest answer of a provider that is read; a longer one counts as none. */
+export const partnerAnswerBytesMax = 1024 * 1024
+/** Longest wait until it is asked again: it may be down for a night. The first is a setting. */
+export const partnerRetryMsMax = 3_600_000
+/** Of a provider's message for the customer; the rest is cut. */
+export const messageCharsMax = 1_000
+
+/** How long a grant's code may be traded for tokens, and how long an access token then lasts. */
+export const grantCodeSeconds = 5 * 60
+export const accessTokenSeconds = 8 * 3600 - 1
+
+/** Add-on services that one account may declare, and revisions of a manifest that are listed. */
+export const servicesPerAccountMax = 20
+export const manifestsListedMax = 100
+
 /** Longest that an add-on may be provisioning, as on Heroku; then it is given up and removed. */
 export const provisioningSecondsMax = 12 * 3600
 
+/** How long a plan change is asked for whose outcome is not known; then the old plan stays. */
+export const planChangeSecondsMax = 12 * 3600
+
 /** A removal that takes longer is reported to the operator; it goes on until the resource is gone. */
 export const removalSecondsMax = 3600
+
+/** How often a provider that takes its time over a removal, and is to call back, is asked anyway. */
+export const removalAskSeconds = 3600
 
 /** How often a provider that answered "pending" is asked again: rarer the longer it takes. */
 export const providerPollSecondsMin = 1
@@ -54,3 +80,12 @@ export const attachmentsPerAppMax = 100
 
 /** How often a made-up name that somebody else has just taken is made up anew. */
 export const namingTriesMax = 20
+
+/** Variables that a provider may set in one call. */
+export const configVarsPerCallMax = 100
+
+/** Longest that a provider's call-back waits for what it sets off; the work goes on after it. */
+export const partnerWaitMs = 8_000
+
+/** How long the address of a dashboard, which `addons:open` hands to a browser, is good. */
+export const dashboardTicketSeconds = 10 * 60

@@ -15,9 +15,10 @@ import { brokerHandlers } from './broker-rpc.ts'
 import { settings, type BrokerConfig } from './config.ts'
 import type { StepContext } from './context.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { stepsInFlightMax } from './limits.ts'
+import { partnerRetryMsMax, stepsInFlightMax } from './limits.ts'
 import { loadManifests } from './manifest.ts'
-import { natsProvider } from './providers/nats-provider.ts'
+import { findProviders } from './providers/find-provider.ts'
+import { openPartnerHttp } from './providers/partner-http.ts'
 import { migrations, schema } from './schema.ts'
 import { workflows } from './workflows/workflows.ts'
 
@@ -31,7 +32,7 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
   await assertMigrated(pool, schema, migrations)
   const secrets = await loadSecrets(config.masterKeyFile)
   await assertMasterKey(pool, secrets)
-  await declareServices(pool, declarations)
+  await declareServices({ pool, secrets }, declarations)
 
   const nats = await connectNats(config.natsUrl, 'broker', log)
   lifecycle.onStop('nats', () => nats.drain())
@@ -39,11 +40,16 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
   const outbox = startOutbox(pool, nats, log)
   lifecycle.onStop('outbox', outbox.stop)
 
+  const { providersMayBeLocal: mayBeLocal, providerAnswerSeconds } = config
+  const retry = { firstMs: config.providerRetrySeconds * 1000, maxMs: partnerRetryMsMax }
+  const http = openPartnerHttp({ mayBeLocal, answerMs: providerAnswerSeconds * 1000 })
+  lifecycle.onStop('connections to providers', http.close)
+
   const steps: StepContext = {
     pool,
     secrets,
     apps: rpcClient(nats, 'apps', AppsService),
-    findProvider: (baseUrl) => natsProvider(nats, baseUrl),
+    findProvider: findProviders({ nats, secrets, http: http.send, retry }),
     apiUrl: config.apiUrl,
     log,
   }

@@ -14,7 +14,7 @@ const manifest = () => ({
   },
 })
 const plans = () => ({
-  state: 'beta',
+  state: 'ga',
   plans: [{ slug: 'small', name: 'Small', price_cents: 100, default: true }],
 })
 const parse = (first: unknown = manifest(), second: unknown = plans()) =>
@@ -22,12 +22,15 @@ const parse = (first: unknown = manifest(), second: unknown = plans()) =>
 
 test('what a manifest leaves out is as on Heroku: the prefix from the slug, no features', () => {
   expect(parse()).toMatchObject({
-    slug: 'fast-db',
-    configVarsPrefix: 'FAST_DB',
-    defaultAttachmentName: 'FAST_DB',
-    supportsSharing: true,
-    supportsMultipleInstallations: false,
-    cliPluginName: '',
+    manifest: {
+      slug: 'fast-db',
+      apiVersion: '3',
+      configVarsPrefix: 'FAST_DB',
+      cliPluginName: '',
+      regions: ['*'],
+      requires: ['attachable', 'something-new'],
+    },
+    plans: { defaultAttachmentName: undefined, testers: [] },
   })
 })
 
@@ -50,7 +53,29 @@ test.each([
     'm.json: api.config_vars must be in upper case and start with FAST_DB_, got "URL"',
   ],
   [api({ production: {} }), plans(), 'm.json: api.production.base_url is required, got nothing'],
-  [api({ production: { base_url: 'ftp://x' } }), plans(), 'api.production.base_url must match'],
+  [
+    api({ production: { base_url: 'ftp://x' } }),
+    plans(),
+    'm.json: api.production.base_url must be an https:// url, got "ftp://x"',
+  ],
+  [
+    api({ production: { base_url: 'http://x.example' } }),
+    plans(),
+    'm.json: api.production.base_url must be an https:// url, got "http://x.example"',
+  ],
+  [api({ production: { base_url: 'https://x.example' } }), plans(), 'api.password is required'],
+  [
+    api({ password: 'p', production: { base_url: 'https://x.example', sso_url: 'https://x/s' } }),
+    plans(),
+    'm.json: api.sso_salt is required beside sso_url, got nothing',
+  ],
+  [api({ regions: [] }), plans(), 'm.json: api.regions must name a region, or "*" for all, got []'],
+  [api({ version: '2' }), plans(), 'm.json: api.version must be one of 1, 3, got "2"'],
+  [
+    manifest(),
+    { ...plans(), state: 'beta' },
+    'p.json: plans must be free while the service is beta, got "small"',
+  ],
   [
     api({ requires: 'attachable' }),
     plans(),
@@ -77,6 +102,17 @@ test.each([
   expect(() => parse(first, second)).toThrow(message)
 })
 
+test.each([
+  ['3', { base_url: 'https://x.example/api' }, 'https://x.example/api'],
+  ['1', { base_url: 'https://x.example' }, 'https://x.example/heroku/resources'],
+  ['1', { base_url: 'https://x.example/heroku/resources' }, 'https://x.example/heroku/resources'],
+  [undefined, 'https://x.example/', 'https://x.example/heroku/resources'],
+  [undefined, { base_url: 'http://127.0.0.1:4567/api' }, 'http://127.0.0.1:4567/api'],
+])('the base url of version %s with %j is %s', (version, production, baseUrl) => {
+  const given = api({ version, production, password: 'p', sso_salt: 's' })
+  expect(parse(given).manifest).toMatchObject({ baseUrl, password: 'p', ssoSalt: 's' })
+})
+
 test('a folder is read whole, and a manifest without plans stops it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'plexus-manifest-test-'))
   try {
@@ -95,21 +131,24 @@ test("Plexus's own manifests are Heroku's Postgres and Redis", async () => {
   const services = await loadManifests(resolve(import.meta.dirname, '../../addon-manifests'))
   expect(services).toMatchObject([
     {
-      slug: 'heroku-postgresql',
-      baseUrl: 'nats://postgres',
-      configVars: ['HEROKU_POSTGRESQL_URL'],
-      defaultAttachmentName: 'DATABASE',
-      supportsSharing: true,
-      supportsMultipleInstallations: true,
+      manifest: {
+        slug: 'heroku-postgresql',
+        baseUrl: 'nats://postgres',
+        configVars: ['HEROKU_POSTGRESQL_URL'],
+        requires: ['many_per_app', 'attachable'],
+      },
+      plans: { defaultAttachmentName: 'DATABASE' },
     },
     {
-      slug: 'heroku-redis',
-      baseUrl: 'nats://redis',
-      configVars: ['HEROKU_REDIS_URL'],
-      defaultAttachmentName: 'REDIS',
+      manifest: {
+        slug: 'heroku-redis',
+        baseUrl: 'nats://redis',
+        configVars: ['HEROKU_REDIS_URL'],
+      },
+      plans: { defaultAttachmentName: 'REDIS' },
     },
   ])
-  expect(services.map(({ plans }) => plans.map(({ slug }) => slug))).toEqual([
+  expect(services.map(({ plans: { plans } }) => plans.map(({ slug }) => slug))).toEqual([
     ['essential-0', 'essential-1', 'essential-2', 'standard-0'],
     ['mini', 'premium-0', 'premium-1'],
   ])

@@ -1,5 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
+import {
+  configVarPattern,
+  parseManifest,
+  slugPattern,
+  type Manifest,
+} from '#lib/partner-api/manifest.ts'
 
 type PlanDeclaration = {
   slug: string
@@ -8,27 +15,31 @@ type PlanDeclaration = {
   /** A month. */
   priceCents: number
   isDefault: boolean
+  /** To be had by who knows its name, and not listed. */
+  hidden: boolean
 }
 
-/** What a manifest and the plans beside it declare: an add-on service as the broker needs it. */
-export type ServiceDeclaration = {
-  slug: string
-  humanName: string
-  state: 'alpha' | 'beta' | 'ga' | 'shutdown'
-  cliPluginName: string
-  baseUrl: string
-  configVars: string[]
-  configVarsPrefix: string
-  defaultAttachmentName: string
-  supportsMultipleInstallations: boolean
-  supportsSharing: boolean
+export const serviceStates = ['alpha', 'beta', 'ga', 'shutdown'] as const
+export type ServiceState = (typeof serviceStates)[number]
+
+/** What stands beside a manifest, in a format of ours: what Heroku keeps in its partner portal. */
+export type PlansDeclaration = {
+  state: ServiceState
+  defaultAttachmentName: string | undefined
+  /** E-mail addresses of who may have the service while it is alpha. */
+  testers: string[]
   plans: PlanDeclaration[]
 }
 
-const slugPattern = /^[a-z][a-z0-9-]*$/
-const configVarPattern = /^[A-Z][A-Z0-9_]*$/
-const baseUrlPattern = /^nats:\/\/[a-z][a-z0-9-]*$/
-const states = ['alpha', 'beta', 'ga', 'shutdown'] as const
+/** An add-on service as the broker needs it. */
+export type ServiceDeclaration = {
+  manifest: Manifest
+  plans: PlansDeclaration
+  /** Both as they were given, to be given back. */
+  contents: Record<string, unknown>
+  rawPlans: Record<string, unknown>
+}
+
 const plansSuffix = '.plans.json'
 
 /**
@@ -52,52 +63,46 @@ type Source = { file: string; value: unknown }
 
 /** The declaration in a manifest and its plans file, or an error that says what is wrong where. */
 export function parseService(manifest: Source, plans: Source): ServiceDeclaration {
-  const root = reader(manifest.file, '', manifest.value)
-  const api = root.object('api')
-  const slug = root.text('id', slugPattern)
-  const prefix =
-    api.optionalText('config_vars_prefix', configVarPattern) ??
-    slug.toUpperCase().replaceAll('-', '_')
-  const requires = api.optionalTexts('requires') ?? []
-  const ours = reader(plans.file, '', plans.value)
   return {
-    slug,
-    humanName: root.text('name'),
-    state: ours.oneOf('state', states),
-    cliPluginName: root.optionalText('cli_plugin_name') ?? '',
-    baseUrl: api.object('production').text('base_url', baseUrlPattern),
-    configVars: configVars(api, prefix),
-    configVarsPrefix: prefix,
-    defaultAttachmentName: ours.optionalText('default_attachment_name', configVarPattern) ?? prefix,
-    supportsMultipleInstallations: requires.includes('many_per_app'),
-    supportsSharing: requires.includes('attachable'),
-    plans: parsePlans(ours),
+    manifest: parseManifest(manifest.file, manifest.value),
+    plans: parsePlans(plans.file, plans.value),
+    // Both are objects, or they had not been read.
+    contents: manifest.value as Record<string, unknown>,
+    rawPlans: plans.value as Record<string, unknown>,
   }
 }
 
-function configVars(api: Reader, prefix: string): string[] {
-  const names = api.optionalTexts('config_vars') ?? []
-  for (const name of names) {
-    if (!configVarPattern.test(name) || !name.startsWith(`${prefix}_`))
-      api.fail('config_vars', `must be in upper case and start with ${prefix}_`, name)
-  }
-  return names
-}
-
-function parsePlans(ours: Reader): PlanDeclaration[] {
-  const plans = ours.objects('plans').map((plan) => ({
-    slug: plan.text('slug', slugPattern),
-    humanName: plan.text('name'),
-    description: plan.optionalText('description') ?? '',
-    priceCents: plan.wholeNumber('price_cents'),
-    isDefault: plan.optionalFlag('default') ?? false,
-  }))
+/** @throws Error that names source, field, rule and value. */
+export function parsePlans(source: string, value: unknown): PlansDeclaration {
+  const ours = jsonFields(source, '', value)
+  const plans = ours.objects('plans').map(parsePlan)
   const slugs = plans.map(({ slug }) => slug)
   if (new Set(slugs).size !== slugs.length)
     ours.fail('plans', 'must have slugs of their own', slugs)
   const defaults = plans.filter(({ isDefault }) => isDefault).map(({ slug }) => slug)
   if (defaults.length !== 1) ours.fail('plans', 'must have exactly one default', defaults)
-  return plans
+  const state = ours.oneOf('state', serviceStates)
+  // As on Heroku: a service is paid for once everybody may have it.
+  const paid = plans.find(({ priceCents }) => priceCents > 0)
+  if ((state === 'alpha' || state === 'beta') && paid)
+    ours.fail('plans', `must be free while the service is ${state}`, paid.slug)
+  return {
+    state,
+    defaultAttachmentName: ours.optionalText('default_attachment_name', configVarPattern),
+    testers: ours.optionalTexts('testers') ?? [],
+    plans,
+  }
+}
+
+function parsePlan(plan: JsonFields): PlanDeclaration {
+  return {
+    slug: plan.text('slug', slugPattern),
+    humanName: plan.text('name'),
+    description: plan.optionalText('description') ?? '',
+    priceCents: plan.wholeNumber('price_cents'),
+    isDefault: plan.optionalFlag('default') ?? false,
+    hidden: plan.optionalFlag('hidden') ?? false,
+  }
 }
 
 async function readJson(file: string): Promise<unknown> {
@@ -106,58 +111,5 @@ async function readJson(file: string): Promise<unknown> {
     return JSON.parse(text)
   } catch (error) {
     throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-type Reader = ReturnType<typeof reader>
-
-/** Reads fields of a JSON object; each mistake is an error with file, field, rule and value. */
-function reader(file: string, path: string, value: unknown) {
-  const at = (field: string): string => (path === '' ? field : `${path}.${field}`)
-  const fail = (field: string, rule: string, wrong: unknown): never => {
-    throw new Error(`${file}: ${at(field)} ${rule}, got ${JSON.stringify(wrong) ?? 'nothing'}`)
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(`${file}: ${path || 'the file'} must be an object`)
-  const fields = value as Record<string, unknown>
-
-  const optionalText = (field: string, pattern = /./): string | undefined => {
-    const found = fields[field]
-    if (found === undefined) return undefined
-    if (typeof found !== 'string') return fail(field, 'must be text', found)
-    if (!pattern.test(found)) return fail(field, `must match ${pattern.source}`, found)
-    return found
-  }
-  return {
-    fail,
-    optionalText,
-    text: (field: string, pattern?: RegExp): string =>
-      optionalText(field, pattern) ?? fail(field, 'is required', undefined),
-    object: (field: string) => reader(file, at(field), fields[field]),
-    objects: (field: string) => {
-      const found = fields[field]
-      if (!Array.isArray(found)) return fail(field, 'must be a list', found)
-      return found.map((item: unknown, index) => reader(file, at(`${field}[${index}]`), item))
-    },
-    optionalTexts: (field: string): string[] | undefined => {
-      const found = fields[field]
-      if (found === undefined) return undefined
-      const isTexts = Array.isArray(found) && found.every((item) => typeof item === 'string')
-      return isTexts ? found : fail(field, 'must be a list of texts', found)
-    },
-    oneOf: <T extends string>(field: string, allowed: readonly T[]): T =>
-      allowed.find((item) => item === fields[field]) ??
-      fail(field, `must be one of ${allowed.join(', ')}`, fields[field]),
-    wholeNumber: (field: string): number => {
-      const found = fields[field]
-      return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0
-        ? found
-        : fail(field, 'must be a whole number, 0 or more', found)
-    },
-    optionalFlag: (field: string): boolean | undefined => {
-      const found = fields[field]
-      if (found === undefined || typeof found === 'boolean') return found
-      return fail(field, 'must be true or false', found)
-    },
   }
 }

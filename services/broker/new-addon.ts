@@ -4,6 +4,7 @@ import { newId, type AddonId, type AttachmentId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Transaction } from '#lib/postgres.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getApp, type AppRef } from './access.ts'
+import { refuseClosed } from './addon-services.ts'
 import { viewAddon, type AddonView } from './addon-view.ts'
 import { insertAddon, lockAddonsOfApp, mustFindAddon } from './addons-db.ts'
 import { optionsPlace } from './addon-config.ts'
@@ -13,7 +14,7 @@ import type { Actor, BrokerContext } from './context.ts'
 import { withFreeNames } from './free-names.ts'
 import { addonsPerAppMax, optionsBytesMax, waitMsMax } from './limits.ts'
 import { checkAddonName, makeAddonName } from './naming.ts'
-import { getPlanToCreate, plansById, type PlanOfService } from './plans.ts'
+import { getPlanToHave, plansById, type PlanOfService } from './plans.ts'
 import { provisionAddon } from './workflows/provision-addon.ts'
 
 export type AddonOrder = {
@@ -37,14 +38,18 @@ export type AddonOrder = {
  */
 export async function createAddon(context: BrokerContext, order: AddonOrder): Promise<AddonView> {
   const app = await getApp(context, order.actor, order.app)
-  const planOfService = await getPlanToCreate(context.pool, order.plan)
+  const planOfService = await getPlanToHave(context.pool, order.actor, order.plan)
+  refuseClosed(planOfService.service)
   if (order.name !== '') checkAddonName(order.name)
   if (Buffer.byteLength(JSON.stringify(order.options)) > optionsBytesMax)
     throw invalidParams(`The options are longer than ${optionsBytesMax} bytes. Shorten them.`)
 
   const { addonId, workflowId } = await writeOrder(context, order, app, planOfService)
   context.runner.wake()
-  await context.runner.waitFor(workflowId, Math.min(order.waitMs, waitMsMax))
+  // A provider that will call back may take hours: its customer need not wait for it here.
+  const willCallBack = async (): Promise<boolean> =>
+    (await mustFindAddon(context.pool, addonId)).answered202
+  await context.runner.waitFor(workflowId, Math.min(order.waitMs, waitMsMax), willCallBack)
   const addon = await mustFindAddon(context.pool, addonId)
   if (addon.failure !== '') throw new PlexusError(addon.failureCode as ErrorCode, addon.failure)
   return viewAddon(context, addon)

@@ -7,6 +7,7 @@ export type PlanRow = {
   description: string
   priceCents: number
   isDefault: boolean
+  hidden: boolean
   retired: boolean
   createdAt: Date
   updatedAt: Date
@@ -14,7 +15,7 @@ export type PlanRow = {
 }
 
 const columns = `id, slug, human_name as "humanName", description, price_cents as "priceCents",
-  is_default as "isDefault", retired, created_at as "createdAt", updated_at as "updatedAt",
+  is_default as "isDefault", hidden, retired, created_at as "createdAt", updated_at as "updatedAt",
   addon_service_id as "addonServiceId"`
 
 /** Declares a plan under its service and slug: a known one keeps its id. */
@@ -24,15 +25,16 @@ export async function putPlan(
 ): Promise<void> {
   await tx.query(
     `insert into plans (id, addon_service_id, slug, human_name, description, price_cents,
-       is_default, retired)
-     values ($1, $2, $3, $4, $5, $6, $7, false)
+       is_default, hidden, retired)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, false)
      on conflict (addon_service_id, slug) do update set
-       (human_name, description, price_cents, is_default, retired, updated_at) =
+       (human_name, description, price_cents, is_default, hidden, retired, updated_at) =
        (excluded.human_name, excluded.description, excluded.price_cents, excluded.is_default,
-         false, now())
-     where (plans.human_name, plans.description, plans.price_cents, plans.is_default, plans.retired)
+         excluded.hidden, false, now())
+     where (plans.human_name, plans.description, plans.price_cents, plans.is_default, plans.hidden,
+         plans.retired)
        is distinct from (excluded.human_name, excluded.description, excluded.price_cents,
-         excluded.is_default, false)`,
+         excluded.is_default, excluded.hidden, false)`,
     [
       plan.id,
       plan.addonServiceId,
@@ -41,6 +43,7 @@ export async function putPlan(
       plan.description,
       plan.priceCents,
       plan.isDefault,
+      plan.hidden,
     ],
   )
 }
@@ -58,10 +61,10 @@ export async function retireOtherPlans(
   )
 }
 
-/** Cheapest first, without the retired ones. */
+/** Cheapest first, without those that are retired or hidden. */
 export async function listPlans(db: Queryable, addonServiceId: string): Promise<PlanRow[]> {
   const { rows } = await db.query<PlanRow>(
-    `select ${columns} from plans where addon_service_id = $1 and not retired
+    `select ${columns} from plans where addon_service_id = $1 and not retired and not hidden
      order by price_cents, slug`,
     [addonServiceId],
   )

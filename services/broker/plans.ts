@@ -2,36 +2,54 @@ import { must } from '#lib/assert.ts'
 import { invalidParams, notFound } from '#lib/errors.ts'
 import { isUuid } from '#lib/ids.ts'
 import type { Queryable } from '#lib/postgres.ts'
+import { maySee } from './addon-services.ts'
 import { findAddonService, listAddonServices, type AddonServiceRow } from './addon-services-db.ts'
+import type { Actor } from './context.ts'
 import { findPlan, findPlansById, type PlanRow } from './plans-db.ts'
 
 export type PlanOfService = { plan: PlanRow; service: AddonServiceRow }
 
-/** By "service:plan", uuid or service (its default plan), or NOT_FOUND. */
-export async function getPlan(db: Queryable, identifier: string): Promise<PlanOfService> {
-  const found = await lookUp(db, identifier)
+/** By "service:plan", uuid or service (its default plan), as the actor may see it, or NOT_FOUND. */
+export async function getPlan(
+  db: Queryable,
+  actor: Actor,
+  identifier: string,
+): Promise<PlanOfService> {
+  const found = await lookUp(db, actor, identifier)
   if (!found) throw notFound('plan', "Couldn't find that plan.")
   return found
 }
 
 /** The plan that a customer asks for: INVALID_PARAMS when there is none or it is not to be had. */
-export async function getPlanToCreate(db: Queryable, identifier: string): Promise<PlanOfService> {
-  const found = await lookUp(db, identifier)
+export async function getPlanToHave(
+  db: Queryable,
+  actor: Actor,
+  identifier: string,
+): Promise<PlanOfService> {
+  const found = await lookUp(db, actor, identifier)
   if (!found || found.plan.retired)
     throw invalidParams(
       `Couldn't find either the add-on service or the add-on plan of "${identifier}".`,
     )
-  if (found.service.state === 'shutdown')
-    throw invalidParams(`${found.service.humanName} is shut down and takes no new add-ons.`)
   return found
 }
 
-async function lookUp(db: Queryable, identifier: string): Promise<PlanOfService | undefined> {
-  if (isUuid(identifier)) {
-    const [plan] = await findPlansById(db, [identifier])
-    if (!plan) return undefined
-    return { plan, service: must(await findAddonService(db, plan.addonServiceId), 'service') }
-  }
+async function lookUp(
+  db: Queryable,
+  actor: Actor,
+  identifier: string,
+): Promise<PlanOfService | undefined> {
+  const found = isUuid(identifier) ? await byId(db, identifier) : await bySlugs(db, identifier)
+  return found && maySee(actor, found.service) ? found : undefined
+}
+
+async function byId(db: Queryable, id: string): Promise<PlanOfService | undefined> {
+  const [plan] = await findPlansById(db, [id])
+  if (!plan) return undefined
+  return { plan, service: must(await findAddonService(db, plan.addonServiceId), 'service') }
+}
+
+async function bySlugs(db: Queryable, identifier: string): Promise<PlanOfService | undefined> {
   const [serviceSlug = '', planSlug = ''] = identifier.split(':')
   const service = await findAddonService(db, serviceSlug)
   const plan = service && (await findPlan(db, service.id, planSlug))

@@ -1,5 +1,5 @@
 import { isPlexusError } from '#lib/errors.ts'
-import type { AppId, AttachmentId } from '#lib/ids.ts'
+import { derivedId, type AppId, type AttachmentId, type ChangeId } from '#lib/ids.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { openConfig } from './addon-config.ts'
 import type { AddonRow } from './addons-db.ts'
@@ -13,11 +13,84 @@ import { planOf } from './plans.ts'
  * repeated. Throws what apps refuses with.
  */
 export async function publishAttachment(
-  { pool, secrets, apps }: StepContext,
+  context: StepContext,
   addon: AddonRow,
   attachment: AttachmentRow,
   changeId: string,
 ): Promise<void> {
+  await context.apps.setAttachment({
+    ...(await changeOf(context, addon, attachment)),
+    description: `Attach ${attachment.name} (@ref:${addon.name})`,
+    changeId,
+  })
+}
+
+/**
+ * The same for an add-on that its provider has taken its time over: the two releases that Heroku
+ * makes of it, the attachment first and its variables then.
+ */
+export async function publishCompletion(
+  context: StepContext,
+  addon: AddonRow,
+  attachment: AttachmentRow,
+  changeId: string,
+): Promise<void> {
+  const change = await changeOf(context, addon, attachment)
+  await context.apps.setAttachment({
+    ...change,
+    attachment: { ...change.attachment, vars: {} },
+    description: `Attach ${attachment.name} (@ref:${addon.name})`,
+    changeId: derivedId<ChangeId>(`${changeId} attach`),
+  })
+  const names = Object.keys(change.attachment.vars).toSorted().join(', ')
+  await context.apps.setAttachment({
+    ...change,
+    description: `@ref:${addon.name} completed provisioning, setting ${names || 'nothing'}.`,
+    changeId,
+  })
+}
+
+async function changeOf(context: StepContext, addon: AddonRow, attachment: AttachmentRow) {
+  return {
+    actor: { accountId: attachment.actorId, email: attachment.actorEmail },
+    appId: attachment.appId,
+    attachment: await attachmentMessage(context, addon, attachment),
+    confirm: attachment.confirm,
+  }
+}
+
+/**
+ * Gives the attachments of one add-on on one app the variables and the plan that it has now: one
+ * release when that changes something, however often it is repeated. An app that is gone needs none.
+ */
+export async function updatePublished(
+  context: StepContext,
+  addon: AddonRow,
+  change: { appId: AppId; attachments: AttachmentRow[]; addonService: string; changeId: string },
+): Promise<void> {
+  const { appId, attachments, addonService, changeId } = change
+  const email = `${addonService}@addons.heroku.com`
+  try {
+    await context.apps.updateAttachments({
+      actor: { accountId: '', email },
+      appId,
+      attachments: await Promise.all(
+        attachments.map((attachment) => attachmentMessage(context, addon, attachment)),
+      ),
+      addonService,
+      changeId,
+    })
+  } catch (error) {
+    if (!isPlexusError(error, ErrorCode.NOT_FOUND)) throw error
+  }
+}
+
+/** An attachment with its variables, as apps holds it. */
+async function attachmentMessage(
+  { pool, secrets }: StepContext,
+  addon: AddonRow,
+  attachment: AttachmentRow,
+) {
   const { plan, service } = await planOf(pool, addon)
   const vars = Object.fromEntries(
     Object.entries(openConfig(secrets, addon)).map(([name, value]) => [
@@ -25,22 +98,15 @@ export async function publishAttachment(
       value,
     ]),
   )
-  await apps.setAttachment({
-    actor: { accountId: attachment.actorId, email: attachment.actorEmail },
-    appId: attachment.appId,
-    attachment: {
-      id: attachment.id,
-      name: attachment.name,
-      addonId: addon.id,
-      addonName: addon.name,
-      planName: `${service.slug}:${plan.slug}`,
-      billingApp: attachment.appId === addon.appId,
-      vars,
-    },
-    description: `Attach ${attachment.name} (@ref:${addon.name})`,
-    changeId,
-    confirm: attachment.confirm,
-  })
+  return {
+    id: attachment.id,
+    name: attachment.name,
+    addonId: addon.id,
+    addonName: addon.name,
+    planName: `${service.slug}:${plan.slug}`,
+    billingApp: attachment.appId === addon.appId,
+    vars,
+  }
 }
 
 /**

@@ -35,6 +35,7 @@ test('a call is answered, refused with its own words, or answered as internal wi
         if (plan === 'bug') throw new Error('password is hunter2')
         return { id: uuid, config: { URL: 'postgres://x' } }
       },
+      changePlan: async () => ({}),
       deprovision: async () => ({}),
     },
   })
@@ -74,7 +75,11 @@ test('a caller learns whether the answer did not come in time or the connection 
     name: 'provider.postgres',
     service: ProviderService,
     log: silentLog,
-    handlers: { provision: () => held.promise, deprovision: async () => ({}) },
+    handlers: {
+      provision: () => held.promise,
+      changePlan: async () => ({}),
+      deprovision: async () => ({}),
+    },
   })
   const nats = await connectNats(natsUrl(layout, credentials, 'broker'), 'test-away', silentLog)
   const provider = rpcClient(nats, 'provider.postgres', ProviderService)

@@ -103,10 +103,12 @@ async function writeManifests(): Promise<string> {
 }
 
 /** Other tests must meet neither the services of these manifests nor add-ons without a provider. */
-async function forgetEverything({ layout, credentials }: TestEngines): Promise<void> {
+export async function forgetEverything({ layout, credentials }: TestEngines): Promise<void> {
   const client = new pg.Client(databaseUrl(layout, credentials, 'broker'))
   await client.connect()
   await client.query('set search_path to broker')
-  await client.query('truncate addon_services, plans, addons, attachments, workflows')
+  await client.query(
+    'truncate manifests, grants, addon_services, plans, addons, attachments, workflows',
+  )
   await client.end()
 }

@@ -39,12 +39,13 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
   await migrate(url, schema, migrations)
   pool = openPool({ url, schema, log: silentLog })
   platform = await startBrokerPlatform(engines)
-  await declareServices(pool, await loadManifests(platform.manifestsDir))
+  const secrets = await loadSecrets(engines.masterKeyFile)
+  await declareServices({ pool, secrets }, await loadManifests(platform.manifestsDir))
   context = {
     pool,
-    secrets: await loadSecrets(engines.masterKeyFile),
+    secrets,
     apps: rpcClient(platform.nats, 'apps', AppsService),
-    findProvider: (baseUrl) => natsProvider(platform.nats, baseUrl),
+    findProvider: ({ baseUrl }) => natsProvider(platform.nats, baseUrl),
     apiUrl: 'http://localhost',
     log: silentLog,
     // Steps are driven by hand here: nothing runs by itself and nobody waits.

@@ -10,12 +10,13 @@ import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
  * `pending` and `busy`: so many answers "pending", or UNAVAILABLE, before it is ready;
  * `bug`: so many times INTERNAL, after the resource is made; `refuse`: it refuses with that text;
  * `undeclared`: it answers a variable that its manifest does not declare; `hold`: it answers only
- * when released; `linger`: so many answers "pending" to the removal.
+ * when released; `linger`: so many answers "pending" to the removal. With `Change` behind them
+ * (`busyChange`) the same for a change of plan; `moves`: it answers new variables to that.
  */
 export type TestProvider = {
   /** What it has now: uuids of resources. */
   resources: Map<string, { plan: string; options: Record<string, string> }>
-  /** Every call that arrived, as "provision <uuid>" or "deprovision <uuid>". */
+  /** Every call that arrived, as "provision <uuid>", "change-plan <uuid>" or "deprovision <uuid>". */
   calls: string[]
   /** Calls for that uuid that it works on now. */
   inFlight: (uuid: string) => number
@@ -67,6 +68,21 @@ export async function serveTestProvider(
             return { id: `r-${uuid}`, pending: true, message: 'Being made.' }
           const name = options['undeclared'] ? 'SOMETHING_ELSE' : configVar
           return { id: `r-${uuid}`, config: { [name]: `test://${uuid}` }, message: 'Made.' }
+        }),
+      changePlan: ({ uuid, plan }) =>
+        counted('change-plan', uuid, async () => {
+          const tries = calls.filter((call) => call === `change-plan ${uuid}`).length
+          const resource = resources.get(uuid)
+          if (!resource) throw new PlexusError(ErrorCode.NOT_FOUND, 'Gone.')
+          const { options } = resource
+          if (options['holdChange']) await gate(uuid).promise
+          if (options['refuseChange']) throw invalidParams(options['refuseChange'])
+          if (tries <= Number(options['busyChange'] ?? 0)) throw unavailable('Busy.')
+          resources.set(uuid, { plan, options })
+          if (tries <= Number(options['bugChange'] ?? 0)) throw new Error('a bug of the provider')
+          if (tries <= Number(options['pendingChange'] ?? 0)) return { pending: true }
+          const config = options['moves'] ? { [configVar]: `test://${uuid}/${plan}` } : {}
+          return { config, message: `Now ${plan}.` }
         }),
       deprovision: ({ uuid }) =>
         counted('deprovision', uuid, async () => {

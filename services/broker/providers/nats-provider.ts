@@ -1,9 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node'
-import { isPlexusError } from '#lib/errors.ts'
+import { isPlexusError, unavailable } from '#lib/errors.ts'
 import { rpcClient } from '#lib/rpc.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
-import { providerTimeoutMs } from '../limits.ts'
+import { ownProviderRetry, providerTimeoutMs } from '../limits.ts'
 import type { Provider } from './provider.ts'
 
 /** A provider of our own, asked over NATS: "nats://postgres" answers at provider.postgres. */
@@ -11,15 +11,23 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
   const name = new URL(baseUrl).hostname
   const client = rpcClient(nats, `provider.${name}`, ProviderService)
   const timeoutMs = providerTimeoutMs
+  const stateOf = (pending: boolean): 'ask-again' | 'ready' => (pending ? 'ask-again' : 'ready')
   return {
-    provision: async (request) => {
-      const { id, config, message, pending } = await client.provision(request, { timeoutMs })
-      return { state: pending ? 'pending' : 'ready', id, config, message }
+    retry: ownProviderRetry,
+    provision: async ({ newGrant: _newGrant, ...request }) => {
+      const asked = client.provision(request, { timeoutMs })
+      const { id, config, message, pending } = await asked.catch(hideOurNames)
+      return { state: stateOf(pending), id, config, message }
+    },
+    changePlan: async (request) => {
+      const asked = client.changePlan(request, { timeoutMs })
+      const { config, message, pending } = await asked.catch(hideOurNames)
+      return { state: stateOf(pending), config, message }
     },
     deprovision: async (request) => {
       try {
         const { pending } = await client.deprovision(request, { timeoutMs })
-        return pending ? 'pending' : 'gone'
+        return pending ? 'ask-again' : 'gone'
       } catch (error) {
         // A provider that has never heard of the resource, or no longer knows it, is done with it.
         if (isPlexusError(error, ErrorCode.NOT_FOUND)) return 'gone'
@@ -27,4 +35,11 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
       }
     },
   }
+}
+
+/** Which subject of ours was asked in vain is nothing that a customer can act upon. */
+function hideOurNames(error: unknown): never {
+  if (isPlexusError(error, ErrorCode.UNAVAILABLE) && error.cause !== undefined)
+    throw unavailable('', error)
+  throw error
 }

@@ -1,15 +1,22 @@
+import type { BackoffOptions } from '#lib/backoff.ts'
+import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
+import type { AddonServiceRow } from '../addon-services-db.ts'
+
 /**
  * What the broker knows of an add-on provider, whatever carries the calls. Delivery is at least
  * once: the same uuid is the same resource.
  *
- * Both calls throw PlexusError. UNAVAILABLE and INTERNAL mean that the outcome is unknown and the
- * call is to be made again (UNAVAILABLE has a cause when no answer came at all, and the provider's
- * own words for the customer when one did); every other code is the provider's final refusal, with its message for
- * the customer.
+ * All calls throw PlexusError. UNAVAILABLE and INTERNAL mean that the outcome is unknown and the
+ * call is to be made again. UNAVAILABLE without a cause has the provider's own words for the
+ * customer; with a cause no answer came at all, and the message says why, or nothing. Every other
+ * code is the provider's final refusal, with its message for the customer.
  */
 export type Provider = {
   provision: (request: ProvisionRequest) => Promise<ProvisionAnswer>
-  deprovision: (request: DeprovisionRequest) => Promise<'pending' | 'gone'>
+  changePlan: (request: ChangePlanRequest) => Promise<ChangeAnswer>
+  deprovision: (request: DeprovisionRequest) => Promise<Removal>
+  /** How soon a call whose outcome is unknown is made again. */
+  retry: BackoffOptions
 }
 
 type ProvisionRequest = {
@@ -22,19 +29,32 @@ type ProvisionRequest = {
   region: string
   options: Record<string, string>
   callbackUrl: string
+  /** Makes the code that the provider may trade for tokens: a fresh one for each call. */
+  newGrant: () => Promise<PartnerGrant>
 }
 
-export type ProvisionAnswer = {
-  state: 'pending' | 'ready'
+/** `ask-again`: the same call tells when it is ready. `accepted`: the provider calls back. */
+export type AnswerState = 'ready' | 'ask-again' | 'accepted'
+
+export type ProvisionAnswer = ChangeAnswer & {
   /** The provider's own id of the resource; empty when it has not told one yet. */
   id: string
-  /** Under the manifest's names; empty while pending. */
+}
+
+type ChangePlanRequest = { uuid: string; id: string; plan: string }
+
+export type ChangeAnswer = {
+  state: AnswerState
+  /** Under the manifest's names; empty while it is not ready, or when nothing changes. */
   config: Record<string, string>
   /** For the customer. */
   message: string
 }
 
+/** `id` is empty when the provider's answer was never seen. */
 type DeprovisionRequest = { uuid: string; id: string }
 
-/** The provider at a manifest's base_url. */
-export type FindProvider = (baseUrl: string) => Provider
+export type Removal = 'gone' | 'ask-again' | 'accepted'
+
+/** The provider of a service, over the carrier that its base_url names. */
+export type FindProvider = (service: AddonServiceRow) => Provider

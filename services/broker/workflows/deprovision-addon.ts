@@ -1,13 +1,19 @@
+import { backoffMs } from '#lib/backoff.ts'
 import { derivedId, type ChangeId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
-import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
+import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { moveAddon } from '../addon-state.ts'
 import { mustFindAddon, type AddonRow } from '../addons-db.ts'
 import { listAttachmentsOfAddons } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
-import { dependencyPollSeconds, providerPollSecondsMin, removalSecondsMax } from '../limits.ts'
+import {
+  dependencyPollSeconds,
+  providerPollSecondsMin,
+  removalAskSeconds,
+  removalSecondsMax,
+} from '../limits.ts'
 import { planOf } from '../plans.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
 import { removeAttachments } from './detach-addon.ts'
@@ -42,15 +48,25 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
       return { go: 'remove-attachments', write: (tx) => removeAttachments(tx, ids) }
     },
 
-    async 'call-provider'(context, { subjectId }) {
+    async 'call-provider'(context, { subjectId, tries, wishes }) {
       const addon = await mustFindAddon(context.pool, subjectId)
+      const gone: Outcome<never> = {
+        done: 'deprovisioned',
+        write: (tx) => moveAddon(tx, addon, 'deprovisioned'),
+      }
+      // The provider has called back, or the operator says that there is nothing left to ask.
+      if (wishes.has('provider-failed') || addon.forgotten) return gone
       const { service } = await planOf(context.pool, addon)
-      // Whatever it answers but "gone", it is asked again: a resource must not be left behind.
-      const answer = await context
-        .findProvider(service.baseUrl)
-        .deprovision({ uuid: addon.id, id: addon.providerId })
-      if (answer === 'pending') return { waitSeconds: providerPollSecondsMin }
-      return { done: 'deprovisioned', write: (tx) => moveAddon(tx, addon, 'deprovisioned') }
+      const provider = context.findProvider(service)
+      try {
+        // Whatever it answers but "gone", it is asked again: a resource must not be left behind.
+        const answer = await provider.deprovision({ uuid: addon.id, id: addon.providerId })
+        if (answer === 'gone') return gone
+        const waitSeconds = answer === 'accepted' ? removalAskSeconds : providerPollSecondsMin
+        return { waitSeconds }
+      } catch (failed) {
+        return { failed, waitSeconds: backoffMs(tries + 1, provider.retry) / 1000 }
+      }
     },
   },
 })

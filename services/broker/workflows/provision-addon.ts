@@ -1,55 +1,66 @@
 import { must } from '#lib/assert.ts'
-import { invalidParams, isPlexusError } from '#lib/errors.ts'
+import { invalidParams } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { getWorkflow } from '#lib/workflow/workflows-db.ts'
-import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import type { AddonServiceRow } from '../addon-services-db.ts'
+import { optionsPlace } from '../addon-config.ts'
 import { moveAddon } from '../addon-state.ts'
-import {
-  mustFindAddon,
-  saveProviderAnswer,
-  setAddonFailure,
-  setProvisionMessage,
-  type AddonRow,
-} from '../addons-db.ts'
-import { configPlace, optionsPlace } from '../addon-config.ts'
+import { mustFindAddon, saveProviderAnswer, setAddonFailure, type AddonRow } from '../addons-db.ts'
 import { findFirstAttachment, moveAttachment } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
+import { newGrant } from '../grants.ts'
 import {
   providerPollSecondsMax,
   providerPollSecondsMin,
   provisioningSecondsMax,
 } from '../limits.ts'
+import { mergeConfig } from '../merge-config.ts'
 import { planOf } from '../plans.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
-import { publishAttachment } from '../publish-attachment.ts'
+import { publishAttachment, publishCompletion } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
+import { askProvider, type Asked, type Failure } from './ask-provider.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
 
 //   call-provider ──▶ take-name ──▶ publish-config ──▶ provisioned
-//   (until ready) │                        │
+//   (until ready) │      ▲                 │
+//        202 │    │      │                 │
+//   wait-for-call ┼──────┘                 │
+//   (until called back)                    │
 //                 └── refused, too late, or the wish "destroy", from any step ──▶ deprovision-addon
 /** Makes an add-on and its first attachment; its subject is the add-on. */
 export const provisionAddon = defineWorkflow<StepContext>()({
   name: 'provision-addon',
   first: 'call-provider',
-  deadlineSeconds: { 'call-provider': provisioningSecondsMax },
+  deadlineSeconds: {
+    'call-provider': provisioningSecondsMax,
+    'wait-for-call': provisioningSecondsMax,
+  },
   steps: {
     async 'call-provider'(context, info) {
       const addon = await mustFindAddon(context.pool, info.subjectId)
       const end = outOfTimeOrWish(addon, info)
       if (end) return end
-      const asked = await askProvider(context, addon)
+      // It called back before its answer was written down: asking again could make a second one.
+      if (hasCalledBack(info)) return { go: 'wait-for-call' }
+      const asked = await requestResource(context, addon, info.tries)
       if ('failure' in asked) return giveUp(addon, asked.failure)
-      if ('failed' in asked) {
-        const { failed, message } = asked
-        return { failed, write: (tx) => setProvisionMessage(tx, addon.id, message) }
-      }
-      const write = saveAnswer(context, addon, asked.answer)
-      if (asked.answer.state === 'ready') return { go: 'take-name', write }
+      if ('again' in asked) return asked.again
+      const { answer } = asked
+      const write = (tx: Transaction): Promise<void> => saveAnswer(tx, context, addon, answer)
+      if (answer.state === 'ready') return { go: 'take-name', write }
+      if (answer.state === 'accepted') return { go: 'wait-for-call', write }
       return { waitSeconds: pollSeconds(addon), write }
+    },
+
+    async 'wait-for-call'(context, info) {
+      const addon = await mustFindAddon(context.pool, info.subjectId)
+      if (info.wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
+      const end = outOfTimeOrWish(addon, info)
+      if (end) return end
+      if (info.wishes.has('provider-done')) return { go: 'take-name' }
+      return { waitSeconds: Math.max(1, provisioningSecondsMax - secondsOld(addon)) }
     },
 
     async 'take-name'({ pool }, { subjectId, wishes }) {
@@ -64,7 +75,8 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (wishes.has('destroy')) return giveUp(addon)
       const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
       try {
-        await publishAttachment(context, addon, attachment, workflowId)
+        if (addon.answered202) await publishCompletion(context, addon, attachment, workflowId)
+        else await publishAttachment(context, addon, attachment, workflowId)
       } catch (error) {
         if (isRefusal(error)) return giveUp(addon, error)
         throw error
@@ -82,8 +94,6 @@ export const provisionAddon = defineWorkflow<StepContext>()({
     },
   },
 })
-
-type Failure = { code: number; message: string }
 
 /** The end of a provisioning that came to nothing: what there is of it is removed. */
 function giveUp(addon: AddonRow, failure?: Failure): Outcome<never> {
@@ -109,66 +119,49 @@ function outOfTimeOrWish(addon: AddonRow, { wishes }: StepInfo): Outcome<never> 
   )
 }
 
-type Asked =
-  | { answer: ProvisionAnswer }
-  | { failure: Failure }
-  /** To be asked again, and what the customer is told meanwhile. */
-  | { failed: unknown; message: string }
+const hasCalledBack = ({ wishes }: StepInfo): boolean =>
+  wishes.has('provider-done') || wishes.has('provider-failed')
 
-/** What the provider says, why that is the end, or why there is no saying yet. */
-async function askProvider(
-  { pool, secrets, findProvider, apiUrl }: StepContext,
+const givenUpByProvider = (addon: AddonRow): Failure =>
+  invalidParams(
+    `The add-on provider could not make ${addon.name}` +
+      (addon.provisionMessage === '' ? '.' : `: ${addon.provisionMessage}`) +
+      ' It is being removed. Create it again, or ask the add-on provider.',
+  )
+
+async function requestResource(
+  context: StepContext,
   addon: AddonRow,
-): Promise<Asked> {
-  const { plan, service } = await planOf(pool, addon)
+  tries: number,
+): Promise<Asked<ProvisionAnswer>> {
+  const { pool, secrets, apiUrl } = context
+  const { plan } = await planOf(pool, addon)
   const options = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
-  try {
-    const answer = await findProvider(service.baseUrl).provision({
+  return askProvider(context, addon, tries, (provider) =>
+    provider.provision({
       uuid: addon.id,
       name: addon.name,
       plan: plan.slug,
       region: 'amazon-web-services::us-east-1',
       options: JSON.parse(options) as Record<string, string>,
       callbackUrl: `${apiUrl}/addons/${addon.id}`,
-    })
-    const failure = wrongConfig(service, answer)
-    return failure ? { failure } : { answer }
-  } catch (error) {
-    if (isRefusal(error)) return { failure: error }
-    return { failed: error, message: `${whyNotYet(service, error)} Plexus goes on asking it.` }
-  }
-}
-
-/** For the customer. What went wrong on the way to the provider, or inside it, is for the log only. */
-function whyNotYet({ humanName }: AddonServiceRow, error: unknown): string {
-  if (!isPlexusError(error, ErrorCode.UNAVAILABLE)) return `The provider of ${humanName} failed.`
-  return error.cause === undefined
-    ? `The provider of ${humanName} says: ${error.message}`
-    : `The provider of ${humanName} does not answer.`
-}
-
-function wrongConfig(service: AddonServiceRow, { config }: ProvisionAnswer): Failure | undefined {
-  const undeclared = Object.keys(config).filter((name) => !service.configVars.includes(name))
-  if (undeclared.length === 0) return undefined
-  return invalidParams(
-    `The provider of ${service.humanName} answered with ${undeclared.join(', ')}, which its` +
-      ' manifest does not declare. Nothing was created; tell the add-on provider.',
+      newGrant: () => newGrant(pool, addon.id),
+    }),
   )
 }
 
-const saveAnswer =
-  ({ secrets }: StepContext, addon: AddonRow, answer: ProvisionAnswer) =>
-  async (tx: Transaction): Promise<void> => {
-    const ready = answer.state === 'ready'
-    await saveProviderAnswer(tx, addon.id, {
-      providerId: answer.id,
-      provisionMessage: answer.message,
-      sealedConfig: ready
-        ? secrets.seal(JSON.stringify(answer.config), configPlace(addon.id))
-        : null,
-      configNames: ready ? Object.keys(answer.config).toSorted() : [],
-    })
-  }
+/** What a call-back has brought before this answer was written down stays. */
+async function saveAnswer(
+  tx: Transaction,
+  context: StepContext,
+  addon: AddonRow,
+  answer: ProvisionAnswer,
+): Promise<void> {
+  const { id: providerId, message: provisionMessage, state, config } = answer
+  const told = { providerId, provisionMessage, answered202: state === 'accepted' }
+  await saveProviderAnswer(tx, addon.id, told)
+  if (state === 'ready') await mergeConfig(tx, context, addon.id, config)
+}
 
 const secondsOld = (addon: AddonRow): number => (Date.now() - addon.createdAt.getTime()) / 1000
 

@@ -1,7 +1,16 @@
 import { attachAddon } from './attach-addon.ts'
+import { changePlan } from './change-plan.ts'
 import { deprovisionAddon } from './deprovision-addon.ts'
 import { detachAddon } from './detach-addon.ts'
 import { provisionAddon } from './provision-addon.ts'
+import { updateConfig } from './update-config.ts'
 
 /** Every workflow of the broker; a process that runs some runs all. */
-export const workflows = [attachAddon, deprovisionAddon, detachAddon, provisionAddon]
+export const workflows = [
+  attachAddon,
+  changePlan,
+  deprovisionAddon,
+  detachAddon,
+  provisionAddon,
+  updateConfig,
+]

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file broker/v1/broker.proto.
  */
 export const file_broker_v1_broker: GenFile = /*@__PURE__*/
-  fileDesc("ChZicm9rZXIvdjEvYnJva2VyLnByb3RvEhBwbGV4dXMuYnJva2VyLnYxIiIKBkFwcFJlZhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIocCCgxBZGRvblNlcnZpY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpodW1hbl9uYW1lGAMgASgJEg0KBXN0YXRlGAQgASgJEhcKD2NsaV9wbHVnaW5fbmFtZRgFIAEoCRInCh9zdXBwb3J0c19tdWx0aXBsZV9pbnN0YWxsYXRpb25zGAYgASgIEhgKEHN1cHBvcnRzX3NoYXJpbmcYByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiGgoYTGlzdEFkZG9uU2VydmljZXNSZXF1ZXN0IkoKEEFkZG9uU2VydmljZUxpc3QSNgoOYWRkb25fc2VydmljZXMYASADKAsyHi5wbGV4dXMuYnJva2VyLnYxLkFkZG9uU2VydmljZSIvChZHZXRBZGRvblNlcnZpY2VSZXF1ZXN0EhUKDWFkZG9uX3NlcnZpY2UYASABKAkilwIKBFBsYW4SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpodW1hbl9uYW1lGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhMKC3ByaWNlX2NlbnRzGAUgASgNEg8KB2RlZmF1bHQYBiABKAgSDwoHdmlzaWJsZRgHIAEoCBI1Cg1hZGRvbl9zZXJ2aWNlGAggASgLMh4ucGxleHVzLmJyb2tlci52MS5BZGRvblNlcnZpY2USLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiKQoQTGlzdFBsYW5zUmVxdWVzdBIVCg1hZGRvbl9zZXJ2aWNlGAEgASgJIjEKCFBsYW5MaXN0EiUKBXBsYW5zGAEgAygLMhYucGxleHVzLmJyb2tlci52MS5QbGFuIh4KDkdldFBsYW5SZXF1ZXN0EgwKBHBsYW4YASABKAkiogIKBUFkZG9uEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFc3RhdGUYAyABKAkSJAoEcGxhbhgEIAEoCzIWLnBsZXh1cy5icm9rZXIudjEuUGxhbhIlCgNhcHAYBSABKAsyGC5wbGV4dXMuYnJva2VyLnYxLkFwcFJlZhITCgtjb25maWdfdmFycxgGIAMoCRITCgtwcm92aWRlcl9pZBgHIAEoCRIZChFwcm92aXNpb25fbWVzc2FnZRgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI0CglBZGRvbkxpc3QSJwoGYWRkb25zGAEgAygLMhcucGxleHVzLmJyb2tlci52MS5BZGRvbiKUAgoSQ3JlYXRlQWRkb25SZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchILCgNhcHAYAiABKAkSDAoEcGxhbhgDIAEoCRIMCgRuYW1lGAQgASgJEhcKD2F0dGFjaG1lbnRfbmFtZRgFIAEoCRJCCgdvcHRpb25zGAYgAygLMjEucGxleHVzLmJyb2tlci52MS5DcmVhdGVBZGRvblJlcXVlc3QuT3B0aW9uc0VudHJ5Eg8KB2NvbmZpcm0YByABKAkSDwoHd2FpdF9tcxgIIAEoDRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJVCg9HZXRBZGRvblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCSJIChFMaXN0QWRkb25zUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISCwoDYXBwGAIgASgJInEKFFJlc29sdmVBZGRvbnNSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchINCgVhZGRvbhgCIAEoCRILCgNhcHAYAyABKAkSFQoNYWRkb25fc2VydmljZRgEIAEoCSJmChJSZW5hbWVBZGRvblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRIMCgRuYW1lGAQgASgJInkKE0Rlc3Ryb3lBZGRvblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRINCgVmb3JjZRgEIAEoCBIPCgd3YWl0X21zGAUgASgNIk4KFUdldEFkZG9uQ29uZmlnUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISDQoFYWRkb24YAiABKAkicQoLQWRkb25Db25maWcSNQoEdmFycxgBIAMoCzInLnBsZXh1cy5icm9rZXIudjEuQWRkb25Db25maWcuVmFyc0VudHJ5GisKCVZhcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIv0BCgpBdHRhY2htZW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSJQoDYXBwGAMgASgLMhgucGxleHVzLmJyb2tlci52MS5BcHBSZWYSJgoFYWRkb24YBCABKAsyFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uEhEKCW5hbWVzcGFjZRgFIAEoCRITCgtjb25maWdfdmFycxgGIAMoCRIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJDCg5BdHRhY2htZW50TGlzdBIxCgthdHRhY2htZW50cxgBIAMoCzIcLnBsZXh1cy5icm9rZXIudjEuQXR0YWNobWVudCKPAQoXQ3JlYXRlQXR0YWNobWVudFJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRIMCgRuYW1lGAQgASgJEg8KB2NvbmZpcm0YBSABKAkSEQoJbmFtZXNwYWNlGAYgASgJIl8KFEdldEF0dGFjaG1lbnRSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchISCgphdHRhY2htZW50GAIgASgJEgsKA2FwcBgDIAEoCSJcChZMaXN0QXR0YWNobWVudHNSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchILCgNhcHAYAiABKAkSDQoFYWRkb24YAyABKAkiewoZUmVzb2x2ZUF0dGFjaG1lbnRzUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISEgoKYXR0YWNobWVudBgCIAEoCRILCgNhcHAYAyABKAkSFQoNYWRkb25fc2VydmljZRgEIAEoCSJWChhEZXN0cm95QXR0YWNobWVudFJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEhIKCmF0dGFjaG1lbnQYAiABKAky7goKDUJyb2tlclNlcnZpY2USYwoRTGlzdEFkZG9uU2VydmljZXMSKi5wbGV4dXMuYnJva2VyLnYxLkxpc3RBZGRvblNlcnZpY2VzUmVxdWVzdBoiLnBsZXh1cy5icm9rZXIudjEuQWRkb25TZXJ2aWNlTGlzdBJbCg9HZXRBZGRvblNlcnZpY2USKC5wbGV4dXMuYnJva2VyLnYxLkdldEFkZG9uU2VydmljZVJlcXVlc3QaHi5wbGV4dXMuYnJva2VyLnYxLkFkZG9uU2VydmljZRJLCglMaXN0UGxhbnMSIi5wbGV4dXMuYnJva2VyLnYxLkxpc3RQbGFuc1JlcXVlc3QaGi5wbGV4dXMuYnJva2VyLnYxLlBsYW5MaXN0EkMKB0dldFBsYW4SIC5wbGV4dXMuYnJva2VyLnYxLkdldFBsYW5SZXF1ZXN0GhYucGxleHVzLmJyb2tlci52MS5QbGFuEkwKC0NyZWF0ZUFkZG9uEiQucGxleHVzLmJyb2tlci52MS5DcmVhdGVBZGRvblJlcXVlc3QaFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uEkYKCEdldEFkZG9uEiEucGxleHVzLmJyb2tlci52MS5HZXRBZGRvblJlcXVlc3QaFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uEk4KCkxpc3RBZGRvbnMSIy5wbGV4dXMuYnJva2VyLnYxLkxpc3RBZGRvbnNSZXF1ZXN0GhsucGxleHVzLmJyb2tlci52MS5BZGRvbkxpc3QSVAoNUmVzb2x2ZUFkZG9ucxImLnBsZXh1cy5icm9rZXIudjEuUmVzb2x2ZUFkZG9uc1JlcXVlc3QaGy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uTGlzdBJMCgtSZW5hbWVBZGRvbhIkLnBsZXh1cy5icm9rZXIudjEuUmVuYW1lQWRkb25SZXF1ZXN0GhcucGxleHVzLmJyb2tlci52MS5BZGRvbhJOCgxEZXN0cm95QWRkb24SJS5wbGV4dXMuYnJva2VyLnYxLkRlc3Ryb3lBZGRvblJlcXVlc3QaFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uElgKDkdldEFkZG9uQ29uZmlnEicucGxleHVzLmJyb2tlci52MS5HZXRBZGRvbkNvbmZpZ1JlcXVlc3QaHS5wbGV4dXMuYnJva2VyLnYxLkFkZG9uQ29uZmlnElsKEENyZWF0ZUF0dGFjaG1lbnQSKS5wbGV4dXMuYnJva2VyLnYxLkNyZWF0ZUF0dGFjaG1lbnRSZXF1ZXN0GhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50ElUKDUdldEF0dGFjaG1lbnQSJi5wbGV4dXMuYnJva2VyLnYxLkdldEF0dGFjaG1lbnRSZXF1ZXN0GhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50El0KD0xpc3RBdHRhY2htZW50cxIoLnBsZXh1cy5icm9rZXIudjEuTGlzdEF0dGFjaG1lbnRzUmVxdWVzdBogLnBsZXh1cy5icm9rZXIudjEuQXR0YWNobWVudExpc3QSYwoSUmVzb2x2ZUF0dGFjaG1lbnRzEisucGxleHVzLmJyb2tlci52MS5SZXNvbHZlQXR0YWNobWVudHNSZXF1ZXN0GiAucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50TGlzdBJdChFEZXN0cm95QXR0YWNobWVudBIqLnBsZXh1cy5icm9rZXIudjEuRGVzdHJveUF0dGFjaG1lbnRSZXF1ZXN0GhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50YgZwcm90bzM", [file_common_v1_common, file_google_protobuf_timestamp]);
+  fileDesc("ChZicm9rZXIvdjEvYnJva2VyLnByb3RvEhBwbGV4dXMuYnJva2VyLnYxIiIKBkFwcFJlZhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJIocCCgxBZGRvblNlcnZpY2USCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpodW1hbl9uYW1lGAMgASgJEg0KBXN0YXRlGAQgASgJEhcKD2NsaV9wbHVnaW5fbmFtZRgFIAEoCRInCh9zdXBwb3J0c19tdWx0aXBsZV9pbnN0YWxsYXRpb25zGAYgASgIEhgKEHN1cHBvcnRzX3NoYXJpbmcYByABKAgSLgoKY3JlYXRlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQgoYTGlzdEFkZG9uU2VydmljZXNSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvciJKChBBZGRvblNlcnZpY2VMaXN0EjYKDmFkZG9uX3NlcnZpY2VzGAEgAygLMh4ucGxleHVzLmJyb2tlci52MS5BZGRvblNlcnZpY2UiVwoWR2V0QWRkb25TZXJ2aWNlUmVxdWVzdBIVCg1hZGRvbl9zZXJ2aWNlGAEgASgJEiYKBWFjdG9yGAIgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvciKXAgoEUGxhbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCmh1bWFuX25hbWUYAyABKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSEwoLcHJpY2VfY2VudHMYBSABKA0SDwoHZGVmYXVsdBgGIAEoCBIPCgd2aXNpYmxlGAcgASgIEjUKDWFkZG9uX3NlcnZpY2UYCCABKAsyHi5wbGV4dXMuYnJva2VyLnYxLkFkZG9uU2VydmljZRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJRChBMaXN0UGxhbnNSZXF1ZXN0EhUKDWFkZG9uX3NlcnZpY2UYASABKAkSJgoFYWN0b3IYAiABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yIjEKCFBsYW5MaXN0EiUKBXBsYW5zGAEgAygLMhYucGxleHVzLmJyb2tlci52MS5QbGFuIkYKDkdldFBsYW5SZXF1ZXN0EgwKBHBsYW4YASABKAkSJgoFYWN0b3IYAiABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yIncKCE1hbmlmZXN0EgoKAmlkGAEgASgJEhAKCGNvbnRlbnRzGAIgASgJEg0KBXBsYW5zGAMgASgJEg4KBmF1dGhvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ1ChNQdXNoTWFuaWZlc3RSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchIVCg1hZGRvbl9zZXJ2aWNlGAIgASgJEhAKCGNvbnRlbnRzGAMgASgJEg0KBXBsYW5zGAQgASgJIlUKDlB1c2hlZE1hbmlmZXN0EiwKCG1hbmlmZXN0GAEgASgLMhoucGxleHVzLmJyb2tlci52MS5NYW5pZmVzdBIVCg1jbGllbnRfc2VjcmV0GAIgASgJIl8KEkdldE1hbmlmZXN0UmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISFQoNYWRkb25fc2VydmljZRgCIAEoCRIKCgJpZBgDIAEoCSJVChRMaXN0TWFuaWZlc3RzUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISFQoNYWRkb25fc2VydmljZRgCIAEoCSI9CgxNYW5pZmVzdExpc3QSLQoJbWFuaWZlc3RzGAEgAygLMhoucGxleHVzLmJyb2tlci52MS5NYW5pZmVzdCJZChhSZW5ld0NsaWVudFNlY3JldFJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEhUKDWFkZG9uX3NlcnZpY2UYAiABKAkiJQoMQ2xpZW50U2VjcmV0EhUKDWNsaWVudF9zZWNyZXQYASABKAkiPgoWU2V0U2VydmljZVN0YXRlUmVxdWVzdBIVCg1hZGRvbl9zZXJ2aWNlGAEgASgJEg0KBXN0YXRlGAIgASgJIrwCCgVBZGRvbhIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXN0YXRlGAMgASgJEiQKBHBsYW4YBCABKAsyFi5wbGV4dXMuYnJva2VyLnYxLlBsYW4SJQoDYXBwGAUgASgLMhgucGxleHVzLmJyb2tlci52MS5BcHBSZWYSEwoLY29uZmlnX3ZhcnMYBiADKAkSEwoLcHJvdmlkZXJfaWQYByABKAkSGQoRcHJvdmlzaW9uX21lc3NhZ2UYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQZGFzaGJvYXJkX3RpY2tldBgLIAEoCSI0CglBZGRvbkxpc3QSJwoGYWRkb25zGAEgAygLMhcucGxleHVzLmJyb2tlci52MS5BZGRvbiKUAgoSQ3JlYXRlQWRkb25SZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchILCgNhcHAYAiABKAkSDAoEcGxhbhgDIAEoCRIMCgRuYW1lGAQgASgJEhcKD2F0dGFjaG1lbnRfbmFtZRgFIAEoCRJCCgdvcHRpb25zGAYgAygLMjEucGxleHVzLmJyb2tlci52MS5DcmVhdGVBZGRvblJlcXVlc3QuT3B0aW9uc0VudHJ5Eg8KB2NvbmZpcm0YByABKAkSDwoHd2FpdF9tcxgIIAEoDRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJVCg9HZXRBZGRvblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCSJIChFMaXN0QWRkb25zUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISCwoDYXBwGAIgASgJInEKFFJlc29sdmVBZGRvbnNSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchINCgVhZGRvbhgCIAEoCRILCgNhcHAYAyABKAkSFQoNYWRkb25fc2VydmljZRgEIAEoCSJmChJSZW5hbWVBZGRvblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRIMCgRuYW1lGAQgASgJInkKE0Rlc3Ryb3lBZGRvblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRINCgVmb3JjZRgEIAEoCBIPCgd3YWl0X21zGAUgASgNIk4KFUdldEFkZG9uQ29uZmlnUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISDQoFYWRkb24YAiABKAkidgoRQ2hhbmdlUGxhblJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRIMCgRwbGFuGAQgASgJEg8KB3dhaXRfbXMYBSABKA0iUwoNR2V0U3NvUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISDQoFYWRkb24YAiABKAkSCwoDYXBwGAMgASgJIjUKFE9wZW5EYXNoYm9hcmRSZXF1ZXN0Eg4KBnRpY2tldBgBIAEoCRINCgVhZGRvbhgCIAEoCSKHAQoDU3NvEg4KBmFjdGlvbhgBIAEoCRIOCgZtZXRob2QYAiABKAkSMQoGcGFyYW1zGAMgAygLMiEucGxleHVzLmJyb2tlci52MS5Tc28uUGFyYW1zRW50cnkaLQoLUGFyYW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIjChJGb3JnZXRBZGRvblJlcXVlc3QSDQoFYWRkb24YASABKAkiYwoRVHJhZGVHcmFudFJlcXVlc3QSEgoKZ3JhbnRfdHlwZRgBIAEoCRIMCgRjb2RlGAIgASgJEhUKDXJlZnJlc2hfdG9rZW4YAyABKAkSFQoNY2xpZW50X3NlY3JldBgEIAEoCSJhCg1QYXJ0bmVyVG9rZW5zEhQKDGFjY2Vzc190b2tlbhgBIAEoCRIVCg1yZWZyZXNoX3Rva2VuGAIgASgJEhIKCmV4cGlyZXNfaW4YAyABKA0SDwoHdXNlcl9pZBgEIAEoCSIyChpBdXRoZW50aWNhdGVQYXJ0bmVyUmVxdWVzdBIUCgxhY2Nlc3NfdG9rZW4YASABKAkiVgoHUGFydG5lchIQCghhZGRvbl9pZBgBIAEoCRISCgphZGRvbl9uYW1lGAIgASgJEhUKDWFkZG9uX3NlcnZpY2UYAyABKAkSDgoGYXBwX2lkGAQgASgJIiIKDlBhcnRuZXJSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIq0BChpVcGRhdGVQYXJ0bmVyQ29uZmlnUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCRJCCgNzZXQYAiADKAsyNS5wbGV4dXMuYnJva2VyLnYxLlVwZGF0ZVBhcnRuZXJDb25maWdSZXF1ZXN0LlNldEVudHJ5Eg0KBXVuc2V0GAMgAygJGioKCFNldEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiPQoaQ29tcGxldGVQYXJ0bmVyV29ya1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkSDQoFc3RhdGUYAiABKAkicQoLQWRkb25Db25maWcSNQoEdmFycxgBIAMoCzInLnBsZXh1cy5icm9rZXIudjEuQWRkb25Db25maWcuVmFyc0VudHJ5GisKCVZhcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIv0BCgpBdHRhY2htZW50EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSJQoDYXBwGAMgASgLMhgucGxleHVzLmJyb2tlci52MS5BcHBSZWYSJgoFYWRkb24YBCABKAsyFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uEhEKCW5hbWVzcGFjZRgFIAEoCRITCgtjb25maWdfdmFycxgGIAMoCRIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJDCg5BdHRhY2htZW50TGlzdBIxCgthdHRhY2htZW50cxgBIAMoCzIcLnBsZXh1cy5icm9rZXIudjEuQXR0YWNobWVudCKPAQoXQ3JlYXRlQXR0YWNobWVudFJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEg0KBWFkZG9uGAIgASgJEgsKA2FwcBgDIAEoCRIMCgRuYW1lGAQgASgJEg8KB2NvbmZpcm0YBSABKAkSEQoJbmFtZXNwYWNlGAYgASgJIl8KFEdldEF0dGFjaG1lbnRSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchISCgphdHRhY2htZW50GAIgASgJEgsKA2FwcBgDIAEoCSJcChZMaXN0QXR0YWNobWVudHNSZXF1ZXN0EiYKBWFjdG9yGAEgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvchILCgNhcHAYAiABKAkSDQoFYWRkb24YAyABKAkiewoZUmVzb2x2ZUF0dGFjaG1lbnRzUmVxdWVzdBImCgVhY3RvchgBIAEoCzIXLnBsZXh1cy5jb21tb24udjEuQWN0b3ISEgoKYXR0YWNobWVudBgCIAEoCRILCgNhcHAYAyABKAkSFQoNYWRkb25fc2VydmljZRgEIAEoCSJWChhEZXN0cm95QXR0YWNobWVudFJlcXVlc3QSJgoFYWN0b3IYASABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yEhIKCmF0dGFjaG1lbnQYAiABKAky0hUKDUJyb2tlclNlcnZpY2USYwoRTGlzdEFkZG9uU2VydmljZXMSKi5wbGV4dXMuYnJva2VyLnYxLkxpc3RBZGRvblNlcnZpY2VzUmVxdWVzdBoiLnBsZXh1cy5icm9rZXIudjEuQWRkb25TZXJ2aWNlTGlzdBJbCg9HZXRBZGRvblNlcnZpY2USKC5wbGV4dXMuYnJva2VyLnYxLkdldEFkZG9uU2VydmljZVJlcXVlc3QaHi5wbGV4dXMuYnJva2VyLnYxLkFkZG9uU2VydmljZRJLCglMaXN0UGxhbnMSIi5wbGV4dXMuYnJva2VyLnYxLkxpc3RQbGFuc1JlcXVlc3QaGi5wbGV4dXMuYnJva2VyLnYxLlBsYW5MaXN0EkMKB0dldFBsYW4SIC5wbGV4dXMuYnJva2VyLnYxLkdldFBsYW5SZXF1ZXN0GhYucGxleHVzLmJyb2tlci52MS5QbGFuElcKDFB1c2hNYW5pZmVzdBIlLnBsZXh1cy5icm9rZXIudjEuUHVzaE1hbmlmZXN0UmVxdWVzdBogLnBsZXh1cy5icm9rZXIudjEuUHVzaGVkTWFuaWZlc3QSTwoLR2V0TWFuaWZlc3QSJC5wbGV4dXMuYnJva2VyLnYxLkdldE1hbmlmZXN0UmVxdWVzdBoaLnBsZXh1cy5icm9rZXIudjEuTWFuaWZlc3QSVwoNTGlzdE1hbmlmZXN0cxImLnBsZXh1cy5icm9rZXIudjEuTGlzdE1hbmlmZXN0c1JlcXVlc3QaHi5wbGV4dXMuYnJva2VyLnYxLk1hbmlmZXN0TGlzdBJfChFSZW5ld0NsaWVudFNlY3JldBIqLnBsZXh1cy5icm9rZXIudjEuUmVuZXdDbGllbnRTZWNyZXRSZXF1ZXN0Gh4ucGxleHVzLmJyb2tlci52MS5DbGllbnRTZWNyZXQSWwoPU2V0U2VydmljZVN0YXRlEigucGxleHVzLmJyb2tlci52MS5TZXRTZXJ2aWNlU3RhdGVSZXF1ZXN0Gh4ucGxleHVzLmJyb2tlci52MS5BZGRvblNlcnZpY2USTAoLQ3JlYXRlQWRkb24SJC5wbGV4dXMuYnJva2VyLnYxLkNyZWF0ZUFkZG9uUmVxdWVzdBoXLnBsZXh1cy5icm9rZXIudjEuQWRkb24SRgoIR2V0QWRkb24SIS5wbGV4dXMuYnJva2VyLnYxLkdldEFkZG9uUmVxdWVzdBoXLnBsZXh1cy5icm9rZXIudjEuQWRkb24STgoKTGlzdEFkZG9ucxIjLnBsZXh1cy5icm9rZXIudjEuTGlzdEFkZG9uc1JlcXVlc3QaGy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uTGlzdBJUCg1SZXNvbHZlQWRkb25zEiYucGxleHVzLmJyb2tlci52MS5SZXNvbHZlQWRkb25zUmVxdWVzdBobLnBsZXh1cy5icm9rZXIudjEuQWRkb25MaXN0EkwKC1JlbmFtZUFkZG9uEiQucGxleHVzLmJyb2tlci52MS5SZW5hbWVBZGRvblJlcXVlc3QaFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uEk4KDERlc3Ryb3lBZGRvbhIlLnBsZXh1cy5icm9rZXIudjEuRGVzdHJveUFkZG9uUmVxdWVzdBoXLnBsZXh1cy5icm9rZXIudjEuQWRkb24SSgoKQ2hhbmdlUGxhbhIjLnBsZXh1cy5icm9rZXIudjEuQ2hhbmdlUGxhblJlcXVlc3QaFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uElgKDkdldEFkZG9uQ29uZmlnEicucGxleHVzLmJyb2tlci52MS5HZXRBZGRvbkNvbmZpZ1JlcXVlc3QaHS5wbGV4dXMuYnJva2VyLnYxLkFkZG9uQ29uZmlnEkAKBkdldFNzbxIfLnBsZXh1cy5icm9rZXIudjEuR2V0U3NvUmVxdWVzdBoVLnBsZXh1cy5icm9rZXIudjEuU3NvEk4KDU9wZW5EYXNoYm9hcmQSJi5wbGV4dXMuYnJva2VyLnYxLk9wZW5EYXNoYm9hcmRSZXF1ZXN0GhUucGxleHVzLmJyb2tlci52MS5Tc28STAoLRm9yZ2V0QWRkb24SJC5wbGV4dXMuYnJva2VyLnYxLkZvcmdldEFkZG9uUmVxdWVzdBoXLnBsZXh1cy5icm9rZXIudjEuQWRkb24SUgoKVHJhZGVHcmFudBIjLnBsZXh1cy5icm9rZXIudjEuVHJhZGVHcmFudFJlcXVlc3QaHy5wbGV4dXMuYnJva2VyLnYxLlBhcnRuZXJUb2tlbnMSXgoTQXV0aGVudGljYXRlUGFydG5lchIsLnBsZXh1cy5icm9rZXIudjEuQXV0aGVudGljYXRlUGFydG5lclJlcXVlc3QaGS5wbGV4dXMuYnJva2VyLnYxLlBhcnRuZXISTAoPR2V0UGFydG5lckFkZG9uEiAucGxleHVzLmJyb2tlci52MS5QYXJ0bmVyUmVxdWVzdBoXLnBsZXh1cy5icm9rZXIudjEuQWRkb24SXAoWTGlzdFBhcnRuZXJBdHRhY2htZW50cxIgLnBsZXh1cy5icm9rZXIudjEuUGFydG5lclJlcXVlc3QaIC5wbGV4dXMuYnJva2VyLnYxLkF0dGFjaG1lbnRMaXN0ElMKEEdldFBhcnRuZXJDb25maWcSIC5wbGV4dXMuYnJva2VyLnYxLlBhcnRuZXJSZXF1ZXN0Gh0ucGxleHVzLmJyb2tlci52MS5BZGRvbkNvbmZpZxJiChNVcGRhdGVQYXJ0bmVyQ29uZmlnEiwucGxleHVzLmJyb2tlci52MS5VcGRhdGVQYXJ0bmVyQ29uZmlnUmVxdWVzdBodLnBsZXh1cy5icm9rZXIudjEuQWRkb25Db25maWcSXAoTQ29tcGxldGVQYXJ0bmVyV29yaxIsLnBsZXh1cy5icm9rZXIudjEuQ29tcGxldGVQYXJ0bmVyV29ya1JlcXVlc3QaFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uElsKEENyZWF0ZUF0dGFjaG1lbnQSKS5wbGV4dXMuYnJva2VyLnYxLkNyZWF0ZUF0dGFjaG1lbnRSZXF1ZXN0GhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50ElUKDUdldEF0dGFjaG1lbnQSJi5wbGV4dXMuYnJva2VyLnYxLkdldEF0dGFjaG1lbnRSZXF1ZXN0GhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50El0KD0xpc3RBdHRhY2htZW50cxIoLnBsZXh1cy5icm9rZXIudjEuTGlzdEF0dGFjaG1lbnRzUmVxdWVzdBogLnBsZXh1cy5icm9rZXIudjEuQXR0YWNobWVudExpc3QSYwoSUmVzb2x2ZUF0dGFjaG1lbnRzEisucGxleHVzLmJyb2tlci52MS5SZXNvbHZlQXR0YWNobWVudHNSZXF1ZXN0GiAucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50TGlzdBJdChFEZXN0cm95QXR0YWNobWVudBIqLnBsZXh1cy5icm9rZXIudjEuRGVzdHJveUF0dGFjaG1lbnRSZXF1ZXN0GhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50YgZwcm90bzM", [file_common_v1_common, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.broker.v1.AppRef
@@ -103,6 +103,10 @@ export const AddonServiceSchema: GenMessage<AddonService> = /*@__PURE__*/
  * @generated from message plexus.broker.v1.ListAddonServicesRequest
  */
 export type ListAddonServicesRequest = Message<"plexus.broker.v1.ListAddonServicesRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -139,6 +143,11 @@ export type GetAddonServiceRequest = Message<"plexus.broker.v1.GetAddonServiceRe
    * @generated from field: string addon_service = 1;
    */
   addonService: string;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 2;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -222,6 +231,11 @@ export type ListPlansRequest = Message<"plexus.broker.v1.ListPlansRequest"> & {
    * @generated from field: string addon_service = 1;
    */
   addonService: string;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 2;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -260,6 +274,11 @@ export type GetPlanRequest = Message<"plexus.broker.v1.GetPlanRequest"> & {
    * @generated from field: string plan = 1;
    */
   plan: string;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 2;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -268,6 +287,242 @@ export type GetPlanRequest = Message<"plexus.broker.v1.GetPlanRequest"> & {
  */
 export const GetPlanRequestSchema: GenMessage<GetPlanRequest> = /*@__PURE__*/
   messageDesc(file_broker_v1_broker, 8);
+
+/**
+ * @generated from message plexus.broker.v1.Manifest
+ */
+export type Manifest = Message<"plexus.broker.v1.Manifest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * JSON, "$base" included
+   *
+   * @generated from field: string contents = 2;
+   */
+  contents: string;
+
+  /**
+   * JSON of the plans file beside it
+   *
+   * @generated from field: string plans = 3;
+   */
+  plans: string;
+
+  /**
+   * e-mail address of who pushed it, or "operator"
+   *
+   * @generated from field: string author = 4;
+   */
+  author: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 5;
+   */
+  createdAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message plexus.broker.v1.Manifest.
+ * Use `create(ManifestSchema)` to create a new message.
+ */
+export const ManifestSchema: GenMessage<Manifest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 9);
+
+/**
+ * @generated from message plexus.broker.v1.PushManifestRequest
+ */
+export type PushManifestRequest = Message<"plexus.broker.v1.PushManifestRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
+
+  /**
+   * the slug in the path; the manifest's id must be the same
+   *
+   * @generated from field: string addon_service = 2;
+   */
+  addonService: string;
+
+  /**
+   * JSON
+   *
+   * @generated from field: string contents = 3;
+   */
+  contents: string;
+
+  /**
+   * JSON; empty: as they are, or one free plan "test" for a new service
+   *
+   * @generated from field: string plans = 4;
+   */
+  plans: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.PushManifestRequest.
+ * Use `create(PushManifestRequestSchema)` to create a new message.
+ */
+export const PushManifestRequestSchema: GenMessage<PushManifestRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 10);
+
+/**
+ * @generated from message plexus.broker.v1.PushedManifest
+ */
+export type PushedManifest = Message<"plexus.broker.v1.PushedManifest"> & {
+  /**
+   * @generated from field: plexus.broker.v1.Manifest manifest = 1;
+   */
+  manifest?: Manifest | undefined;
+
+  /**
+   * of a new service, shown here only
+   *
+   * @generated from field: string client_secret = 2;
+   */
+  clientSecret: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.PushedManifest.
+ * Use `create(PushedManifestSchema)` to create a new message.
+ */
+export const PushedManifestSchema: GenMessage<PushedManifest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 11);
+
+/**
+ * @generated from message plexus.broker.v1.GetManifestRequest
+ */
+export type GetManifestRequest = Message<"plexus.broker.v1.GetManifestRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
+
+  /**
+   * @generated from field: string addon_service = 2;
+   */
+  addonService: string;
+
+  /**
+   * empty: the newest
+   *
+   * @generated from field: string id = 3;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.GetManifestRequest.
+ * Use `create(GetManifestRequestSchema)` to create a new message.
+ */
+export const GetManifestRequestSchema: GenMessage<GetManifestRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 12);
+
+/**
+ * @generated from message plexus.broker.v1.ListManifestsRequest
+ */
+export type ListManifestsRequest = Message<"plexus.broker.v1.ListManifestsRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
+
+  /**
+   * @generated from field: string addon_service = 2;
+   */
+  addonService: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.ListManifestsRequest.
+ * Use `create(ListManifestsRequestSchema)` to create a new message.
+ */
+export const ListManifestsRequestSchema: GenMessage<ListManifestsRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 13);
+
+/**
+ * @generated from message plexus.broker.v1.ManifestList
+ */
+export type ManifestList = Message<"plexus.broker.v1.ManifestList"> & {
+  /**
+   * newest first, without contents and plans
+   *
+   * @generated from field: repeated plexus.broker.v1.Manifest manifests = 1;
+   */
+  manifests: Manifest[];
+};
+
+/**
+ * Describes the message plexus.broker.v1.ManifestList.
+ * Use `create(ManifestListSchema)` to create a new message.
+ */
+export const ManifestListSchema: GenMessage<ManifestList> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 14);
+
+/**
+ * @generated from message plexus.broker.v1.RenewClientSecretRequest
+ */
+export type RenewClientSecretRequest = Message<"plexus.broker.v1.RenewClientSecretRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
+
+  /**
+   * @generated from field: string addon_service = 2;
+   */
+  addonService: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.RenewClientSecretRequest.
+ * Use `create(RenewClientSecretRequestSchema)` to create a new message.
+ */
+export const RenewClientSecretRequestSchema: GenMessage<RenewClientSecretRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 15);
+
+/**
+ * @generated from message plexus.broker.v1.ClientSecret
+ */
+export type ClientSecret = Message<"plexus.broker.v1.ClientSecret"> & {
+  /**
+   * @generated from field: string client_secret = 1;
+   */
+  clientSecret: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.ClientSecret.
+ * Use `create(ClientSecretSchema)` to create a new message.
+ */
+export const ClientSecretSchema: GenMessage<ClientSecret> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 16);
+
+/**
+ * @generated from message plexus.broker.v1.SetServiceStateRequest
+ */
+export type SetServiceStateRequest = Message<"plexus.broker.v1.SetServiceStateRequest"> & {
+  /**
+   * @generated from field: string addon_service = 1;
+   */
+  addonService: string;
+
+  /**
+   * @generated from field: string state = 2;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.SetServiceStateRequest.
+ * Use `create(SetServiceStateRequestSchema)` to create a new message.
+ */
+export const SetServiceStateRequestSchema: GenMessage<SetServiceStateRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 17);
 
 /**
  * @generated from message plexus.broker.v1.Addon
@@ -328,6 +583,14 @@ export type Addon = Message<"plexus.broker.v1.Addon"> & {
    * @generated from field: google.protobuf.Timestamp updated_at = 10;
    */
   updatedAt?: Timestamp | undefined;
+
+  /**
+   * Opens the dashboard for who resolved the add-on, for some minutes; empty elsewhere, and where
+   * there is none.
+   *
+   * @generated from field: string dashboard_ticket = 11;
+   */
+  dashboardTicket: string;
 };
 
 /**
@@ -335,7 +598,7 @@ export type Addon = Message<"plexus.broker.v1.Addon"> & {
  * Use `create(AddonSchema)` to create a new message.
  */
 export const AddonSchema: GenMessage<Addon> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 9);
+  messageDesc(file_broker_v1_broker, 18);
 
 /**
  * @generated from message plexus.broker.v1.AddonList
@@ -352,7 +615,7 @@ export type AddonList = Message<"plexus.broker.v1.AddonList"> & {
  * Use `create(AddonListSchema)` to create a new message.
  */
 export const AddonListSchema: GenMessage<AddonList> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 10);
+  messageDesc(file_broker_v1_broker, 19);
 
 /**
  * @generated from message plexus.broker.v1.CreateAddonRequest
@@ -412,7 +675,7 @@ export type CreateAddonRequest = Message<"plexus.broker.v1.CreateAddonRequest"> 
  * Use `create(CreateAddonRequestSchema)` to create a new message.
  */
 export const CreateAddonRequestSchema: GenMessage<CreateAddonRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 11);
+  messageDesc(file_broker_v1_broker, 20);
 
 /**
  * @generated from message plexus.broker.v1.GetAddonRequest
@@ -443,7 +706,7 @@ export type GetAddonRequest = Message<"plexus.broker.v1.GetAddonRequest"> & {
  * Use `create(GetAddonRequestSchema)` to create a new message.
  */
 export const GetAddonRequestSchema: GenMessage<GetAddonRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 12);
+  messageDesc(file_broker_v1_broker, 21);
 
 /**
  * @generated from message plexus.broker.v1.ListAddonsRequest
@@ -467,7 +730,7 @@ export type ListAddonsRequest = Message<"plexus.broker.v1.ListAddonsRequest"> & 
  * Use `create(ListAddonsRequestSchema)` to create a new message.
  */
 export const ListAddonsRequestSchema: GenMessage<ListAddonsRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 13);
+  messageDesc(file_broker_v1_broker, 22);
 
 /**
  * @generated from message plexus.broker.v1.ResolveAddonsRequest
@@ -503,7 +766,7 @@ export type ResolveAddonsRequest = Message<"plexus.broker.v1.ResolveAddonsReques
  * Use `create(ResolveAddonsRequestSchema)` to create a new message.
  */
 export const ResolveAddonsRequestSchema: GenMessage<ResolveAddonsRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 14);
+  messageDesc(file_broker_v1_broker, 23);
 
 /**
  * @generated from message plexus.broker.v1.RenameAddonRequest
@@ -535,7 +798,7 @@ export type RenameAddonRequest = Message<"plexus.broker.v1.RenameAddonRequest"> 
  * Use `create(RenameAddonRequestSchema)` to create a new message.
  */
 export const RenameAddonRequestSchema: GenMessage<RenameAddonRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 15);
+  messageDesc(file_broker_v1_broker, 24);
 
 /**
  * @generated from message plexus.broker.v1.DestroyAddonRequest
@@ -574,7 +837,7 @@ export type DestroyAddonRequest = Message<"plexus.broker.v1.DestroyAddonRequest"
  * Use `create(DestroyAddonRequestSchema)` to create a new message.
  */
 export const DestroyAddonRequestSchema: GenMessage<DestroyAddonRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 16);
+  messageDesc(file_broker_v1_broker, 25);
 
 /**
  * @generated from message plexus.broker.v1.GetAddonConfigRequest
@@ -596,7 +859,346 @@ export type GetAddonConfigRequest = Message<"plexus.broker.v1.GetAddonConfigRequ
  * Use `create(GetAddonConfigRequestSchema)` to create a new message.
  */
 export const GetAddonConfigRequestSchema: GenMessage<GetAddonConfigRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 17);
+  messageDesc(file_broker_v1_broker, 26);
+
+/**
+ * @generated from message plexus.broker.v1.ChangePlanRequest
+ */
+export type ChangePlanRequest = Message<"plexus.broker.v1.ChangePlanRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
+
+  /**
+   * @generated from field: string addon = 2;
+   */
+  addon: string;
+
+  /**
+   * @generated from field: string app = 3;
+   */
+  app: string;
+
+  /**
+   * "service:plan", "plan" or uuid
+   *
+   * @generated from field: string plan = 4;
+   */
+  plan: string;
+
+  /**
+   * @generated from field: uint32 wait_ms = 5;
+   */
+  waitMs: number;
+};
+
+/**
+ * Describes the message plexus.broker.v1.ChangePlanRequest.
+ * Use `create(ChangePlanRequestSchema)` to create a new message.
+ */
+export const ChangePlanRequestSchema: GenMessage<ChangePlanRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 27);
+
+/**
+ * @generated from message plexus.broker.v1.GetSsoRequest
+ */
+export type GetSsoRequest = Message<"plexus.broker.v1.GetSsoRequest"> & {
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 1;
+   */
+  actor?: Actor | undefined;
+
+  /**
+   * @generated from field: string addon = 2;
+   */
+  addon: string;
+
+  /**
+   * the app that the actor comes from; empty: the billing app
+   *
+   * @generated from field: string app = 3;
+   */
+  app: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.GetSsoRequest.
+ * Use `create(GetSsoRequestSchema)` to create a new message.
+ */
+export const GetSsoRequestSchema: GenMessage<GetSsoRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 28);
+
+/**
+ * @generated from message plexus.broker.v1.OpenDashboardRequest
+ */
+export type OpenDashboardRequest = Message<"plexus.broker.v1.OpenDashboardRequest"> & {
+  /**
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * uuid
+   *
+   * @generated from field: string addon = 2;
+   */
+  addon: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.OpenDashboardRequest.
+ * Use `create(OpenDashboardRequestSchema)` to create a new message.
+ */
+export const OpenDashboardRequestSchema: GenMessage<OpenDashboardRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 29);
+
+/**
+ * @generated from message plexus.broker.v1.Sso
+ */
+export type Sso = Message<"plexus.broker.v1.Sso"> & {
+  /**
+   * url
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * "get" | "post"
+   *
+   * @generated from field: string method = 2;
+   */
+  method: string;
+
+  /**
+   * @generated from field: map<string, string> params = 3;
+   */
+  params: { [key: string]: string };
+};
+
+/**
+ * Describes the message plexus.broker.v1.Sso.
+ * Use `create(SsoSchema)` to create a new message.
+ */
+export const SsoSchema: GenMessage<Sso> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 30);
+
+/**
+ * @generated from message plexus.broker.v1.ForgetAddonRequest
+ */
+export type ForgetAddonRequest = Message<"plexus.broker.v1.ForgetAddonRequest"> & {
+  /**
+   * name or uuid
+   *
+   * @generated from field: string addon = 1;
+   */
+  addon: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.ForgetAddonRequest.
+ * Use `create(ForgetAddonRequestSchema)` to create a new message.
+ */
+export const ForgetAddonRequestSchema: GenMessage<ForgetAddonRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 31);
+
+/**
+ * @generated from message plexus.broker.v1.TradeGrantRequest
+ */
+export type TradeGrantRequest = Message<"plexus.broker.v1.TradeGrantRequest"> & {
+  /**
+   * "authorization_code" | "refresh_token"
+   *
+   * @generated from field: string grant_type = 1;
+   */
+  grantType: string;
+
+  /**
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string refresh_token = 3;
+   */
+  refreshToken: string;
+
+  /**
+   * @generated from field: string client_secret = 4;
+   */
+  clientSecret: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.TradeGrantRequest.
+ * Use `create(TradeGrantRequestSchema)` to create a new message.
+ */
+export const TradeGrantRequestSchema: GenMessage<TradeGrantRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 32);
+
+/**
+ * @generated from message plexus.broker.v1.PartnerTokens
+ */
+export type PartnerTokens = Message<"plexus.broker.v1.PartnerTokens"> & {
+  /**
+   * @generated from field: string access_token = 1;
+   */
+  accessToken: string;
+
+  /**
+   * @generated from field: string refresh_token = 2;
+   */
+  refreshToken: string;
+
+  /**
+   * seconds
+   *
+   * @generated from field: uint32 expires_in = 3;
+   */
+  expiresIn: number;
+
+  /**
+   * @generated from field: string user_id = 4;
+   */
+  userId: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.PartnerTokens.
+ * Use `create(PartnerTokensSchema)` to create a new message.
+ */
+export const PartnerTokensSchema: GenMessage<PartnerTokens> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 33);
+
+/**
+ * @generated from message plexus.broker.v1.AuthenticatePartnerRequest
+ */
+export type AuthenticatePartnerRequest = Message<"plexus.broker.v1.AuthenticatePartnerRequest"> & {
+  /**
+   * @generated from field: string access_token = 1;
+   */
+  accessToken: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.AuthenticatePartnerRequest.
+ * Use `create(AuthenticatePartnerRequestSchema)` to create a new message.
+ */
+export const AuthenticatePartnerRequestSchema: GenMessage<AuthenticatePartnerRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 34);
+
+/**
+ * @generated from message plexus.broker.v1.Partner
+ */
+export type Partner = Message<"plexus.broker.v1.Partner"> & {
+  /**
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+
+  /**
+   * @generated from field: string addon_name = 2;
+   */
+  addonName: string;
+
+  /**
+   * slug
+   *
+   * @generated from field: string addon_service = 3;
+   */
+  addonService: string;
+
+  /**
+   * the billing app
+   *
+   * @generated from field: string app_id = 4;
+   */
+  appId: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.Partner.
+ * Use `create(PartnerSchema)` to create a new message.
+ */
+export const PartnerSchema: GenMessage<Partner> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 35);
+
+/**
+ * @generated from message plexus.broker.v1.PartnerRequest
+ */
+export type PartnerRequest = Message<"plexus.broker.v1.PartnerRequest"> & {
+  /**
+   * of the access token
+   *
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.PartnerRequest.
+ * Use `create(PartnerRequestSchema)` to create a new message.
+ */
+export const PartnerRequestSchema: GenMessage<PartnerRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 36);
+
+/**
+ * @generated from message plexus.broker.v1.UpdatePartnerConfigRequest
+ */
+export type UpdatePartnerConfigRequest = Message<"plexus.broker.v1.UpdatePartnerConfigRequest"> & {
+  /**
+   * of the access token
+   *
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+
+  /**
+   * under the manifest's names
+   *
+   * @generated from field: map<string, string> set = 2;
+   */
+  set: { [key: string]: string };
+
+  /**
+   * @generated from field: repeated string unset = 3;
+   */
+  unset: string[];
+};
+
+/**
+ * Describes the message plexus.broker.v1.UpdatePartnerConfigRequest.
+ * Use `create(UpdatePartnerConfigRequestSchema)` to create a new message.
+ */
+export const UpdatePartnerConfigRequestSchema: GenMessage<UpdatePartnerConfigRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 37);
+
+/**
+ * @generated from message plexus.broker.v1.CompletePartnerWorkRequest
+ */
+export type CompletePartnerWorkRequest = Message<"plexus.broker.v1.CompletePartnerWorkRequest"> & {
+  /**
+   * of the access token
+   *
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+
+  /**
+   * "provisioned" | "deprovisioned"
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message plexus.broker.v1.CompletePartnerWorkRequest.
+ * Use `create(CompletePartnerWorkRequestSchema)` to create a new message.
+ */
+export const CompletePartnerWorkRequestSchema: GenMessage<CompletePartnerWorkRequest> = /*@__PURE__*/
+  messageDesc(file_broker_v1_broker, 38);
 
 /**
  * @generated from message plexus.broker.v1.AddonConfig
@@ -615,7 +1217,7 @@ export type AddonConfig = Message<"plexus.broker.v1.AddonConfig"> & {
  * Use `create(AddonConfigSchema)` to create a new message.
  */
 export const AddonConfigSchema: GenMessage<AddonConfig> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 18);
+  messageDesc(file_broker_v1_broker, 39);
 
 /**
  * @generated from message plexus.broker.v1.Attachment
@@ -669,7 +1271,7 @@ export type Attachment = Message<"plexus.broker.v1.Attachment"> & {
  * Use `create(AttachmentSchema)` to create a new message.
  */
 export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 19);
+  messageDesc(file_broker_v1_broker, 40);
 
 /**
  * @generated from message plexus.broker.v1.AttachmentList
@@ -686,7 +1288,7 @@ export type AttachmentList = Message<"plexus.broker.v1.AttachmentList"> & {
  * Use `create(AttachmentListSchema)` to create a new message.
  */
 export const AttachmentListSchema: GenMessage<AttachmentList> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 20);
+  messageDesc(file_broker_v1_broker, 41);
 
 /**
  * @generated from message plexus.broker.v1.CreateAttachmentRequest
@@ -732,7 +1334,7 @@ export type CreateAttachmentRequest = Message<"plexus.broker.v1.CreateAttachment
  * Use `create(CreateAttachmentRequestSchema)` to create a new message.
  */
 export const CreateAttachmentRequestSchema: GenMessage<CreateAttachmentRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 21);
+  messageDesc(file_broker_v1_broker, 42);
 
 /**
  * @generated from message plexus.broker.v1.GetAttachmentRequest
@@ -761,7 +1363,7 @@ export type GetAttachmentRequest = Message<"plexus.broker.v1.GetAttachmentReques
  * Use `create(GetAttachmentRequestSchema)` to create a new message.
  */
 export const GetAttachmentRequestSchema: GenMessage<GetAttachmentRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 22);
+  messageDesc(file_broker_v1_broker, 43);
 
 /**
  * @generated from message plexus.broker.v1.ListAttachmentsRequest
@@ -792,7 +1394,7 @@ export type ListAttachmentsRequest = Message<"plexus.broker.v1.ListAttachmentsRe
  * Use `create(ListAttachmentsRequestSchema)` to create a new message.
  */
 export const ListAttachmentsRequestSchema: GenMessage<ListAttachmentsRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 23);
+  messageDesc(file_broker_v1_broker, 44);
 
 /**
  * @generated from message plexus.broker.v1.ResolveAttachmentsRequest
@@ -824,7 +1426,7 @@ export type ResolveAttachmentsRequest = Message<"plexus.broker.v1.ResolveAttachm
  * Use `create(ResolveAttachmentsRequestSchema)` to create a new message.
  */
 export const ResolveAttachmentsRequestSchema: GenMessage<ResolveAttachmentsRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 24);
+  messageDesc(file_broker_v1_broker, 45);
 
 /**
  * @generated from message plexus.broker.v1.DestroyAttachmentRequest
@@ -848,7 +1450,7 @@ export type DestroyAttachmentRequest = Message<"plexus.broker.v1.DestroyAttachme
  * Use `create(DestroyAttachmentRequestSchema)` to create a new message.
  */
 export const DestroyAttachmentRequestSchema: GenMessage<DestroyAttachmentRequest> = /*@__PURE__*/
-  messageDesc(file_broker_v1_broker, 25);
+  messageDesc(file_broker_v1_broker, 46);
 
 /**
  * Add-on services, plans, add-ons and attachments.
@@ -859,6 +1461,8 @@ export const DestroyAttachmentRequestSchema: GenMessage<DestroyAttachmentRequest
  */
 export const BrokerService: GenService<{
   /**
+   * A service in alpha is there for its owner and the testers that its owner names.
+   *
    * @generated from rpc plexus.broker.v1.BrokerService.ListAddonServices
    */
   listAddonServices: {
@@ -889,6 +1493,53 @@ export const BrokerService: GenService<{
     methodKind: "unary";
     input: typeof GetPlanRequestSchema;
     output: typeof PlanSchema;
+  },
+  /**
+   * The manifest of a service, for the account that pushed it first. A push names the revision that
+   * it is based on ("$base"); CONFLICT when that is not the newest. A new service is alpha.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.PushManifest
+   */
+  pushManifest: {
+    methodKind: "unary";
+    input: typeof PushManifestRequestSchema;
+    output: typeof PushedManifestSchema;
+  },
+  /**
+   * @generated from rpc plexus.broker.v1.BrokerService.GetManifest
+   */
+  getManifest: {
+    methodKind: "unary";
+    input: typeof GetManifestRequestSchema;
+    output: typeof ManifestSchema;
+  },
+  /**
+   * @generated from rpc plexus.broker.v1.BrokerService.ListManifests
+   */
+  listManifests: {
+    methodKind: "unary";
+    input: typeof ListManifestsRequestSchema;
+    output: typeof ManifestListSchema;
+  },
+  /**
+   * Makes a new client secret: the old one, and every access token got with it, end at once.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.RenewClientSecret
+   */
+  renewClientSecret: {
+    methodKind: "unary";
+    input: typeof RenewClientSecretRequestSchema;
+    output: typeof ClientSecretSchema;
+  },
+  /**
+   * Operator only: opens a service that an account has pushed to others, or shuts it down.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.SetServiceState
+   */
+  setServiceState: {
+    methodKind: "unary";
+    input: typeof SetServiceStateRequestSchema;
+    output: typeof AddonServiceSchema;
   },
   /**
    * Writes the add-on and its workflow, then waits up to wait_ms for the workflow to end: the
@@ -947,12 +1598,120 @@ export const BrokerService: GenService<{
     output: typeof AddonSchema;
   },
   /**
+   * Asks the provider for another plan of the same service and waits up to wait_ms for the end.
+   * INVALID_PARAMS with the provider's reason when it refuses: the add-on then stays as it was.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.ChangePlan
+   */
+  changePlan: {
+    methodKind: "unary";
+    input: typeof ChangePlanRequestSchema;
+    output: typeof AddonSchema;
+  },
+  /**
    * @generated from rpc plexus.broker.v1.BrokerService.GetAddonConfig
    */
   getAddonConfig: {
     methodKind: "unary";
     input: typeof GetAddonConfigRequestSchema;
     output: typeof AddonConfigSchema;
+  },
+  /**
+   * What logs the actor in at the provider's dashboard, made at this moment and good for minutes.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.GetSso
+   */
+  getSso: {
+    methodKind: "unary";
+    input: typeof GetSsoRequestSchema;
+    output: typeof SsoSchema;
+  },
+  /**
+   * The same for a browser, which has no token: by the ticket of a resolved add-on.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.OpenDashboard
+   */
+  openDashboard: {
+    methodKind: "unary";
+    input: typeof OpenDashboardRequestSchema;
+    output: typeof SsoSchema;
+  },
+  /**
+   * Operator only: calls an add-on gone whatever its provider says of it.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.ForgetAddon
+   */
+  forgetAddon: {
+    methodKind: "unary";
+    input: typeof ForgetAddonRequestSchema;
+    output: typeof AddonSchema;
+  },
+  /**
+   * The provider's side: OAuth without a client id (Dev Center, "Add-on Partner API Reference").
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.TradeGrant
+   */
+  tradeGrant: {
+    methodKind: "unary";
+    input: typeof TradeGrantRequestSchema;
+    output: typeof PartnerTokensSchema;
+  },
+  /**
+   * Which add-on an access token is for. UNAUTHORIZED for an unknown or expired one.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.AuthenticatePartner
+   */
+  authenticatePartner: {
+    methodKind: "unary";
+    input: typeof AuthenticatePartnerRequestSchema;
+    output: typeof PartnerSchema;
+  },
+  /**
+   * These four take the add-on from the token, and see nothing else.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.GetPartnerAddon
+   */
+  getPartnerAddon: {
+    methodKind: "unary";
+    input: typeof PartnerRequestSchema;
+    output: typeof AddonSchema;
+  },
+  /**
+   * @generated from rpc plexus.broker.v1.BrokerService.ListPartnerAttachments
+   */
+  listPartnerAttachments: {
+    methodKind: "unary";
+    input: typeof PartnerRequestSchema;
+    output: typeof AttachmentListSchema;
+  },
+  /**
+   * @generated from rpc plexus.broker.v1.BrokerService.GetPartnerConfig
+   */
+  getPartnerConfig: {
+    methodKind: "unary";
+    input: typeof PartnerRequestSchema;
+    output: typeof AddonConfigSchema;
+  },
+  /**
+   * While the add-on is provisioning the variables are kept for its completion; afterwards every
+   * app that it is attached to gets a release with them.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.UpdatePartnerConfig
+   */
+  updatePartnerConfig: {
+    methodKind: "unary";
+    input: typeof UpdatePartnerConfigRequestSchema;
+    output: typeof AddonConfigSchema;
+  },
+  /**
+   * Ends a provisioning, or a removal, that the provider had answered with 202.
+   *
+   * @generated from rpc plexus.broker.v1.BrokerService.CompletePartnerWork
+   */
+  completePartnerWork: {
+    methodKind: "unary";
+    input: typeof CompletePartnerWorkRequestSchema;
+    output: typeof AddonSchema;
   },
   /**
    * @generated from rpc plexus.broker.v1.BrokerService.CreateAttachment

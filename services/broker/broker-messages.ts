@@ -1,0 +1,103 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import type {
+  AddonSchema,
+  AddonServiceSchema,
+  AttachmentSchema,
+  ManifestSchema,
+  PlanSchema,
+} from '#proto/broker/v1/broker_pb.ts'
+import type { AddonServiceRow } from './addon-services-db.ts'
+import type { AddonView } from './addon-view.ts'
+import type { AttachmentOfAddon } from './attachments.ts'
+import type { ManifestRevision } from './manifest-revisions.ts'
+import type { ManifestRow } from './manifests-db.ts'
+import type { PlanOfService } from './plans.ts'
+
+// What the broker's nouns look like on the wire.
+
+export function serviceMessage(
+  service: AddonServiceRow,
+): MessageInitShape<typeof AddonServiceSchema> {
+  return {
+    id: service.id,
+    name: service.slug,
+    humanName: service.humanName,
+    state: service.state,
+    cliPluginName: service.cliPluginName,
+    supportsMultipleInstallations: service.supportsMultipleInstallations,
+    supportsSharing: service.supportsSharing,
+    createdAt: timestampFromDate(service.createdAt),
+    updatedAt: timestampFromDate(service.updatedAt),
+  }
+}
+
+export function planMessage({ plan, service }: PlanOfService): MessageInitShape<typeof PlanSchema> {
+  return {
+    id: plan.id,
+    name: `${service.slug}:${plan.slug}`,
+    humanName: plan.humanName,
+    description: plan.description,
+    priceCents: plan.priceCents,
+    default: plan.isDefault,
+    visible: !plan.retired,
+    addonService: serviceMessage(service),
+    createdAt: timestampFromDate(plan.createdAt),
+    updatedAt: timestampFromDate(plan.updatedAt),
+  }
+}
+
+/** @param dashboardTicket for who has resolved it, and may want to open it in a browser next */
+export function addonMessage(
+  view: AddonView,
+  dashboardTicket = '',
+): MessageInitShape<typeof AddonSchema> {
+  const { addon, app, configVars, state } = view
+  return {
+    id: addon.id,
+    name: addon.name,
+    state,
+    plan: planMessage(view),
+    app,
+    configVars,
+    providerId: addon.providerId,
+    provisionMessage: addon.provisionMessage,
+    createdAt: timestampFromDate(addon.createdAt),
+    updatedAt: timestampFromDate(addon.updatedAt),
+    dashboardTicket,
+  }
+}
+
+export function attachmentMessage(
+  found: AttachmentOfAddon,
+  dashboardTicket = '',
+): MessageInitShape<typeof AttachmentSchema> {
+  const { attachment, app, configVars } = found.view
+  return {
+    id: attachment.id,
+    name: attachment.name,
+    app,
+    addon: addonMessage(found.addon, dashboardTicket),
+    namespace: attachment.namespace,
+    configVars,
+    createdAt: timestampFromDate(attachment.createdAt),
+    updatedAt: timestampFromDate(attachment.updatedAt),
+  }
+}
+
+/** A revision in a list: without contents and plans. */
+export function manifestRowMessage(row: ManifestRow): MessageInitShape<typeof ManifestSchema> {
+  return { id: row.id, author: row.author, createdAt: timestampFromDate(row.createdAt) }
+}
+
+export function manifestMessage({
+  row,
+  contents,
+  plans,
+}: ManifestRevision): MessageInitShape<typeof ManifestSchema> {
+  return {
+    ...manifestRowMessage(row),
+    contents: JSON.stringify(contents),
+    plans: JSON.stringify(plans),
+  }
+}

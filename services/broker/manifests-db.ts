@@ -1,0 +1,62 @@
+import type { Queryable, Transaction } from '#lib/postgres.ts'
+
+export type ManifestRow = {
+  id: string
+  addonServiceId: string
+  base: number
+  sealedContents: string
+  plans: string
+  author: string
+  createdAt: Date
+}
+
+const columns = `id, addon_service_id as "addonServiceId", base::float8 as base,
+  sealed_contents as "sealedContents", plans, author, created_at as "createdAt"`
+
+export async function insertManifest(
+  tx: Transaction,
+  row: Omit<ManifestRow, 'createdAt'>,
+): Promise<void> {
+  await tx.query(
+    `insert into manifests (id, addon_service_id, base, sealed_contents, plans, author)
+     values ($1, $2, $3, $4, $5, $6)`,
+    [row.id, row.addonServiceId, row.base, row.sealedContents, row.plans, row.author],
+  )
+}
+
+/** The one in force. */
+export async function findNewestManifest(
+  db: Queryable,
+  addonServiceId: string,
+): Promise<ManifestRow | undefined> {
+  const { rows } = await db.query<ManifestRow>(
+    `select ${columns} from manifests where addon_service_id = $1 order by base desc limit 1`,
+    [addonServiceId],
+  )
+  return rows[0]
+}
+
+export async function findManifest(
+  db: Queryable,
+  addonServiceId: string,
+  id: string,
+): Promise<ManifestRow | undefined> {
+  const { rows } = await db.query<ManifestRow>(
+    `select ${columns} from manifests where addon_service_id = $1 and id::text = lower($2)`,
+    [addonServiceId, id],
+  )
+  return rows[0]
+}
+
+/** Newest first. */
+export async function listManifests(
+  db: Queryable,
+  addonServiceId: string,
+  limit: number,
+): Promise<ManifestRow[]> {
+  const { rows } = await db.query<ManifestRow>(
+    `select ${columns} from manifests where addon_service_id = $1 order by base desc limit $2`,
+    [addonServiceId, limit],
+  )
+  return rows
+}

@@ -1,0 +1,74 @@
+import { backoffMs } from '#lib/backoff.ts'
+import { invalidParams, isPlexusError } from '#lib/errors.ts'
+import type { Transaction } from '#lib/postgres.ts'
+import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import type { AddonServiceRow } from '../addon-services-db.ts'
+import { setProvisionMessage, type AddonRow } from '../addons-db.ts'
+import type { StepContext } from '../context.ts'
+import { planOf } from '../plans.ts'
+import type { ChangeAnswer, Provider } from '../providers/provider.ts'
+import { isRefusal } from '../refusal.ts'
+
+export type Failure = { code: number; message: string }
+
+/** A call that is to be made again: when, and what is written down of it. */
+type AskAgain = {
+  failed: unknown
+  waitSeconds: number
+  write: (tx: Transaction) => Promise<void>
+}
+
+/** What a provider says, why that is the end, or why there is no saying yet. */
+export type Asked<Answer> = { answer: Answer } | { failure: Failure } | { again: AskAgain }
+
+/**
+ * Makes one call to the add-on's provider and sorts what comes of it. One whose outcome is unknown
+ * is to be made again after a back-off of its carrier's, and the customer is told so meanwhile.
+ *
+ * @param tries failed calls so far
+ */
+export async function askProvider<Answer extends ChangeAnswer>(
+  { pool, findProvider }: StepContext,
+  addon: AddonRow,
+  tries: number,
+  call: (provider: Provider) => Promise<Answer>,
+): Promise<Asked<Answer>> {
+  const { service } = await planOf(pool, addon)
+  const provider = findProvider(service)
+  try {
+    const answer = await call(provider)
+    const failure = wrongConfig(service, answer)
+    return failure ? { failure } : { answer }
+  } catch (error) {
+    if (isRefusal(error)) return { failure: error }
+    const waitSeconds = backoffMs(tries + 1, provider.retry) / 1000
+    const message = `${whyNotYet(service, error)} ${whenAgain(waitSeconds)}`
+    const write = (tx: Transaction): Promise<void> => setProvisionMessage(tx, addon.id, message)
+    return { again: { failed: error, waitSeconds, write } }
+  }
+}
+
+/** For the customer. What went wrong inside a provider of ours is for the log only. */
+function whyNotYet({ humanName }: AddonServiceRow, error: unknown): string {
+  if (!isPlexusError(error, ErrorCode.UNAVAILABLE)) return `The provider of ${humanName} failed.`
+  if (error.cause === undefined) return `The provider of ${humanName} says: ${error.message}`
+  return `The provider of ${humanName} does not answer. ${error.message}`.trim()
+}
+
+function whenAgain(waitSeconds: number): string {
+  if (waitSeconds < 1) return 'Plexus goes on asking it.'
+  const at = new Date(Date.now() + waitSeconds * 1000).toISOString().slice(0, 19)
+  return `Plexus goes on asking it, next at ${at}Z.`
+}
+
+function wrongConfig(
+  service: AddonServiceRow,
+  { config }: { config: Record<string, string> },
+): Failure | undefined {
+  const undeclared = Object.keys(config).filter((name) => !service.configVars.includes(name))
+  if (undeclared.length === 0) return undefined
+  return invalidParams(
+    `The provider of ${service.humanName} answered with ${undeclared.join(', ')}, which its` +
+      ' manifest does not declare. Nothing was created; tell the add-on provider.',
+  )
+}

@@ -1,0 +1,69 @@
+import { must } from '#lib/assert.ts'
+import { invalidParams } from '#lib/errors.ts'
+import type { Transaction } from '#lib/postgres.ts'
+import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
+import { mustFindAddon, setChangeFailure, setWantedPlan, type AddonRow } from '../addons-db.ts'
+import type { StepContext } from '../context.ts'
+import { planChangeSecondsMax, providerPollSecondsMin } from '../limits.ts'
+import { planOf } from '../plans.ts'
+import type { ChangeAnswer } from '../providers/provider.ts'
+import { mergeConfig } from '../merge-config.ts'
+import { askProvider, type Failure } from './ask-provider.ts'
+import { endedByDestroy, publishConfig } from './update-config.ts'
+
+//   call-provider ──▶ publish ──▶ changed
+//   (until done)  └──▶ refused, too late, or the wish "destroy"
+/** Moves a live add-on to the plan that is wished for; its subject is the add-on. */
+export const changePlan = defineWorkflow<StepContext>()({
+  name: 'change-plan',
+  first: 'call-provider',
+  deadlineSeconds: { 'call-provider': planChangeSecondsMax },
+  steps: {
+    async 'call-provider'(context, info) {
+      const addon = await mustFindAddon(context.pool, info.subjectId)
+      if (info.wishes.has('destroy')) return giveUp(addon, info, destroyed(addon))
+      const planId = must(addon.wantedPlanId, 'plan that is wished for')
+      const { plan } = await planOf(context.pool, { planId })
+      const asked = await askProvider(context, addon, info.tries, (provider) =>
+        provider.changePlan({ uuid: addon.id, id: addon.providerId || addon.id, plan: plan.slug }),
+      )
+      if ('failure' in asked) return giveUp(addon, info, asked.failure)
+      if ('again' in asked)
+        return info.deadlinePassed ? giveUp(addon, info, tooLate(addon)) : asked.again
+      const { answer } = asked
+      if (answer.state === 'ask-again') return { waitSeconds: providerPollSecondsMin }
+      // 202 is a promise: what it still changes of the variables, it calls back with.
+      return { go: 'publish', write: (tx) => saveChange(tx, context, addon, answer) }
+    },
+
+    publish: (context, info) => publishConfig(context, info, 'changed'),
+  },
+})
+
+async function saveChange(
+  tx: Transaction,
+  context: StepContext,
+  addon: AddonRow,
+  { message, config }: ChangeAnswer,
+): Promise<void> {
+  await setWantedPlan(tx, addon.id, message)
+  if (Object.keys(config).length > 0) await mergeConfig(tx, context, addon.id, config)
+}
+
+function giveUp(addon: AddonRow, { workflowId }: StepInfo, failure: Failure): Outcome<never> {
+  return {
+    done: 'refused',
+    write: async (tx) => {
+      await setChangeFailure(tx, addon.id, failure)
+      await endedByDestroy(tx, addon, workflowId)
+    },
+  }
+}
+
+const destroyed = ({ name }: AddonRow): Failure => invalidParams(`${name} is being destroyed.`)
+
+const tooLate = ({ name }: AddonRow): Failure =>
+  invalidParams(
+    `The provider of ${name} has not answered for ${planChangeSecondsMax / 3600} hours, and the` +
+      ' plan stays as it was. Ask the add-on provider what it has done, then try again.',
+  )

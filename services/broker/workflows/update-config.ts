@@ -1,0 +1,97 @@
+import { derivedId, type ChangeId } from '#lib/ids.ts'
+import type { Transaction } from '#lib/postgres.ts'
+import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
+import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { getRunningWorkflow, getWorkflow } from '#lib/workflow/workflows-db.ts'
+import { lockAddon, mustFindAddon, type AddonRow } from '../addons-db.ts'
+import { listAttachmentsOfAddons, type AttachmentRow } from '../attachments-db.ts'
+import type { StepContext } from '../context.ts'
+import { dependencyPollSeconds } from '../limits.ts'
+import { planOf } from '../plans.ts'
+import { updatePublished } from '../publish-attachment.ts'
+import { isRefusal } from '../refusal.ts'
+import { startDeprovisioning } from './deprovision-addon.ts'
+
+//   publish ──▶ published
+/** Brings what a provider has changed of a live add-on to every app; its subject is the add-on. */
+export const updateConfig = defineWorkflow<StepContext>()({
+  name: 'update-config',
+  first: 'publish',
+  steps: {
+    publish: (context, info) => publishConfig(context, info, 'published'),
+  },
+})
+
+/**
+ * The last step of whatever changes a live add-on's variables or plan: gives every app that it is
+ * attached to what is so now, in one release each. When it has changed once more meanwhile, another
+ * workflow begins with the end of this one.
+ *
+ * @param done the workflow's result
+ */
+export async function publishConfig(
+  context: StepContext,
+  { workflowId, subjectId }: { workflowId: string; subjectId: string },
+  done: string,
+): Promise<Outcome<never>> {
+  const addon = await mustFindAddon(context.pool, subjectId)
+  const attachments = await listAttachmentsOfAddons(context.pool, [addon.id])
+  for (const { id } of attachments) {
+    // One that is being attached may publish what was so before: it ends first.
+    if (await getRunningWorkflow(context.pool, id)) return { waitSeconds: dependencyPollSeconds }
+  }
+  for (const appId of new Set(attachments.map((attachment) => attachment.appId))) {
+    const ofApp = attachments.filter((attachment) => attachment.appId === appId)
+    await publishToApp(context, addon, ofApp, workflowId)
+  }
+  return {
+    done,
+    write: async (tx) => {
+      const now = await lockAddon(tx, addon.id)
+      if (await endedByDestroy(tx, addon, workflowId)) return
+      if (now?.configVersion !== addon.configVersion)
+        await startWorkflow(tx, updateConfig, addon.id)
+    },
+  }
+}
+
+async function publishToApp(
+  context: StepContext,
+  addon: AddonRow,
+  attachments: AttachmentRow[],
+  workflowId: string,
+): Promise<void> {
+  const [first] = attachments
+  if (!first) return
+  const { appId } = first
+  const { service } = await planOf(context.pool, addon)
+  const change = `${workflowId} ${appId} ${addon.configVersion}`
+  try {
+    await updatePublished(context, addon, {
+      appId,
+      attachments,
+      addonService: service.slug,
+      changeId: derivedId<ChangeId>(change),
+    })
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    // The other apps get theirs; in this one there is no room for it, and somebody has to look.
+    const where = { addon: addon.id, app: appId }
+    context.log.error({ err: error, ...where, alert: true }, 'an app refuses its variables')
+  }
+}
+
+/**
+ * What every end of a workflow on a live add-on does, for a wish that the add-on goes is read by
+ * nobody else: starts the removal. False when nobody wishes that.
+ */
+export async function endedByDestroy(
+  tx: Transaction,
+  addon: AddonRow,
+  workflowId: string,
+): Promise<boolean> {
+  const workflow = await getWorkflow(tx, workflowId)
+  if (!workflow?.wishes.includes('destroy')) return false
+  await startDeprovisioning(tx, addon)
+  return true
+}
