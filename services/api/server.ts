@@ -20,6 +20,7 @@ import { renderError } from './render-error.ts'
 import { accountRoutes } from './routes/account.ts'
 import { addonAttachmentRoutes } from './routes/addon-attachments.ts'
 import { addonServiceRoutes } from './routes/addon-services.ts'
+import { addonConfigRoutes } from './routes/addon-config.ts'
 import { addonRoutes } from './routes/addons.ts'
 import { appRoutes } from './routes/apps.ts'
 import { authorizationRoutes } from './routes/authorizations.ts'
@@ -28,15 +29,19 @@ import { configVarRoutes } from './routes/config-vars.ts'
 import { healthRoutes } from './routes/health.ts'
 import { logDrainRoutes } from './routes/log-drains.ts'
 import { logSessionRoutes, logTokenRoutes } from './routes/logs.ts'
+import { manifestRoutes } from './routes/manifests.ts'
+import { oauthTokenRoutes } from './routes/oauth-token.ts'
+import { partnerActionRoutes } from './routes/partner-actions.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { releaseRoutes } from './routes/releases.ts'
+import { dashboardRoutes, ssoRoutes } from './routes/sso.ts'
 import { statusRoutes } from './routes/status.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
-import { createTokenCheck, type CheckToken } from './token-check.ts'
+import { createTokenChecks, type CheckPartner, type CheckToken } from './token-check.ts'
 import { refuseUnrouted } from './unsupported.ts'
 
 /** What bounds who may ask how often, shared by all routes of a server. */
-type Guards = { accounts: TokenBuckets; checkToken: CheckToken }
+type Guards = { accounts: TokenBuckets; checkToken: CheckToken; checkPartner: CheckPartner }
 
 /**
  * The HTTP server of the API, with every hook and route in the order in which they apply.
@@ -45,12 +50,13 @@ type Guards = { accounts: TokenBuckets; checkToken: CheckToken }
 export function buildServer(context: ApiContext, trustedProxies: readonly string[]): Api {
   const api = createInstance(trustedProxies)
   api.decorateRequest('identity', null)
+  api.decorateRequest('partner', null)
   const accounts = createTokenBuckets({
     capacity: limits.accountRequestsMax,
     perMinute: limits.accountRequestsPerMinute,
     keysMax: limits.bucketsMax,
   })
-  const guards: Guards = { accounts, checkToken: createTokenCheck(context) }
+  const guards: Guards = { accounts, ...createTokenChecks(context) }
   readJsonBodies(api)
   answerErrors(api, context)
 
@@ -63,6 +69,8 @@ export function buildServer(context: ApiContext, trustedProxies: readonly string
 
   healthRoutes(api)
   statusRoutes(api, context)
+  dashboardRoutes(api, context)
+  void api.register(async (scope: Api) => oauthTokenRoutes(scope, context))
   void api.register(async (scope: Api) => herokuRoutes(scope, context, guards))
   void api.register(async (scope: Api) => ownRoutes(scope, context, guards))
   return api
@@ -163,8 +171,8 @@ function logRequest({ log }: ApiContext) {
 }
 
 /** What every call of an account passes on its way in and out. */
-function guard(api: Api, { accounts, checkToken }: Guards): void {
-  api.addHook('onRequest', authenticate(checkToken))
+function guard(api: Api, { accounts, checkToken, checkPartner }: Guards): void {
+  api.addHook('onRequest', authenticate(checkToken, checkPartner))
   api.addHook('onRequest', rateLimit(accounts))
   api.addHook('preValidation', refuseNul)
   api.addHook('preHandler', checkIfMatch(api))
@@ -185,14 +193,18 @@ function herokuRoutes(api: Api, context: ApiContext, guards: Guards): void {
   releaseRoutes(api, context)
   addonServiceRoutes(api, context)
   addonRoutes(api, context)
+  addonConfigRoutes(api, context)
+  partnerActionRoutes(api, context)
+  ssoRoutes(api, context)
   addonAttachmentRoutes(api, context)
   logSessionRoutes(api, context)
   logDrainRoutes(api, context)
   platformRoutes(api, context)
 }
 
-/** What only Plexus has: the same, without a version to name. */
+/** What only Plexus has, and what Heroku has elsewhere: the same, without a version to name. */
 function ownRoutes(api: Api, context: ApiContext, guards: Guards): void {
   guard(api, guards)
   logTokenRoutes(api, context)
+  manifestRoutes(api, context)
 }

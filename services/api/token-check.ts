@@ -4,7 +4,7 @@ import { isPlexusError } from '#lib/errors.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import type { ApiContext } from './context.ts'
-import type { Identity } from './hooks/identity.ts'
+import type { Identity, PartnerIdentity } from './hooks/identity.ts'
 import { bucketsMax, goodTokensMax } from './limits.ts'
 import { wrongTokensPerPeerMax, wrongTokensPerPeerPerMinute } from './limits.ts'
 import { createTokenBuckets } from './token-buckets.ts'
@@ -16,13 +16,34 @@ import { createTokenBuckets } from './token-buckets.ts'
  */
 export type CheckToken = (peer: string, token: string) => Promise<Identity>
 
+/** The same for an access token of an add-on's provider. */
+export type CheckPartner = (peer: string, token: string) => Promise<PartnerIdentity>
+
+/** Access tokens of providers begin so; the broker makes them, and apps knows none of them. */
+export const isPartnerToken = (token: string): boolean => token.startsWith('HRKU-AD-')
+
 /**
  * Asks the apps service about each token, for it may have been revoked, but no longer on behalf of
  * a peer whose tokens are wrong again and again: each question costs a query. Tokens that were
  * good the last time are still asked about, since one peer may be a proxy or an office, where one
  * client must not shut out all others.
  */
-export function createTokenCheck({ apps }: Pick<ApiContext, 'apps'>): CheckToken {
+export function createTokenChecks({ apps, broker }: Pick<ApiContext, 'apps' | 'broker'>): {
+  checkToken: CheckToken
+  checkPartner: CheckPartner
+} {
+  const checkToken = createCheck(async (token) => {
+    const { account, authorizationId } = await apps.authenticate({ token })
+    const { id, email } = must(account, 'account of an authentication')
+    return { accountId: id, email, authorizationId, token }
+  })
+  const checkPartner = createCheck((accessToken) => broker.authenticatePartner({ accessToken }))
+  return { checkToken, checkPartner }
+}
+
+function createCheck<T>(
+  ask: (token: string) => Promise<T>,
+): (peer: string, token: string) => Promise<T> {
   const wrong = createTokenBuckets({
     capacity: wrongTokensPerPeerMax,
     perMinute: wrongTokensPerPeerPerMinute,
@@ -39,10 +60,9 @@ export function createTokenCheck({ apps }: Pick<ApiContext, 'apps'>): CheckToken
         'Too many requests with a wrong token came from your address. Wait a minute and try again.',
       )
     try {
-      const { account, authorizationId } = await apps.authenticate({ token })
-      const { id, email } = must(account, 'account of an authentication')
+      const identity = await ask(token)
       remember(good, digest)
-      return { accountId: id, email, authorizationId, token }
+      return identity
     } catch (error) {
       if (isPlexusError(error, ErrorCode.UNAUTHORIZED)) {
         good.delete(digest)

@@ -121,17 +121,6 @@ const unsupported: readonly Unsupported[] = [
     message: 'Plexus charges nothing, and keeps no account of usage.',
   },
   {
-    paths: ['/addons/*/dashboard', '/apps/*/addons/*/sso'],
-    message:
-      "Plexus cannot open an add-on's dashboard yet, for it does not log you in at the provider. " +
-      'See the add-on with "heroku addons:info", and its variables with "heroku config -a APP".',
-  },
-  {
-    paths: ['/addons/*/actions', '/addons/*/config'],
-    message:
-      'Plexus has no such call for providers yet: those that it has talk to the broker over NATS.',
-  },
-  {
     paths: [
       '/client/v11/apps/*/transfers',
       '/client/v11/databases/*/backups',

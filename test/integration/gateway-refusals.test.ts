@@ -70,7 +70,6 @@ test.each([
   ['GET', '/oauth/clients', 'authorizations:create'],
   ['PATCH', '/oauth/authorizations/x', 'authorizations:revoke'],
   ['PATCH', '/account', 'account:create'],
-  ['GET', '/addons/x/dashboard', 'addons:info'],
   ['GET', '/client/v11/databases/x', 'pg:psql'],
   ['POST', '/client/v11/databases/x/backups', 'pg_dump'],
   ['GET', '/redis/v0/databases/x', 'redis-cli'],

@@ -1,17 +1,31 @@
 import type { onRequestAsyncHookHandler } from 'fastify'
-import type { CheckToken } from '../token-check.ts'
+import { forbidden } from '#lib/errors.ts'
+import { isPartnerToken, type CheckPartner, type CheckToken } from '../token-check.ts'
 import { invalidCredentials } from './identity.ts'
 
 /** What an Authorization header of the Basic scheme says. */
 export type BasicCredentials = { user: string; password: string }
 
-/** Trades the request's token for its account, on every route that does not do so itself. */
-export function authenticate(checkToken: CheckToken): onRequestAsyncHookHandler {
+/**
+ * Trades the request's token for its account, or on routes for providers for the add-on that it is
+ * for, on every route that does not do so itself.
+ */
+export function authenticate(
+  checkToken: CheckToken,
+  checkPartner: CheckPartner,
+): onRequestAsyncHookHandler {
   return async (request) => {
-    if (request.routeOptions.config.authentication === 'own') return
+    const { authentication, partners } = request.routeOptions.config
+    if (authentication === 'own') return
     const token = readToken(request.headers.authorization)
     if (token === undefined) throw invalidCredentials()
-    request.identity = await checkToken(request.ip, token)
+    if (!isPartnerToken(token)) {
+      request.identity = await checkToken(request.ip, token)
+      return
+    }
+    request.partner = await checkPartner(request.ip, token)
+    if (!partners)
+      throw forbidden('A token of an add-on may read and change that add-on, and nothing else.')
   }
 }
 

@@ -1,4 +1,4 @@
-import { unauthorized, type PlexusError } from '#lib/errors.ts'
+import { notFound, unauthorized, type PlexusError } from '#lib/errors.ts'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ActorSchema } from '#proto/common/v1/common_pb.ts'
 
@@ -11,13 +11,26 @@ export type Identity = {
   token: string
 }
 
+/** An add-on provider that asks with the access token of one add-on, which is all that it sees. */
+export type PartnerIdentity = {
+  addonId: string
+  addonName: string
+  /** Slug of the add-on's service. */
+  addonService: string
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
+    /** The account that asks; null when a provider does. */
     identity: Identity | null
+    /** The provider that asks; null when an account does. */
+    partner: PartnerIdentity | null
   }
   interface FastifyContextConfig {
     /** 'own': the route finds out by itself who asks. */
     authentication?: 'own'
+    /** Providers may ask as well: with `partnerTarget`, about their own add-on. */
+    partners?: boolean
     /** 'free': costs nothing of the account's allowance. */
     rateLimit?: 'free'
     /** Properties by which a list may be ranged, the default first; each unique in the list. */
@@ -39,4 +52,20 @@ export function identityOf({ identity }: Identified): Identity {
 export function actorOf(request: Identified): MessageInitShape<typeof ActorSchema> {
   const { accountId, email } = identityOf(request)
   return { accountId, email }
+}
+
+/**
+ * The provider that asks about the add-on in the path, which it may name by uuid, name or service;
+ * undefined when an account asks. Another add-on than that of its token is not found.
+ */
+export function partnerTarget(request: {
+  partner: PartnerIdentity | null
+  params: { addon: string }
+}): PartnerIdentity | undefined {
+  const { partner } = request
+  if (!partner) return undefined
+  const { addon } = request.params
+  const names = [partner.addonId, partner.addonName, partner.addonService]
+  if (!names.includes(addon)) throw notFound('add_on', "Couldn't find that add-on.")
+  return partner
 }

@@ -1,7 +1,9 @@
 import type { FastifyReply, onRequestAsyncHookHandler } from 'fastify'
 import { ApiRefusal } from '../api-refusal.ts'
 import type { TokenBuckets } from '../token-buckets.ts'
-import { identityOf, type Identified } from './identity.ts'
+import { identityOf, type Identified, type PartnerIdentity } from './identity.ts'
+
+type Asking = Identified & { partner?: PartnerIdentity | null }
 
 /** Takes one request off the account's allowance and says how many are left. */
 export function rateLimit(accounts: TokenBuckets): onRequestAsyncHookHandler {
@@ -14,12 +16,8 @@ export function rateLimit(accounts: TokenBuckets): onRequestAsyncHookHandler {
 }
 
 /** @throws ApiRefusal rate_limit when the account of the request has spent its allowance. */
-export function spendRequest(
-  accounts: TokenBuckets,
-  request: Identified,
-  reply: FastifyReply,
-): void {
-  const allowed = accounts.take(identityOf(request).accountId)
+export function spendRequest(accounts: TokenBuckets, request: Asking, reply: FastifyReply): void {
+  const allowed = accounts.take(whoPays(request))
   sayRemaining(accounts, request, reply)
   if (!allowed)
     throw new ApiRefusal(
@@ -28,6 +26,11 @@ export function spendRequest(
     )
 }
 
-function sayRemaining(accounts: TokenBuckets, request: Identified, reply: FastifyReply): void {
-  reply.header('RateLimit-Remaining', accounts.remaining(identityOf(request).accountId))
+function sayRemaining(accounts: TokenBuckets, request: Asking, reply: FastifyReply): void {
+  reply.header('RateLimit-Remaining', accounts.remaining(whoPays(request)))
+}
+
+/** The account, or the add-on for which its provider asks. */
+function whoPays(request: Asking): string {
+  return request.partner?.addonId ?? identityOf(request).accountId
 }

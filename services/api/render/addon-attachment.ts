@@ -27,6 +27,6 @@ export function renderAttachment(
     name: attachment.name,
     namespace: attachment.namespace || null,
     updated_at: isoTime(attachment.updatedAt, attachment.createdAt),
-    web_url: dashboardUrl(addon.id, publicUrl),
+    web_url: dashboardUrl(addon, publicUrl),
   }
 }

@@ -27,14 +27,18 @@ export function renderAddon(addon: Addon, expansion: ReadonlySet<string>, public
     ...(addon.provisionMessage !== '' && { provision_message: addon.provisionMessage }),
     state: addon.state,
     updated_at: isoTime(addon.updatedAt, addon.createdAt),
-    web_url: dashboardUrl(addon.id, publicUrl),
+    web_url: dashboardUrl(addon, publicUrl),
   }
 }
 
 /**
- * Where `heroku addons:open` leads a browser; the CLI breaks where there is nothing. What is there
- * says so far why there is no dashboard.
+ * Where `heroku addons:open` leads a browser; the CLI breaks where there is nothing. A resolved
+ * add-on with a dashboard brings the ticket that opens it for who asked.
  */
-export function dashboardUrl(addonId: string, publicUrl: string): string {
-  return `${publicUrl}/addons/${addonId}/dashboard`
+export function dashboardUrl(
+  { id, dashboardTicket }: Pick<Addon, 'id' | 'dashboardTicket'>,
+  publicUrl: string,
+): string {
+  const ticket = dashboardTicket === '' ? '' : `?ticket=${dashboardTicket}`
+  return `${publicUrl}/addons/${id}/dashboard${ticket}`
 }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Attachment } from '#proto/broker/v1/broker_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
-import { actorOf } from '../hooks/identity.ts'
+import { actorOf, partnerTarget } from '../hooks/identity.ts'
 import { addonCallMs } from '../limits.ts'
 import { renderAttachment } from '../render/addon-attachment.ts'
 import {
@@ -39,10 +39,13 @@ function listRoutes(api: Api, context: ApiContext): void {
 
   api.get(
     '/addons/:addon/addon-attachments',
-    { schema: { params: AddonParams } },
+    { config: { partners: true }, schema: { params: AddonParams } },
     async (request) => {
+      const partner = partnerTarget(request)
       const { addon } = request.params
-      const { attachments } = await broker.listAttachments({ actor: actorOf(request), addon })
+      const { attachments } = partner
+        ? await broker.listPartnerAttachments(partner)
+        : await broker.listAttachments({ actor: actorOf(request), addon })
       return attachments.map((attachment) => shown(request, attachment))
     },
   )

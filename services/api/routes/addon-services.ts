@@ -1,30 +1,36 @@
 import { notFound } from '#lib/errors.ts'
 import type { Api, ApiContext } from '../context.ts'
+import { actorOf } from '../hooks/identity.ts'
 import { renderAddonService } from '../render/addon-service.ts'
 import { renderPlan } from '../render/plan.ts'
 import { PlanParams, ServiceParams, ServicePlanParams } from '../schemas/addon-services.ts'
 
 const listed = { ranges: ['id', 'name'] } as const
 
-/** What can be added, and at which price: the same for everybody. */
+/** What can be added, and at which price; a service in alpha is there for its testers only. */
 export function addonServiceRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
 
-  api.get('/addon-services', { config: listed }, async () => {
-    const list = await broker.listAddonServices({})
+  api.get('/addon-services', { config: listed }, async (request) => {
+    const list = await broker.listAddonServices({ actor: actorOf(request) })
     return list.addonServices.map(renderAddonService)
   })
 
   api.get('/addon-services/:service', { schema: { params: ServiceParams } }, async (request) => {
     const { service } = request.params
-    return renderAddonService(await broker.getAddonService({ addonService: service }))
+    return renderAddonService(
+      await broker.getAddonService({ actor: actorOf(request), addonService: service }),
+    )
   })
 
   api.get(
     '/addon-services/:service/plans',
     { config: listed, schema: { params: ServiceParams } },
     async (request) => {
-      const list = await broker.listPlans({ addonService: request.params.service })
+      const list = await broker.listPlans({
+        actor: actorOf(request),
+        addonService: request.params.service,
+      })
       return list.plans.map(renderPlan)
     },
   )
@@ -34,7 +40,7 @@ export function addonServiceRoutes(api: Api, context: ApiContext): void {
     { schema: { params: ServicePlanParams } },
     async (request) => {
       const { service, plan } = request.params
-      const { plans } = await broker.listPlans({ addonService: service })
+      const { plans } = await broker.listPlans({ actor: actorOf(request), addonService: service })
       const found = plans.find(({ id, name }) => [id, name, name.split(':')[1]].includes(plan))
       if (!found) throw notFound('plan')
       return renderPlan(found)
@@ -42,6 +48,6 @@ export function addonServiceRoutes(api: Api, context: ApiContext): void {
   )
 
   api.get('/plans/:plan', { schema: { params: PlanParams } }, async (request) =>
-    renderPlan(await broker.getPlan({ plan: request.params.plan })),
+    renderPlan(await broker.getPlan({ actor: actorOf(request), plan: request.params.plan })),
   )
 }

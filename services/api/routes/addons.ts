@@ -1,14 +1,12 @@
 import type { FastifyRequest } from 'fastify'
 import { invalidParams } from '#lib/errors.ts'
 import type { Addon } from '#proto/broker/v1/broker_pb.ts'
-import { notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
-import { actorOf } from '../hooks/identity.ts'
+import { actorOf, partnerTarget } from '../hooks/identity.ts'
 import { addonCallMs, addonWaitMs } from '../limits.ts'
 import { renderAddon } from '../render/addon.ts'
 import {
-  AddonConfigParams,
   AddonParams,
   AppAddonParams,
   CreateAddon,
@@ -21,6 +19,7 @@ import { AppParams, identityText } from '../schemas/fields.ts'
 import { requireSelf, targetApp } from '../targets.ts'
 
 const listed = { ranges: ['id', 'name'] } as const
+const forPartners = { config: { partners: true } } as const
 const slowCall = { timeoutMs: addonCallMs }
 
 type Headers = Pick<FastifyRequest, 'headers'>
@@ -33,7 +32,6 @@ const shownBy =
 
 export function addonRoutes(api: Api, context: ApiContext): void {
   readRoutes(api, context)
-  configRoutes(api, context)
   writeRoutes(api, context)
 }
 
@@ -41,7 +39,9 @@ function readRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
   const shown = shownBy(context)
 
-  api.get('/addons', { config: listed }, async (request) => {
+  api.get('/addons', { config: { ...listed, partners: true } }, async (request) => {
+    const { partner } = request
+    if (partner) return [shown(request, await broker.getPartnerAddon(partner))]
     const { addons } = await broker.listAddons({ actor: actorOf(request) })
     return addons.map((addon) => shown(request, addon))
   })
@@ -66,10 +66,18 @@ function readRoutes(api: Api, context: ApiContext): void {
     },
   )
 
-  api.get('/addons/:addon', { schema: { params: AddonParams } }, async (request) => {
-    const { addon } = request.params
-    return shown(request, await broker.getAddon({ actor: actorOf(request), addon }))
-  })
+  api.get(
+    '/addons/:addon',
+    { ...forPartners, schema: { params: AddonParams } },
+    async (request) => {
+      const partner = partnerTarget(request)
+      const { addon } = request.params
+      const found = partner
+        ? await broker.getPartnerAddon(partner)
+        : await broker.getAddon({ actor: actorOf(request), addon })
+      return shown(request, found)
+    },
+  )
 
   api.get('/apps/:app/addons/:addon', { schema: { params: AppAddonParams } }, async (request) => {
     const { id } = await targetApp(context, request)
@@ -87,30 +95,6 @@ function readRoutes(api: Api, context: ApiContext): void {
     })
     return addons.map((found) => shown(request, found))
   })
-}
-
-function configRoutes(api: Api, { broker }: ApiContext): void {
-  const config = async (request: Parameters<typeof actorOf>[0], addon: string) => {
-    const { vars } = await broker.getAddonConfig({ actor: actorOf(request), addon })
-    return Object.entries(vars).map(([name, value]) => ({ name, value }))
-  }
-
-  api.get(
-    '/addons/:addon/config',
-    { config: { ranges: ['name'] }, schema: { params: AddonParams } },
-    (request) => config(request, request.params.addon),
-  )
-
-  // The CLI takes an empty list for "there is no such credential"; there is only the default one.
-  api.get(
-    '/addons/:addon/config/:namespace',
-    { config: { ranges: ['name'] }, schema: { params: AddonConfigParams } },
-    async (request) => {
-      const { addon, namespace } = request.params
-      const values = await config(request, addon)
-      return namespace === 'credential:default' ? values : []
-    },
-  )
 }
 
 function writeRoutes(api: Api, context: ApiContext): void {
@@ -148,16 +132,15 @@ function writeRoutes(api: Api, context: ApiContext): void {
       const { id } = await targetApp(context, request)
       const { addon } = request.params
       const { name, plan } = request.body
-      if (plan !== undefined)
-        throw notSupported(
-          'Plexus cannot change the plan of an add-on yet. Add another one of the plan that you ' +
-            'want, move the data, then destroy this one.',
-        )
-      if (name === undefined) throw invalidParams('Missing param: name.')
-      return shown(
-        request,
-        await broker.renameAddon({ actor: actorOf(request), app: id, addon, name }),
-      )
+      const target = { actor: actorOf(request), app: id, addon }
+      if (plan !== undefined && name !== undefined)
+        throw invalidParams('Change the name or the plan, one at a time.')
+      if (plan !== undefined) {
+        const wanted = { ...target, plan: identityText(plan), waitMs: addonWaitMs }
+        return shown(request, await broker.changePlan(wanted, slowCall))
+      }
+      if (name === undefined) throw invalidParams('Missing param: name, or plan.')
+      return shown(request, await broker.renameAddon({ ...target, name }))
     },
   )
 

@@ -42,6 +42,15 @@ export const UpdateAddon = Type.Object(
   closed,
 )
 
+export const UpdateAddonConfig = Type.Object(
+  {
+    config: Type.Array(
+      Type.Object({ name: Type.String({ maxLength: 256 }), value: NullableString }, closed),
+    ),
+  },
+  closed,
+)
+
 export const DestroyAddon = optionalBody({ force: Type.Optional(Type.Boolean()) })
 
 export const ResolveAddons = Type.Object(

@@ -1,0 +1,53 @@
+import { notFound } from '#lib/errors.ts'
+import type { Api, ApiContext } from '../context.ts'
+import { actorOf, partnerTarget } from '../hooks/identity.ts'
+import { addonCallMs } from '../limits.ts'
+import { AddonConfigParams, AddonParams, UpdateAddonConfig } from '../schemas/addons.ts'
+
+const listed = { ranges: ['name'] } as const
+
+/** An add-on's own variables, under its service's names: to be read, and changed by its provider. */
+export function addonConfigRoutes(api: Api, { broker }: ApiContext): void {
+  const shown = ({ vars }: { vars: Record<string, string> }) =>
+    Object.entries(vars).map(([name, value]) => ({ name, value }))
+
+  api.get(
+    '/addons/:addon/config',
+    { config: { ...listed, partners: true }, schema: { params: AddonParams } },
+    async (request) => {
+      const partner = partnerTarget(request)
+      if (partner) return shown(await broker.getPartnerConfig(partner))
+      const { addon } = request.params
+      return shown(await broker.getAddonConfig({ actor: actorOf(request), addon }))
+    },
+  )
+
+  // The CLI takes an empty list for "there is no such credential"; there is only the default one.
+  api.get(
+    '/addons/:addon/config/:namespace',
+    { config: listed, schema: { params: AddonConfigParams } },
+    async (request) => {
+      const { addon, namespace } = request.params
+      const values = shown(await broker.getAddonConfig({ actor: actorOf(request), addon }))
+      return namespace === 'credential:default' ? values : []
+    },
+  )
+
+  api.patch(
+    '/addons/:addon/config',
+    { config: { partners: true }, schema: { params: AddonParams, body: UpdateAddonConfig } },
+    async (request) => {
+      const partner = partnerTarget(request)
+      // What an add-on says of itself is its provider's to say.
+      if (!partner) throw notFound('add_on', 'Only the provider of an add-on may set its config.')
+      const set: Record<string, string> = {}
+      const unset: string[] = []
+      for (const { name, value } of request.body.config) {
+        if (value === null) unset.push(name)
+        else set[name] = value
+      }
+      const change = { addonId: partner.addonId, set, unset }
+      return shown(await broker.updatePartnerConfig(change, { timeoutMs: addonCallMs }))
+    },
+  )
+}

@@ -1,0 +1,29 @@
+import { notFound } from '#lib/errors.ts'
+import type { FastifyRequest } from 'fastify'
+import type { Api, ApiContext } from '../context.ts'
+import { listHeader } from '../hooks/accept.ts'
+import { partnerTarget } from '../hooks/identity.ts'
+import { addonCallMs } from '../limits.ts'
+import { renderAddon } from '../render/addon.ts'
+import { AddonParams } from '../schemas/addons.ts'
+
+/** With what a provider that answered 202 says that it is done, or cannot do it. */
+export function partnerActionRoutes(api: Api, { broker, publicUrl }: ApiContext): void {
+  const complete = async (
+    request: FastifyRequest<{ Params: { addon: string } }>,
+    state: 'provisioned' | 'deprovisioned',
+  ) => {
+    const partner = partnerTarget(request)
+    if (!partner) throw notFound('add_on', 'Only the provider of an add-on may say so.')
+    const done = { addonId: partner.addonId, state }
+    const addon = await broker.completePartnerWork(done, { timeoutMs: addonCallMs })
+    return renderAddon(addon, listHeader(request.headers['accept-expansion']), publicUrl)
+  }
+  const route = { config: { partners: true }, schema: { params: AddonParams } }
+
+  api.post('/addons/:addon/actions/provision', route, (request) => complete(request, 'provisioned'))
+
+  api.post('/addons/:addon/actions/deprovision', route, (request) =>
+    complete(request, 'deprovisioned'),
+  )
+}
