@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createToken, putAccount } from '../local-platform/accounts.ts'
-import { loadCredentials } from '../local-platform/credentials.ts'
-import { requirePlatform } from '../local-platform/running-platform.ts'
-import { natsUrl } from '../local-platform/service-env.ts'
 import { defineCommand } from './command.ts'
+import { operatorHelp, operatorUrl } from './operator-url.ts'
 
 export const accountCreate = defineCommand({
   usage: 'account:create EMAIL',
@@ -11,16 +9,15 @@ export const accountCreate = defineCommand({
   help: `      --password PASSWORD   instead of one that is made up
       --json                for programs
 
-Prints the password and a new token; neither is shown again. Elsewhere than on this machine,
-PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
+Prints the password and a new token; neither is shown again. ${operatorHelp}`,
   options: { password: { type: 'string' }, json: { type: 'boolean', default: false } },
   argumentNames: ['EMAIL'],
   run: async ({ values, positionals: [email = ''], env }) => {
-    const operatorUrl = env['PLEXUS_NATS_URL'] ?? (await localOperatorUrl(env))
+    const url = await operatorUrl(env)
     const account = { email, password: values.password ?? randomBytes(15).toString('base64url') }
-    await putAccount(operatorUrl, account)
+    await putAccount(url, account)
     const description = 'plexus account:create'
-    const token = await createToken(operatorUrl, { ...account, description })
+    const token = await createToken(url, { ...account, description })
     const text = values.json
       ? JSON.stringify({ ...account, token })
       : `email     ${email}\npassword  ${account.password}\ntoken     ${token}`
@@ -28,8 +25,3 @@ PLEXUS_NATS_URL says where to ask, with the operator's user and password.`,
     return 0
   },
 })
-
-async function localOperatorUrl(env: NodeJS.ProcessEnv): Promise<string> {
-  const { layout } = await requirePlatform(env)
-  return natsUrl(layout, await loadCredentials(layout.home), 'operator')
-}

@@ -22,19 +22,19 @@ async function plexus(args: string[], more: NodeJS.ProcessEnv = {}) {
   return { code: ended.code, stdout: ended.stdout, stderr: ended.stderr }
 }
 
-test.each(['up', 'down', 'status', 'env', 'logs', 'logs token', 'account:create you@example.com'])(
-  '%s refuses what it does not know, before it does anything',
-  async (command) => {
-    for (const wrong of ['bogus', '--bogus']) {
-      const { code, stdout, stderr } = await plexus([...command.split(' '), wrong])
-      expect({ code, stdout, stderr }).toMatchObject({
-        code: 2,
-        stdout: '',
-        stderr: expect.stringMatching(/bogus'?.*\nSee plexus .* --help\n$/s),
-      })
-    }
-  },
-)
+test.each([
+  ...['up', 'down', 'status', 'env', 'logs', 'logs token', 'account:create you@example.com'],
+  ...['manifest push x.json', 'manifest pull x', 'services:state x ga', 'addons:forget x'],
+])('%s refuses what it does not know, before it does anything', async (command) => {
+  for (const wrong of ['bogus', '--bogus']) {
+    const { code, stdout, stderr } = await plexus([...command.split(' '), wrong])
+    expect({ code, stdout, stderr }).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/bogus'?.*\nSee plexus .* --help\n$/s),
+    })
+  }
+})
 
 test('account:create without an address says what is missing', async () => {
   const { code, stderr } = await plexus(['account:create'])

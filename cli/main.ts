@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { accountCreate } from './account-create.ts'
+import { addonsForget } from './addons-forget.ts'
 import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
 import { env } from './env.ts'
 import { heroku } from './heroku.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
+import { manifestDiff, manifestPull, manifestPush } from './manifest.ts'
+import { servicesState } from './services-state.ts'
 import { status } from './status.ts'
 import { up } from './up.ts'
 
@@ -19,7 +22,12 @@ const commands: Record<string, Command> = {
   heroku,
   'logs token': logsToken,
   logs,
+  'manifest push': manifestPush,
+  'manifest pull': manifestPull,
+  'manifest diff': manifestDiff,
   'account:create': accountCreate,
+  'services:state': servicesState,
+  'addons:forget': addonsForget,
 }
 
 async function main(args: string[]): Promise<number> {

@@ -1,0 +1,114 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { platformApi, type PlatformApi } from '../client/platform-api.ts'
+import { readAccess } from './access.ts'
+import { defineCommand, UsageError } from './command.ts'
+import { differences } from './json-differences.ts'
+
+type Fields = Record<string, unknown>
+type Revision = { contents: Fields; plans: Fields }
+
+const plansHelp = `Beside FILE.json, FILE.plans.json declares the plans, where there is one.`
+
+export const manifestPush = defineCommand({
+  usage: 'manifest push FILE',
+  summary: "Pushes an add-on provider's manifest, and the plans beside it",
+  help: `${plansHelp}
+The first push makes the service yours, in alpha, and prints the client secret with which the
+provider trades its grants: it is not shown again. Afterwards both files are what is in force,
+"$base" included: the next push has to name it.`,
+  options: {},
+  argumentNames: ['FILE'],
+  run: async ({ positionals: [file = ''], env }) => {
+    const { slug, contents, plans } = await readFiles(file)
+    const api = platformApi(await readAccess(env))
+    const pushed = await api<Revision & { client_secret?: string }>('POST', manifests(slug), {
+      body: { contents, ...(plans && { plans }) },
+    })
+    await writeFiles(file, pushed, { plans: plans !== undefined })
+    process.stdout.write(`${slug} is pushed, revision ${String(pushed.contents['$base'])}.\n`)
+    if (pushed.client_secret)
+      process.stdout.write(
+        `client secret  ${pushed.client_secret}\n` +
+          'Keep it: it is not shown again. With it the provider trades its grants for tokens.\n',
+      )
+    return 0
+  },
+})
+
+export const manifestPull = defineCommand({
+  usage: 'manifest pull SLUG',
+  summary: 'Writes the manifest in force, and its plans, to SLUG.json and SLUG.plans.json',
+  help: `      --file FILE   write to FILE.json and FILE.plans.json instead`,
+  options: { file: { type: 'string' } },
+  argumentNames: ['SLUG'],
+  run: async ({ values, positionals: [slug = ''], env }) => {
+    const file = values.file ?? `${slug}.json`
+    const revision = await current(platformApi(await readAccess(env)), slug)
+    await writeFiles(file, revision, { plans: true })
+    process.stdout.write(`${file} and ${plansFile(file)} are written.\n`)
+    return 0
+  },
+})
+
+export const manifestDiff = defineCommand({
+  usage: 'manifest diff FILE',
+  summary: 'Shows what a push of FILE would change; 1 when there is something',
+  help: plansHelp,
+  options: {},
+  argumentNames: ['FILE'],
+  run: async ({ positionals: [file = ''], env }) => {
+    const { slug, contents, plans } = await readFiles(file)
+    const inForce = await current(platformApi(await readAccess(env)), slug)
+    const lines = [
+      ...differences(inForce.contents, contents),
+      ...(plans ? differences(inForce.plans, plans, 'plans') : []),
+    ]
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''))
+    return lines.length === 0 ? 0 : 1
+  },
+})
+
+const manifests = (slug: string): string => `/api/v3/addons/${encodeURIComponent(slug)}/manifests`
+
+function current(api: PlatformApi, slug: string): Promise<Revision> {
+  return api<Revision>('GET', `/api/v3/addons/${encodeURIComponent(slug)}/current_manifest`)
+}
+
+const plansFile = (file: string): string => file.replace(/(\.json)?$/, '.plans.json')
+
+async function readFiles(
+  file: string,
+): Promise<{ slug: string; contents: Fields; plans: Fields | undefined }> {
+  const contents = await readJson(file)
+  if (!contents) throw new UsageError(`There is no file ${file}.`)
+  const slug = contents['id']
+  if (typeof slug !== 'string')
+    throw new Error(`${basename(file)}: id must be text: the slug of the add-on service.`)
+  return { slug, contents, plans: await readJson(plansFile(file)) }
+}
+
+/** Undefined when there is no such file. */
+async function readJson(file: string): Promise<Fields | undefined> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return undefined
+  try {
+    return JSON.parse(text) as Fields
+  } catch (error) {
+    throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function writeFiles(
+  file: string,
+  { contents, plans }: Revision,
+  wanted: { plans: boolean },
+): Promise<void> {
+  const asText = (value: Fields): string => `${JSON.stringify(value, null, 2)}\n`
+  // It has the password of the provider in it.
+  await writeFile(file, asText(contents), { mode: 0o600 })
+  if (wanted.plans) await writeFile(plansFile(file), asText(plans))
+}
