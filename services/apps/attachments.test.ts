@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { newId } from '#lib/ids.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import {
@@ -8,7 +8,7 @@ import {
   type AppConfig,
   type AttachedAddon,
 } from './app-config.ts'
-import { removeAttachments, setAttachment } from './attachments.ts'
+import { removeAttachments, setAttachment, updateConfig } from './attachments.ts'
 import { rollBack } from './releases.ts'
 
 const app = { name: 'shop', confirm: '' }
@@ -84,4 +84,43 @@ test("rolling back brings the user's variables back and leaves the attachments o
   }
   const current: AppConfig = { vars: { A: 'new', B: '1' }, attachments: [one] }
   expect(rollBack(current, earlier)).toEqual({ vars: { A: 'old' }, attachments: [one] })
+})
+
+describe('what changes of an add-on that is attached', () => {
+  const shop = { name: 'shop', addonService: 'heroku-redis' }
+  const before: AppConfig = {
+    vars: { MINE: '1', CACHE_TLS_URL: 'mine' },
+    attachments: [
+      attachment({ name: 'REDIS', vars: { REDIS_URL: 'old' } }),
+      attachment({ name: 'CACHE', vars: { CACHE_URL: 'old' } }),
+    ],
+  }
+  const [redis, cache] = before.attachments
+
+  test('names its variables, and takes those that a user has set in between', () => {
+    const moved = [
+      { ...redis, vars: { REDIS_URL: 'new' } },
+      { ...cache, vars: { CACHE_TLS_URL: 'new' } },
+    ] as AttachedAddon[]
+    expect(updateConfig(before, moved, shop)).toEqual({
+      description: 'Update REDIS_URL, CACHE_TLS_URL, CACHE_URL by heroku-redis',
+      config: { vars: { MINE: '1' }, attachments: moved },
+    })
+  })
+
+  test('is told as another plan when only that changes, and only to the app that pays', () => {
+    const larger = [{ ...redis, planName: 'heroku-redis:large' }] as AttachedAddon[]
+    expect(updateConfig(before, larger, shop)?.description).toMatch(
+      /^Change @ref:\S+ to \S+:large$/,
+    )
+    const guest = [{ ...redis, billingApp: false }] as AttachedAddon[]
+    const larger2 = [{ ...guest[0], planName: 'heroku-redis:large' }] as AttachedAddon[]
+    expect(updateConfig({ ...before, attachments: guest }, larger2, shop)).toBeUndefined()
+  })
+
+  test('is nothing for what is the same, or detached meanwhile', () => {
+    expect(updateConfig(before, before.attachments, shop)).toBeUndefined()
+    const gone = attachment({ name: 'GONE', vars: { GONE_URL: 'x' } })
+    expect(updateConfig(before, [gone], shop)).toBeUndefined()
+  })
 })

@@ -28,9 +28,9 @@ export const messageCharsMax = 1_000
 export const grantCodeSeconds = 5 * 60
 export const accessTokenSeconds = 8 * 3600 - 1
 
-/** Add-on services that one account may declare, and revisions of a manifest that are listed. */
+/** Add-on services that one account may declare, and revisions of a manifest that are kept. */
 export const servicesPerAccountMax = 20
-export const manifestsListedMax = 100
+export const manifestsKeptMax = 100
 
 /** Longest that an add-on may be provisioning, as on Heroku; then it is given up and removed. */
 export const provisioningSecondsMax = 12 * 3600

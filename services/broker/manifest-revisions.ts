@@ -3,7 +3,13 @@ import { newId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import type { ServiceDeclaration } from './manifest.ts'
-import { findNewestManifest, insertManifest, type ManifestRow } from './manifests-db.ts'
+import { manifestsKeptMax } from './limits.ts'
+import {
+  deleteOldManifests,
+  findNewestManifest,
+  insertManifest,
+  type ManifestRow,
+} from './manifests-db.ts'
 
 /** A manifest as it was pushed, with the plans that came beside it. */
 export type ManifestRevision = {
@@ -40,6 +46,7 @@ export async function newManifestRevision(
     plans: JSON.stringify(declaration.rawPlans),
     author,
   })
+  await deleteOldManifests(tx, addonServiceId, manifestsKeptMax)
 }
 
 export function openRevision(secrets: Secrets, row: ManifestRow): ManifestRevision {

@@ -23,7 +23,7 @@ export const serviceStates = ['alpha', 'beta', 'ga', 'shutdown'] as const
 export type ServiceState = (typeof serviceStates)[number]
 
 /** What stands beside a manifest, in a format of ours: what Heroku keeps in its partner portal. */
-export type PlansDeclaration = {
+type PlansDeclaration = {
   state: ServiceState
   defaultAttachmentName: string | undefined
   /** E-mail addresses of who may have the service while it is alpha. */
@@ -73,7 +73,7 @@ export function parseService(manifest: Source, plans: Source): ServiceDeclaratio
 }
 
 /** @throws Error that names source, field, rule and value. */
-export function parsePlans(source: string, value: unknown): PlansDeclaration {
+function parsePlans(source: string, value: unknown): PlansDeclaration {
   const ours = jsonFields(source, '', value)
   const plans = ours.objects('plans').map(parsePlan)
   const slugs = plans.map(({ slug }) => slug)

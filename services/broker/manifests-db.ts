@@ -24,6 +24,19 @@ export async function insertManifest(
   )
 }
 
+/** Deletes all but the newest revisions of a service. */
+export async function deleteOldManifests(
+  tx: Transaction,
+  addonServiceId: string,
+  keep: number,
+): Promise<void> {
+  await tx.query(
+    `delete from manifests where id in (
+       select id from manifests where addon_service_id = $1 order by base desc offset $2)`,
+    [addonServiceId, keep],
+  )
+}
+
 /** The one in force. */
 export async function findNewestManifest(
   db: Queryable,
@@ -49,14 +62,10 @@ export async function findManifest(
 }
 
 /** Newest first. */
-export async function listManifests(
-  db: Queryable,
-  addonServiceId: string,
-  limit: number,
-): Promise<ManifestRow[]> {
+export async function listManifests(db: Queryable, addonServiceId: string): Promise<ManifestRow[]> {
   const { rows } = await db.query<ManifestRow>(
-    `select ${columns} from manifests where addon_service_id = $1 order by base desc limit $2`,
-    [addonServiceId, limit],
+    `select ${columns} from manifests where addon_service_id = $1 order by base desc`,
+    [addonServiceId],
   )
   return rows
 }

@@ -10,7 +10,7 @@ import {
 import { newClientSecret } from './client-secret.ts'
 import type { Actor, StepContext } from './context.ts'
 import { endAccessTokensOfService } from './grants-db.ts'
-import { manifestsListedMax, servicesPerAccountMax } from './limits.ts'
+import { servicesPerAccountMax } from './limits.ts'
 import { openRevision, type ManifestRevision } from './manifest-revisions.ts'
 import { parseService, serviceStates, type ServiceDeclaration } from './manifest.ts'
 import {
@@ -149,15 +149,11 @@ export async function listRevisions(
   request: { actor: Actor; slug: string },
 ): Promise<ManifestRow[]> {
   const service = await findOwnService(pool, request.actor, request.slug)
-  return listManifests(pool, service.id, manifestsListedMax)
+  return listManifests(pool, service.id)
 }
 
 /** The service of that slug, when it is the actor's own; FORBIDDEN or NOT_FOUND otherwise. */
-export async function findOwnService(
-  db: Queryable,
-  actor: Actor,
-  slug: string,
-): Promise<AddonServiceRow> {
+async function findOwnService(db: Queryable, actor: Actor, slug: string): Promise<AddonServiceRow> {
   const service = await findAddonService(db, slug)
   if (!service || !maySee(actor, service)) throw notFound('add_on_service')
   assertOwner(actor, service)

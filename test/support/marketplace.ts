@@ -34,7 +34,7 @@ export type Marketplace = {
 }
 
 /** `owner`: the API as the account sees it that has pushed the manifest. */
-export type RegisteredProvider = PartnerProvider & { slug: string; owner: Client }
+type RegisteredProvider = PartnerProvider & { slug: string; owner: Client }
 
 /** Of an add-on as the API answers it, or of a refusal, what tests look at. */
 export type AddonBody = {

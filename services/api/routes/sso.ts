@@ -1,4 +1,5 @@
 import { Type } from '@fastify/type-provider-typebox'
+import type { Sso } from '#proto/broker/v1/broker_pb.ts'
 import { ApiRefusal } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
@@ -8,16 +9,21 @@ import { targetApp } from '../targets.ts'
 
 /** Single sign-on for who has a token: what a client has to send to the provider. */
 export function ssoRoutes(api: Api, context: ApiContext): void {
+  const { broker } = context
+  const shown = ({ action, method, params }: Sso) => ({ action, method, params })
+
+  api.get('/addons/:addon/sso', { schema: { params: AddonParams } }, async (request) => {
+    const { addon } = request.params
+    return shown(await broker.getSso({ actor: actorOf(request), addon }))
+  })
+
   api.get(
     '/apps/:app/addons/:addon/sso',
     { schema: { params: AppAddonParams } },
     async (request) => {
-      const { id } = await targetApp(context, request)
+      const { id: app } = await targetApp(context, request)
       const { addon } = request.params
-      const { action, method, params } = await context.broker.getSso({
-        ...{ actor: actorOf(request), app: id, addon },
-      })
-      return { action, method, params }
+      return shown(await broker.getSso({ actor: actorOf(request), app, addon }))
     },
   )
 }

@@ -34,7 +34,7 @@ type ProvisionRequest = {
 }
 
 /** `ask-again`: the same call tells when it is ready. `accepted`: the provider calls back. */
-export type AnswerState = 'ready' | 'ask-again' | 'accepted'
+type AnswerState = 'ready' | 'ask-again' | 'accepted'
 
 export type ProvisionAnswer = ChangeAnswer & {
   /** The provider's own id of the resource; empty when it has not told one yet. */
