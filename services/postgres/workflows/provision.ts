@@ -1,23 +1,14 @@
-import { must } from '#lib/assert.ts'
-import type { AddonId } from '#lib/ids.ts'
-import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
+import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { findDatabase, markReady, type DatabaseRow } from '../databases-db.ts'
+import { markReady } from '../databases-db.ts'
 import { openPassword, planOf, type DatabasesContext } from '../databases.ts'
-import {
-  ensureDatabase,
-  ensureRole,
-  openDatabase,
-  withDatabaseLock,
-  type AdminSession,
-} from '../server-admin.ts'
+import { ensureDatabase, ensureRole, openDatabase } from '../server-admin.ts'
 import { deprovisionDatabase } from './deprovision.ts'
+import { unlessRemoved } from './unless-removed.ts'
 
 //   create-role ──▶ create-database ──▶ open-database ──▶ try-login ──▶ ready
 //        └───────────────┴─────────────────┴────────────────┴──▶ deprovision-database
 //                            when its removal is wanted
-
-type Step = 'create-role' | 'create-database' | 'open-database' | 'try-login'
 
 /** Makes the role and the database that a row of the table describes; what is there is kept. */
 export const provisionDatabase = defineWorkflow<DatabasesContext>()({
@@ -61,27 +52,3 @@ export const provisionDatabase = defineWorkflow<DatabasesContext>()({
       }),
   },
 })
-
-/**
- * Runs a step's work under the database's lock, with the row as it is then: a runner that was
- * halted until somebody else had removed the database must not make it again.
- */
-async function unlessRemoved(
-  { pool, server }: DatabasesContext,
-  subjectId: string,
-  work: (session: AdminSession, row: DatabaseRow) => Promise<Outcome<Step>>,
-): Promise<Outcome<Step>> {
-  const find = async (): Promise<DatabaseRow> =>
-    must(await findDatabase(pool, subjectId as AddonId), `database ${subjectId}`)
-  const { databaseName } = await find()
-  return withDatabaseLock(server, databaseName, async (session) => {
-    const row = await find()
-    if (!row.removalWanted) return work(session, row)
-    return {
-      done: 'removal wanted',
-      write: async (tx) => {
-        await startWorkflow(tx, deprovisionDatabase, row.addonId)
-      },
-    }
-  })
-}
