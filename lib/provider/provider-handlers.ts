@@ -1,9 +1,9 @@
-import { conflict, invalidParams, unavailable } from '#lib/errors.ts'
+import { conflict, invalidParams, notFound, unavailable } from '#lib/errors.ts'
 import { parseId, type AddonId } from '#lib/ids.ts'
 import { transaction, type Pool } from '#lib/postgres.ts'
+import type { ProviderWorkflows } from '#lib/provider/provider-workflows.ts'
 import type { Resource, ResourceRequest, ResourceTable } from '#lib/provider/resource.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
-import type { Workflow } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow, type WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
@@ -14,24 +14,35 @@ const waitMs = 5_000
 /** A removal meets the request that it removes at most once; the rest is room. */
 const removalTriesMax = 3
 
+/** By slug. */
+type ProviderPlans = Readonly<Record<string, unknown>>
+
 export type ProviderOptions<R extends Resource, Context> = {
   pool: Pool
   runner: WorkflowRunner
   table: ResourceTable<R>
-  plans: Readonly<Record<string, unknown>>
-  workflows: { provision: Workflow<Context>; deprovision: Workflow<Context> }
+  plans: ProviderPlans
+  workflows: ProviderWorkflows<Context>
   /** The variables of a resource that is ready, {"HEROKU_POSTGRESQL_URL": "postgres://…"}. */
   configOf: (resource: R) => Record<string, string>
   /** For the customer, when it is ready. */
   readyMessage: string
   /** Throws when nothing more can be provided now. */
   assertRoom?: () => Promise<void>
+  /**
+   * Throws INVALID_PARAMS, with the numbers, when what a ready resource holds does not fit that
+   * plan. One that is gone meanwhile fits.
+   */
+  assertFits: (resource: R, plan: string) => Promise<void>
+  /** For the customer, when it has another plan. */
+  changedMessage: (resource: R) => string
 }
 
 /**
- * The Partner API's calls for a provider whose resources are made and removed by workflows.
- * Delivery is at least once and calls may overtake each other: the same id is always the same
- * resource with the same variables, and an id whose removal was asked for is never provided again.
+ * The Partner API's calls for a provider whose resources are made, changed and removed by
+ * workflows. Delivery is at least once and calls may overtake each other: the same id is always the
+ * same resource with the same variables, and an id whose removal was asked for is never provided
+ * again, nor changed.
  */
 export function providerHandlers<R extends Resource, Context>(
   options: ProviderOptions<R, Context>,
@@ -45,6 +56,17 @@ export function providerHandlers<R extends Resource, Context>(
       if (resource.removalWanted) throw gone()
       if (resource.state !== 'ready') return { id: addonId, pending: true }
       return { id: addonId, config: configOf(resource), message: readyMessage }
+    },
+    async changePlan({ uuid, plan }) {
+      const addonId = parseAddonId(uuid)
+      assertPlanExists(options, plan)
+      if (!(await requestPlan(options, addonId, plan))) return { pending: true }
+      const resource = await waitForResource(options, addonId)
+      if (resource.removalWanted) throw noSuchResource()
+      if (resource.plan !== plan)
+        throw unavailable(`The plan "${resource.plan}" was asked for meanwhile. Try again.`)
+      if (await getRunningWorkflow(options.pool, addonId)) return { pending: true }
+      return { message: options.changedMessage(resource) }
     },
     async deprovision({ uuid }) {
       const addonId = parseAddonId(uuid)
@@ -64,14 +86,22 @@ function parseAddonId(uuid: string): AddonId {
 const gone = () =>
   invalidParams('This resource was deprovisioned and cannot come back. Create a new add-on.')
 
+const noSuchResource = () =>
+  notFound('resource', 'There is no such resource: it was never made, or it was deprovisioned.')
+
+function assertPlanExists({ plans }: { plans: ProviderPlans }, plan: string): void {
+  if (!Object.hasOwn(plans, plan))
+    throw invalidParams(
+      `There is no plan "${plan}". Choose one of: ${Object.keys(plans).join(', ')}.`,
+    )
+}
+
 async function requestResource<R extends Resource, Context>(
-  { pool, table, plans, workflows, assertRoom }: ProviderOptions<R, Context>,
+  options: ProviderOptions<R, Context>,
   request: ResourceRequest,
 ): Promise<void> {
-  if (!Object.hasOwn(plans, request.plan))
-    throw invalidParams(
-      `There is no plan "${request.plan}". Choose one of: ${Object.keys(plans).join(', ')}.`,
-    )
+  const { pool, table, workflows, assertRoom } = options
+  assertPlanExists(options, request.plan)
   const known = await table.find(pool, request.addonId)
   if (!known) await assertRoom?.()
   await transaction(pool, async (tx) => {
@@ -81,11 +111,41 @@ async function requestResource<R extends Resource, Context>(
     }
     const resource = await table.find(tx, request.addonId)
     if (!resource || resource.removalWanted) throw gone()
-    if (resource.plan !== request.plan)
+    // Only changePlan moves the plan. One that asks again knows the plan as it was when it was made
+    // or last changed: around a change that is either of the two, and never a third.
+    if (resource.plan !== request.plan && resource.previousPlan !== request.plan)
       throw conflict(
         `This resource exists with the plan "${resource.plan}", not "${request.plan}".` +
           ' Use another uuid for another resource.',
       )
+  })
+}
+
+/**
+ * Writes the plan down and starts what applies it; a plan that it has already is left as it is.
+ *
+ * @returns false while the resource is still being made: it is to be asked again.
+ */
+async function requestPlan<R extends Resource, Context>(
+  { pool, table, workflows, assertFits }: ProviderOptions<R, Context>,
+  addonId: AddonId,
+  plan: string,
+): Promise<boolean> {
+  const known = await table.find(pool, addonId)
+  if (!known || known.removalWanted) throw noSuchResource()
+  if (known.state === 'provisioning') return false
+  if (known.plan === plan) return true
+  // It may outgrow the plan from here on: it is then held to it like any other that does.
+  await assertFits(known, plan)
+  return transaction(pool, async (tx) => {
+    const resource = await table.lock(tx, addonId)
+    if (!resource || resource.removalWanted) throw noSuchResource()
+    if (resource.plan === plan) return true
+    await table.setPlan(tx, resource, plan)
+    // A change that is still running reads at its end that another plan was wanted meanwhile.
+    if (!(await getRunningWorkflow(tx, addonId)))
+      await startWorkflow(tx, workflows.changePlan, addonId)
+    return true
   })
 }
 
@@ -112,7 +172,7 @@ async function tryRequestRemoval<R extends Resource, Context>(
     if (resource.removalWanted) return true
     if (!raised && (await getRunningWorkflow(tx, addonId))) return false
     await table.wantRemoval(tx, addonId)
-    // A running provision workflow reads the wish and starts the removal itself.
+    // A running provision or change workflow reads the wish and starts the removal itself.
     if (!raised) await startWorkflow(tx, workflows.deprovision, addonId)
     return true
   })

@@ -8,7 +8,10 @@ import type { Queryable, Transaction } from '#lib/postgres.ts'
  */
 export type Resource = {
   addonId: AddonId
+  /** The plan that it has, or that a plan change is on its way to. */
   plan: string
+  /** The plan before the last change; null when there was none. */
+  previousPlan: string | null
   state: 'provisioning' | 'ready' | 'deprovisioning' | 'deprovisioned'
   /** The wish to be gone. Once raised it stays; the workflows read it and move the state. */
   removalWanted: boolean
@@ -26,5 +29,10 @@ export type ResourceTable<R extends Resource> = {
   insert: (tx: Transaction, request: ResourceRequest) => Promise<boolean>
   /** A resource that never was, deprovisioned. False when the id is known already. */
   insertTombstone: (tx: Transaction, addonId: AddonId) => Promise<boolean>
+  /**
+   * Writes down the plan that a ready resource, whose row is locked, is to have from now on. Throws
+   * INVALID_PARAMS when there is no room for it.
+   */
+  setPlan: (tx: Transaction, resource: R, plan: string) => Promise<void>
   wantRemoval: (tx: Transaction, addonId: AddonId) => Promise<void>
 }

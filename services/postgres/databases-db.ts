@@ -15,12 +15,14 @@ export type DatabaseRow = Resource & {
   strikes: number
   /** Until then nobody may connect, for it grew while far over. */
   closedUntil: Date | null
+  /** What a larger plan's sessions may still hold until enough of them have ended; else 0. */
+  connectionsKept: number
 }
 
-const columns = `addon_id as "addonId", plan, state, removal_wanted as "removalWanted",
-  database_name as "databaseName", role_name as "roleName", password,
+const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
+  removal_wanted as "removalWanted", database_name as "databaseName", role_name as "roleName", password,
   size_bytes::float8 as "sizeBytes", size_state as "sizeState", strikes,
-  closed_until as "closedUntil"`
+  closed_until as "closedUntil", connections_kept as "connectionsKept"`
 
 /** The database's row, also of one that is gone. */
 export async function findDatabase(
@@ -86,6 +88,18 @@ export async function wantRemoval(tx: Transaction, addonId: AddonId): Promise<vo
   )
 }
 
+export async function updatePlan(
+  tx: Transaction,
+  row: { addonId: AddonId; plan: string; connectionsKept: number },
+): Promise<void> {
+  await tx.query(
+    `update databases set previous_plan = plan, plan = $2, connections_kept = $3,
+       updated_at = now()
+     where addon_id = $1`,
+    [row.addonId, row.plan, row.connectionsKept],
+  )
+}
+
 /** False when its removal was asked for meanwhile: then it must not become ready. */
 export async function markReady(tx: Transaction, addonId: AddonId): Promise<boolean> {
   const { rowCount } = await tx.query(
@@ -112,18 +126,18 @@ export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Prom
   )
 }
 
-/** Until its transaction ends, nobody else adds a database: what is counted then still holds. */
+/** Until its transaction ends, nobody else sells connections: what is counted then still holds. */
 export async function lockRoom(tx: Transaction): Promise<void> {
   await tx.query(`select pg_advisory_xact_lock(hashtext(current_schema() || '.room'))`)
 }
 
+export type DatabaseCount = { plan: string; connectionsKept: number; databases: number }
+
 /** How many databases of each plan there are or are still to be made or removed. */
-export async function countDatabases(
-  db: Queryable,
-): Promise<{ plan: string; databases: number }[]> {
-  const { rows } = await db.query<{ plan: string; databases: number }>(
-    `select plan, count(*)::int as databases from databases
-     where state <> 'deprovisioned' group by plan`,
+export async function countDatabases(db: Queryable): Promise<DatabaseCount[]> {
+  const { rows } = await db.query<DatabaseCount>(
+    `select plan, connections_kept as "connectionsKept", count(*)::int as databases from databases
+     where state <> 'deprovisioned' group by plan, connections_kept`,
   )
   return rows
 }
@@ -143,13 +157,19 @@ export async function listReadyDatabases(db: Queryable): Promise<DatabaseRow[]> 
   return rows
 }
 
+/** Writes down what follows for a database of that plan: for one that has another now, nothing. */
 export async function updateSize(
   db: Queryable,
-  row: Pick<DatabaseRow, 'addonId' | 'sizeBytes' | 'sizeState' | 'strikes' | 'closedUntil'>,
+  row: Pick<
+    DatabaseRow,
+    'addonId' | 'plan' | 'sizeBytes' | 'sizeState' | 'strikes' | 'closedUntil' | 'connectionsKept'
+  >,
 ): Promise<void> {
+  const { addonId, plan, sizeState, strikes, closedUntil, connectionsKept } = row
   await db.query(
-    `update databases set size_bytes = $2, size_state = $3, strikes = $4, closed_until = $5
-     where addon_id = $1`,
-    [row.addonId, Math.round(row.sizeBytes), row.sizeState, row.strikes, row.closedUntil],
+    `update databases set size_bytes = $3, size_state = $4, strikes = $5, closed_until = $6,
+       connections_kept = $7
+     where addon_id = $1 and plan = $2`,
+    [addonId, plan, Math.round(row.sizeBytes), sizeState, strikes, closedUntil, connectionsKept],
   )
 }

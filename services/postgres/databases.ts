@@ -1,6 +1,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { must } from '#lib/assert.ts'
-import { unavailable } from '#lib/errors.ts'
+import { invalidParams, unavailable } from '#lib/errors.ts'
+import { formatBytes } from '#lib/format-bytes.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Pool, Transaction } from '#lib/postgres.ts'
 import type { ResourceTable } from '#lib/provider/resource.ts'
@@ -12,11 +13,13 @@ import {
   insertTombstone,
   lockDatabase,
   lockRoom,
+  updatePlan,
   wantRemoval,
   type DatabaseRow,
 } from './databases-db.ts'
 import type { Plan, Plans } from './plans.ts'
 import type { AddonServer } from './addon-server.ts'
+import { observeSizes } from './server-admin.ts'
 
 /** What the workflows and the size check work with. */
 export type DatabasesContext = {
@@ -58,8 +61,25 @@ export function databaseTable(
       const sealed = context.secrets.seal(password, sealContext(request.addonId))
       await lockRoom(tx)
       if (!(await insertDatabase(tx, { ...request, ...newNames(), password: sealed }))) return false
-      await assertRoom(tx, context)
+      if (!(await hasRoom(tx, context)))
+        throw unavailable(
+          `${allPromised(context)} Destroy one, choose a plan with fewer connections, or ask the` +
+            ' operator for more.',
+        )
       return true
+    },
+    setPlan: async (tx, { addonId, ...row }, plan) => {
+      const { connectionsMax } = must(context.plans[plan], `plan ${plan}`)
+      const held = Math.max(planOf(context.plans, row).connectionsMax, row.connectionsKept)
+      await lockRoom(tx)
+      const connectionsKept = held > connectionsMax ? held : 0
+      await updatePlan(tx, { addonId, plan, connectionsKept })
+      // A smaller number is given back even when more were promised than there are.
+      if (connectionsMax > held && !(await hasRoom(tx, context)))
+        throw invalidParams(
+          `${allPromised(context)} The ${connectionsMax} of the plan "${plan}" do not fit any` +
+            ' more. Choose a plan with fewer, or ask the operator for more.',
+        )
     },
     insertTombstone: (tx, addonId) => insertTombstone(tx, { addonId, ...newNames() }),
     wantRemoval,
@@ -67,24 +87,49 @@ export function databaseTable(
 }
 
 /**
- * Throws UNAVAILABLE when the databases that there are may open more connections than the server
- * has: one customer who opens all of his could then leave the others without theirs.
+ * False when the databases that there are may open more connections than the server has: one
+ * customer who opens all of his could then leave the others without theirs.
  */
-async function assertRoom(
+async function hasRoom(
   tx: Transaction,
   { plans, connectionsForSale }: Pick<DatabasesContext, 'plans' | 'connectionsForSale'>,
-): Promise<void> {
+): Promise<boolean> {
   const counts = await countDatabases(tx)
   const sold = counts.reduce(
-    (sum, { plan, databases }) => sum + databases * (plans[plan]?.connectionsMax ?? 0),
+    (sum, { plan, connectionsKept, databases }) =>
+      sum + databases * Math.max(plans[plan]?.connectionsMax ?? 0, connectionsKept),
     0,
   )
-  if (sold > connectionsForSale)
-    throw unavailable(
-      `The ${connectionsForSale} connections of the database server are promised to the databases` +
-        ' that it has. Destroy one, choose a plan with fewer connections, or ask the operator for' +
-        ' more.',
+  return sold <= connectionsForSale
+}
+
+const allPromised = ({ connectionsForSale }: Pick<DatabasesContext, 'connectionsForSale'>) =>
+  `The ${connectionsForSale} connections of the database server are promised to the databases` +
+  ' that it has.'
+
+/** Throws INVALID_PARAMS when the database is larger than that plan allows. */
+export async function assertFits(
+  { server, plans }: Pick<DatabasesContext, 'server' | 'plans'>,
+  row: DatabaseRow,
+  plan: string,
+): Promise<void> {
+  const { sizeBytesMax } = must(plans[plan], `plan ${plan}`)
+  const [seen] = await observeSizes(server.pool, [row.databaseName])
+  if (seen && seen.sizeBytes > sizeBytesMax)
+    throw invalidParams(
+      `The database is ${formatBytes(seen.sizeBytes)} large, and the plan "${plan}" holds` +
+        ` ${formatBytes(sizeBytesMax)}. Choose a larger plan, or drop what is not needed (after a` +
+        ' DELETE, VACUUM FULL gives the room back) and try again.',
     )
+}
+
+/** For the customer whose database has another plan now. */
+export function changedMessage(plans: Plans, row: DatabaseRow): string {
+  const { connectionsMax, sizeBytesMax } = planOf(plans, row)
+  return (
+    `Your database holds up to ${formatBytes(sizeBytesMax)} and ${connectionsMax} connections now.` +
+    ' Those that are open stay open.'
+  )
 }
 
 /** The role's password in clear. Throws for a tombstone, which has none. */
@@ -92,7 +137,7 @@ export function openPassword(secrets: Secrets, row: DatabaseRow): string {
   return secrets.open(must(row.password, 'password of a database'), sealContext(row.addonId))
 }
 
-export function planOf(plans: Plans, row: DatabaseRow): Plan {
+export function planOf(plans: Plans, row: Pick<DatabaseRow, 'plan'>): Plan {
   return must(plans[row.plan], `plan ${row.plan}`)
 }
 

@@ -14,6 +14,7 @@ import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
 import { countConnectionsForSale, prepareServer } from './server-admin.ts'
 import { checkSizes } from './size-check.ts'
+import { changeDatabasePlan } from './workflows/change-plan.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 import { provisionDatabase } from './workflows/provision.ts'
 
@@ -35,7 +36,7 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
 
   const connectionsForSale = await countConnectionsForSale(server)
   const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale }
-  const workflows = [provisionDatabase, deprovisionDatabase]
+  const workflows = [provisionDatabase, changeDatabasePlan, deprovisionDatabase]
   const runner = startWorkflowRunner({ pool, workflows, context, log })
   onStop('workflows', () => runner.stop())
 

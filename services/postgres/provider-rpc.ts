@@ -4,7 +4,14 @@ import { providerHandlers } from '#lib/provider/provider-handlers.ts'
 import { serveRpc } from '#lib/rpc.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
-import { databaseConfig, databaseTable, type DatabasesContext } from './databases.ts'
+import {
+  assertFits,
+  changedMessage,
+  databaseConfig,
+  databaseTable,
+  type DatabasesContext,
+} from './databases.ts'
+import { changeDatabasePlan } from './workflows/change-plan.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 import { provisionDatabase } from './workflows/provision.ts'
 
@@ -24,9 +31,15 @@ export async function serveProvider(
       runner,
       table: databaseTable(context),
       plans,
-      workflows: { provision: provisionDatabase, deprovision: deprovisionDatabase },
+      workflows: {
+        provision: provisionDatabase,
+        changePlan: changeDatabasePlan,
+        deprovision: deprovisionDatabase,
+      },
       configOf: (row) => databaseConfig({ secrets, server, host }, row),
       readyMessage: 'Your database is ready.',
+      assertFits: (row, plan) => assertFits(context, row, plan),
+      changedMessage: (row) => changedMessage(plans, row),
     }),
   })
 }

@@ -4,6 +4,7 @@ import { newId, type AddonId } from '#lib/ids.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { addonServerUrl, connectCustomer } from '../../test/support/postgres-provider.ts'
 import { openProvider, testProvider } from '../../test/support/provider-suite.ts'
+import { postgresPlans } from './plans.ts'
 
 const provider = openProvider({
   service: 'postgres',
@@ -14,6 +15,15 @@ const provider = openProvider({
 const server = new pg.Pool({ connectionString: addonServerUrl(inject('engines')) })
 
 afterAll(() => server.end())
+
+/** The plan that has those limits. */
+function nameOf(stands: { connectionsMax: number | undefined; gigabytes: number }): string {
+  const found = Object.entries(postgresPlans).find(
+    ([, { connectionsMax, sizeBytesMax }]) =>
+      connectionsMax === stands.connectionsMax && sizeBytesMax === stands.gigabytes * 1024 ** 3,
+  )
+  return found?.[0] ?? `no plan: ${JSON.stringify(stands)}`
+}
 
 testProvider(provider, {
   table: 'databases',
@@ -38,6 +48,27 @@ testProvider(provider, {
       [rows[0]?.database_name, rows[0]?.role_name],
     )
     return [counts.rows[0]?.databases ?? -1, counts.rows[0]?.roles ?? -1]
+  },
+  // By what its role is held to; that temporary files may have a tenth of the size tells the size.
+  planInForce: async (uuid, url) => {
+    const { rows } = await provider.pool.query<{ role_name: string }>(
+      'select role_name from databases where addon_id = $1',
+      [uuid],
+    )
+    const limits = await server.query<{ connections: number }>(
+      'select rolconnlimit as connections from pg_roles where rolname = $1',
+      [rows[0]?.role_name],
+    )
+    const client = await connectCustomer(url)
+    const settings = await client.query<{ kilobytes: string }>(
+      `select setting as kilobytes from pg_settings where name = 'temp_file_limit'`,
+    )
+    await client.end()
+    const stands = {
+      connectionsMax: limits.rows[0]?.connections,
+      gigabytes: Math.round((Number(settings.rows[0]?.kilobytes) * 10) / 1024 ** 2),
+    }
+    return nameOf(stands)
   },
 })
 

@@ -5,10 +5,12 @@ import type pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { newId, type AddonId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
+import { silentLog } from '#lib/log.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { Engine } from '../../local-platform/engines/engine.ts'
 import { startPostgres } from '../../local-platform/engines/postgres.ts'
+import { eventually } from '../../test/support/eventually.ts'
 import { freePortBase } from '../../test/support/ports.ts'
 import {
   connectCustomer,
@@ -16,12 +18,18 @@ import {
   type TestDatabases,
 } from '../../test/support/postgres-provider.ts'
 import { observeSizes } from './server-admin.ts'
+import { checkSizes } from './size-check.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 
 // A server of its own, so small that it can be filled: 40 connections, of which 20 are never sold.
 
 const connectionsMax = 8
-const plans = { small: { connectionsMax, sizeBytesMax: 100 * 1024 ** 2 } }
+const sizeBytesMax = 100 * 1024 ** 2
+const plans = {
+  small: { connectionsMax, sizeBytesMax },
+  medium: { connectionsMax: 12, sizeBytesMax },
+  large: { connectionsMax: 13, sizeBytesMax },
+}
 
 let home: string
 let engine: Engine
@@ -92,10 +100,51 @@ test('with every connection open that was sold, neighbours and the provider stil
   for (let i = 0; i < connectionsMax; i++) open.push(await connectCustomer(neighbour.url))
   const { databaseName } = await databases.row(greedy.addonId)
   const looks = Array.from({ length: 6 }, () =>
-    observeSizes(databases.context.server, [databaseName]),
+    observeSizes(databases.context.server.pool, [databaseName]),
   )
   expect(await Promise.all(looks)).toHaveLength(6)
   await remove(greedy.addonId)
   expect(await databases.onServer(greedy.addonId)).toEqual([0, 0])
   await Promise.all(open.map((client) => client.end().catch(() => undefined)))
+  await remove(neighbour.addonId)
+})
+
+const change = async (addonId: AddonId, plan: keyof typeof plans): Promise<void> => {
+  await databases.drive.finish(await databases.requestPlan(addonId, plan))
+}
+
+test('a larger plan is refused, with the reason, when its connections are promised to others', async () => {
+  const [first, second] = [await databases.provision('small'), await databases.provision('small')]
+  await expect(change(first.addonId, 'large')).rejects.toMatchObject({
+    code: ErrorCode.INVALID_PARAMS,
+    message: expect.stringMatching(/^The 20 connections .* The 13 of the plan "large" do not fit/),
+  })
+  expect(await databases.row(first.addonId)).toMatchObject({ plan: 'small', previousPlan: null })
+
+  // Of two who want the last four, one gets them.
+  const answers = await Promise.allSettled(
+    [first, second].map(({ addonId }) => databases.requestPlan(addonId, 'medium')),
+  )
+  expect(answers.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  for (const answer of answers)
+    if (answer.status === 'fulfilled') await databases.drive.finish(answer.value)
+  for (const { addonId } of [first, second]) await remove(addonId)
+})
+
+test('connections that a smaller plan leaves open are not sold again before they are closed', async () => {
+  const [first, second] = [await databases.provision('medium'), await databases.provision('small')]
+  const open: pg.Client[] = []
+  for (let i = 0; i < 12; i++) open.push(await connectCustomer(first.url))
+  await change(first.addonId, 'small')
+  await checkSizes(databases.context, silentLog)
+  await expect(change(second.addonId, 'medium')).rejects.toMatchObject({
+    code: ErrorCode.INVALID_PARAMS,
+  })
+  await Promise.all(open.splice(0, 4).map((client) => client.end()))
+  await eventually(async () => {
+    await checkSizes(databases.context, silentLog)
+    await change(second.addonId, 'medium')
+  })
+  await Promise.all(open.map((client) => client.end()))
+  for (const { addonId } of [first, second]) await remove(addonId)
 })

@@ -120,11 +120,24 @@ export async function ensureRole(
      login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
      connection limit ${plan.connectionsMax} password ${verifier}`,
   )
-  const tempFileKilobytes = Math.ceil((plan.sizeBytesMax * tempFilePart) / 1024)
-  await session.query(`alter role ${name} set temp_file_limit = ${tempFileKilobytes}`)
+  await session.query(limitTempFiles(role.name, plan))
   await session.query(
     `alter role ${name} set idle_in_transaction_session_timeout = '${idleInTransactionSecondsMax}s'`,
   )
+}
+
+function limitTempFiles(role: string, { sizeBytesMax }: Plan): string {
+  const kilobytes = Math.ceil((sizeBytesMax * tempFilePart) / 1024)
+  return `alter role ${quote(role)} set temp_file_limit = ${kilobytes}`
+}
+
+/** How large one query's temporary files may be, for the sessions that the role starts from now. */
+export async function setTempFileLimit(
+  server: AddonServer,
+  session: AdminSession,
+  role: { name: string; plan: Plan },
+): Promise<void> {
+  await insist(server, session, limitTempFiles(role.name, role.plan))
 }
 
 /** Makes the database, closed to everybody until openDatabase, unless it is there. */
@@ -178,7 +191,8 @@ export async function closeRole(
   await endSessions(session, role)
 }
 
-async function endSessions(session: AdminSession, role: string): Promise<void> {
+/** Ends the role's sessions, so that the next ones start under the rules that hold then. */
+export async function endSessions(session: AdminSession, role: string): Promise<void> {
   await session.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [
     role,
   ])
@@ -239,6 +253,8 @@ export type SizeObservation = {
   databaseName: string
   sizeBytes: number
   connectionsMax: number
+  /** Sessions of its role that are open. */
+  sessions: number
   readOnly: boolean
   /** A session is writing a table anew (VACUUM FULL, CLUSTER): it grows before it shrinks. */
   rewriting: boolean
@@ -246,12 +262,14 @@ export type SizeObservation = {
 
 /** Sizes and present restrictions of those databases; missing ones are left out. */
 export async function observeSizes(
-  { pool }: AddonServer,
+  db: AdminSession,
   databaseNames: string[],
 ): Promise<SizeObservation[]> {
-  const { rows } = await pool.query<SizeObservation>(
+  const { rows } = await db.query<SizeObservation>(
     `select d.datname as "databaseName", pg_database_size(d.oid)::float8 as "sizeBytes",
        r.rolconnlimit as "connectionsMax",
+       (select count(*)::int from pg_stat_activity a
+         where a.usesysid = r.oid and a.backend_type = 'client backend') as sessions,
        exists (select from pg_stat_progress_cluster p where p.datid = d.oid) as rewriting,
        exists (select from pg_db_role_setting s where s.setdatabase = d.oid and s.setrole = r.oid
          and 'default_transaction_read_only=on' = any(s.setconfig)) as "readOnly"
@@ -268,32 +286,21 @@ export async function observeSizes(
  */
 export async function restrictRole(
   server: AddonServer,
+  session: AdminSession,
   target: { role: string; database: string; readOnly: boolean; connectionsMax: number },
 ): Promise<void> {
   const role = quote(target.role)
   const readOnly = target.readOnly
     ? 'set default_transaction_read_only = on'
     : 'reset default_transaction_read_only'
-  const session = await server.pool.connect()
-  let broken = true
-  try {
-    await insist(
-      server,
-      session,
-      `alter role ${role} in database ${quote(target.database)} ${readOnly}`,
-    )
-    await insist(
-      server,
-      session,
-      `alter role ${role} connection limit ${Math.trunc(target.connectionsMax)}`,
-    )
-    broken = false
-  } finally {
-    session.release(broken)
-  }
-}
-
-/** Ends the role's sessions, so that they start again under the new rules. */
-export async function endRoleSessions({ pool }: AddonServer, role: string): Promise<void> {
-  await endSessions(pool, role)
+  await insist(
+    server,
+    session,
+    `alter role ${role} in database ${quote(target.database)} ${readOnly}`,
+  )
+  await insist(
+    server,
+    session,
+    `alter role ${role} connection limit ${Math.trunc(target.connectionsMax)}`,
+  )
 }

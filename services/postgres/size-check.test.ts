@@ -2,10 +2,16 @@ import { expect, test } from 'vitest'
 import { decideSize } from './size-check.ts'
 
 const plan = { connectionsMax: 20, sizeBytesMax: 1_000 }
-const fits = { sizeBytes: 0, sizeState: 'fits', strikes: 0, closedUntil: null } as const
-const farOver = { sizeBytes: 1_500, sizeState: 'far-over', strikes: 0, closedUntil: null } as const
-const open = { connectionsMax: 20, readOnly: false, rewriting: false }
-const narrow = { connectionsMax: 1, readOnly: true, rewriting: false }
+const fits = {
+  sizeBytes: 0,
+  sizeState: 'fits',
+  strikes: 0,
+  closedUntil: null,
+  connectionsKept: 0,
+} as const
+const farOver = { ...fits, sizeBytes: 1_500, sizeState: 'far-over' } as const
+const open = { connectionsMax: 20, sessions: 1, readOnly: false, rewriting: false }
+const narrow = { connectionsMax: 1, sessions: 1, readOnly: true, rewriting: false }
 const now = Date.UTC(2030, 0, 1)
 
 test('a database at its plan’s size is left alone, one byte more makes it read-only', () => {
@@ -50,4 +56,23 @@ test('it opens when its time has passed, and wholly when it fits', () => {
     connectionsMax: 20,
     row: { strikes: 0, closedUntil: null },
   })
+})
+
+test('another number of connections ends no session, another size does', () => {
+  const seen = { ...open, sizeBytes: 900 }
+  const wider = { ...plan, connectionsMax: 40 }
+  expect(decideSize(fits, seen, wider, now)).toMatchObject({ enforce: true, endSessions: false })
+  const lifted = { ...open, sizeBytes: 1_500, readOnly: false }
+  const larger = { ...plan, sizeBytesMax: 2_000 }
+  // Lifted already, but nobody wrote that down: whoever lifted it may not have ended the sessions.
+  expect(decideSize(farOver, lifted, larger, now)).toMatchObject({ endSessions: true })
+})
+
+test('sessions of a larger plan count until they are within the smaller one, and its limit holds', () => {
+  const kept = { ...fits, connectionsKept: 40 }
+  const look = (seen: { connectionsMax: number; sessions: number }) =>
+    decideSize(kept, { ...open, ...seen, sizeBytes: 1 }, plan, now).row.connectionsKept
+  expect(look({ connectionsMax: 20, sessions: 21 })).toBe(40)
+  expect(look({ connectionsMax: 40, sessions: 1 })).toBe(40)
+  expect(look({ connectionsMax: 20, sessions: 20 })).toBe(0)
 })

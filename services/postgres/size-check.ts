@@ -2,6 +2,7 @@ import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
 import { transaction } from '#lib/postgres.ts'
 import {
+  findDatabase,
   listReadyDatabases,
   trySizeCheckLock,
   updateSize,
@@ -12,9 +13,11 @@ import { planOf, type DatabasesContext } from './databases.ts'
 import { closedBackoff, farOverFactor, growthPart } from './limits.ts'
 import type { Plan } from './plans.ts'
 import {
-  endRoleSessions,
+  endSessions,
   observeSizes,
   restrictRole,
+  withDatabaseLock,
+  type AdminSession,
   type SizeObservation,
 } from './server-admin.ts'
 
@@ -28,9 +31,13 @@ import {
 // - within its size again: as before.
 //
 // So cleaning up is possible at any size, and nobody can fill the disk of the neighbours by
-// insisting. Whenever the rules change, sessions are ended: theirs began under the old ones.
+// insisting. Whenever these rules change, sessions are ended: theirs began under the old ones.
+// Another plan's number of connections ends none: those that are open stay, also beyond it.
 
-type SizeFields = Pick<DatabaseRow, 'sizeBytes' | 'sizeState' | 'strikes' | 'closedUntil'>
+type SizeFields = Pick<
+  DatabaseRow,
+  'sizeBytes' | 'sizeState' | 'strikes' | 'closedUntil' | 'connectionsKept'
+>
 
 export type SizeDecision = {
   row: SizeFields
@@ -38,6 +45,8 @@ export type SizeDecision = {
   connectionsMax: number
   /** The server does not stand like this yet, or somebody has to be shut out. */
   enforce: boolean
+  /** Open sessions began under rules that hold no longer. */
+  endSessions: boolean
 }
 
 /** What follows from the size that was seen, given what was known. */
@@ -64,11 +73,16 @@ export function decideSize(
   const readOnly = sizeState !== 'fits' || (known.sizeState === 'fits' && seen.readOnly)
   const open = farOver ? 1 : plan.connectionsMax
   const connectionsMax = closedUntil && closedUntil.getTime() > nowMs ? 0 : open
+  // The state is written down last: one that differs is of rules that may not be in force yet.
+  const endSessions = grew || readOnly !== seen.readOnly || sizeState !== known.sizeState
+  const withinPlan = Math.max(seen.sessions, seen.connectionsMax) <= plan.connectionsMax
+  const connectionsKept = withinPlan ? 0 : known.connectionsKept
   return {
-    row: { sizeBytes: seen.sizeBytes, sizeState, strikes, closedUntil },
+    row: { sizeBytes: seen.sizeBytes, sizeState, strikes, closedUntil, connectionsKept },
     readOnly,
     connectionsMax,
-    enforce: grew || readOnly !== seen.readOnly || connectionsMax !== seen.connectionsMax,
+    enforce: endSessions || connectionsMax !== seen.connectionsMax,
+    endSessions,
   }
 }
 
@@ -87,7 +101,7 @@ export async function checkSizes(context: DatabasesContext, log: Log): Promise<v
     const rows = await listReadyDatabases(tx)
     const names = rows.map(({ databaseName }) => databaseName)
     const seen = new Map(
-      (await observeSizes(context.server, names)).map((size) => [size.databaseName, size]),
+      (await observeSizes(context.server.pool, names)).map((size) => [size.databaseName, size]),
     )
     for (const row of rows) {
       const size = seen.get(row.databaseName)
@@ -96,7 +110,7 @@ export async function checkSizes(context: DatabasesContext, log: Log): Promise<v
         continue
       }
       try {
-        await holdToSize(context, row, size, log)
+        await checkSize(context, row, size, log)
       } catch (error) {
         // Its removal may have overtaken us; the others are looked at all the same.
         log.warn({ err: error, addon: row.addonId }, 'size could not be enforced')
@@ -105,21 +119,47 @@ export async function checkSizes(context: DatabasesContext, log: Log): Promise<v
   })
 }
 
-async function holdToSize(
-  { pool, server, plans }: DatabasesContext,
+async function checkSize(
+  context: DatabasesContext,
   row: DatabaseRow,
   seen: SizeObservation,
   log: Log,
 ): Promise<void> {
-  const decision = decideSize(row, seen, planOf(plans, row), Date.now())
-  const { readOnly, connectionsMax, enforce } = decision
-  if (enforce) {
-    const { roleName: role, databaseName: database } = row
-    await restrictRole(server, { role, database, readOnly, connectionsMax })
-    await endRoleSessions(server, role)
-    const { sizeState, sizeBytes, strikes } = decision.row
-    log.info({ addon: row.addonId, sizeState, sizeBytes, strikes }, 'database held to its size')
+  const { addonId, databaseName, plan } = row
+  const decision = decideSize(row, seen, planOf(context.plans, row), Date.now())
+  if (!decision.enforce) {
+    await updateSize(context.pool, { addonId, plan, ...decision.row })
+    return
   }
+  const held = await withDatabaseLock(context.server, databaseName, async (session) => {
+    // As it is now: since it was listed its plan may have changed, or its removal begun.
+    const now = await findDatabase(context.pool, addonId)
+    if (now?.state !== 'ready' || now.removalWanted) return undefined
+    return holdToSize(context, session, now)
+  })
+  if (!held) return
+  const { sizeState, sizeBytes, strikes } = held
+  log.info({ addon: addonId, sizeState, sizeBytes, strikes }, 'database held to its size')
+}
+
+/**
+ * Looks at a database, whose lock the session has, and brings what it may do into line with its
+ * size and its plan.
+ */
+export async function holdToSize(
+  { pool, server, plans }: DatabasesContext,
+  session: AdminSession,
+  row: DatabaseRow,
+): Promise<SizeFields> {
+  const { addonId, plan, roleName: role, databaseName: database } = row
+  const [seen] = await observeSizes(session, [database])
+  if (!seen) throw new Error(`database ${database} is missing on the add-on server`)
+  const decision = decideSize(row, seen, planOf(plans, row), Date.now())
+  const { readOnly, connectionsMax } = decision
+  if (decision.enforce)
+    await restrictRole(server, session, { role, database, readOnly, connectionsMax })
+  if (decision.endSessions) await endSessions(session, role)
   // Only after the server stands: what a crash leaves undone is then seen again as undone.
-  await updateSize(pool, { addonId: row.addonId, ...decision.row })
+  await updateSize(pool, { addonId, plan, ...decision.row })
+  return decision.row
 }

@@ -10,7 +10,7 @@ import { redisConf, type InstanceSettings } from './redis-conf.ts'
 
 // An instance is a redis-server process of its own, which outlives this one. Its folder:
 //
-//   <dir>/<add-on>/redis.conf   what it was started with, ours
+//   <dir>/<add-on>/redis.conf   what it is started with, ours
 //   <dir>/<add-on>/redis.log    what it said since its start; .1 before that
 //   <dir>/<add-on>/data/        its working folder, its own
 //
@@ -65,7 +65,12 @@ async function prepareFolder(host: InstanceHost, instance: Instance): Promise<vo
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await mkdir(data, { recursive: true, mode: 0o700 })
   if (isRoot()) await chown(data, nobody.uid, nobody.gid)
-  const conf = join(folder, 'redis.conf')
+  await writeConf(host, instance)
+}
+
+/** Writes what the instance is started with into its folder, all of it or nothing. */
+export async function writeConf(host: InstanceHost, instance: Instance): Promise<void> {
+  const conf = join(folderOf(host, instance.addonId), 'redis.conf')
   await writeFile(`${conf}.new`, redisConf(instance), { mode: 0o600 })
   await rename(`${conf}.new`, conf)
 }

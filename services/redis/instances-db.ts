@@ -10,8 +10,8 @@ export type InstanceRow = Resource & {
   adminPassword: string | null
 }
 
-const columns = `addon_id as "addonId", plan, state, removal_wanted as "removalWanted", port,
-  password, admin_password as "adminPassword"`
+const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
+  removal_wanted as "removalWanted", port, password, admin_password as "adminPassword"`
 
 /** The instance's row, also of one that is gone. */
 export async function findInstance(
@@ -64,6 +64,13 @@ export async function wantRemoval(tx: Transaction, addonId: AddonId): Promise<vo
   await tx.query(
     'update instances set removal_wanted = true, updated_at = now() where addon_id = $1',
     [addonId],
+  )
+}
+
+export async function updatePlan(tx: Transaction, addonId: AddonId, plan: string): Promise<void> {
+  await tx.query(
+    `update instances set previous_plan = plan, plan = $2, updated_at = now() where addon_id = $1`,
+    [addonId, plan],
   )
 }
 

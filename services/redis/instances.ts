@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { must } from '#lib/assert.ts'
-import { unavailable } from '#lib/errors.ts'
+import { invalidParams, unavailable } from '#lib/errors.ts'
+import { formatBytes } from '#lib/format-bytes.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Pool } from '#lib/postgres.ts'
 import type { ResourceTable } from '#lib/provider/resource.ts'
@@ -12,10 +13,12 @@ import {
   insertInstance,
   insertTombstone,
   lockInstance,
+  updatePlan,
   wantRemoval,
   type InstanceRow,
 } from './instances-db.ts'
-import type { Plans } from './plans.ts'
+import { readUsedMemory } from './live-plan.ts'
+import type { Plan, Plans } from './plans.ts'
 import type { PortRange } from './ports.ts'
 
 /** What the workflows and the supervision work with. */
@@ -49,9 +52,12 @@ export function instanceTable(secrets: Secrets): ResourceTable<InstanceRow> {
       return insertInstance(tx, { ...request, ...passwords })
     },
     insertTombstone,
+    setPlan: (tx, { addonId }, plan) => updatePlan(tx, addonId, plan),
     wantRemoval,
   }
 }
+
+const planOf = (plans: Plans, plan: string): Plan => must(plans[plan], `plan ${plan}`)
 
 /** The instance that a row with a port describes, its passwords in clear. */
 export function instanceOf({ secrets, plans, bind }: InstancesContext, row: InstanceRow): Instance {
@@ -62,7 +68,7 @@ export function instanceOf({ secrets, plans, bind }: InstancesContext, row: Inst
     addonId,
     bind,
     port: must(row.port, 'port of an instance'),
-    plan: must(plans[row.plan], `plan ${row.plan}`),
+    plan: planOf(plans, row.plan),
     password: secrets.open(sealed, sealContext(addonId, 'password')),
     adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
   }
@@ -86,4 +92,37 @@ export async function assertRoom({ pool, ports }: InstancesContext): Promise<voi
       `All ${ports.count} Redis instances of this machine are in use. Destroy one, or ask its` +
         ' operator for more ports.',
     )
+}
+
+/**
+ * Throws INVALID_PARAMS when the instance uses more memory than that plan has, UNAVAILABLE when
+ * that cannot be seen now.
+ */
+export async function assertFits(
+  context: InstancesContext,
+  row: InstanceRow,
+  plan: string,
+): Promise<void> {
+  const { memoryBytesMax } = planOf(context.plans, plan)
+  if (memoryBytesMax >= planOf(context.plans, row.plan).memoryBytesMax) return
+  const used = await readUsedMemory(context.host, instanceOf(context, row))
+  if (used === undefined)
+    throw unavailable(
+      'How much memory the instance uses cannot be seen now: it has no connection left, or is just' +
+        ' being started. Close a connection, or try again.',
+    )
+  if (used > memoryBytesMax)
+    throw invalidParams(
+      `The instance uses ${formatBytes(used)}, and the plan "${plan}" holds` +
+        ` ${formatBytes(memoryBytesMax)}. Choose a larger plan, or delete keys and try again.`,
+    )
+}
+
+/** For the customer whose instance has another plan now. */
+export function changedMessage({ plans }: InstancesContext, row: InstanceRow): string {
+  const { memoryBytesMax, connectionsMax } = planOf(plans, row.plan)
+  return (
+    `Your Redis instance holds up to ${formatBytes(memoryBytesMax)} and ${connectionsMax}` +
+    ' connections now. Those that are open stay open.'
+  )
 }

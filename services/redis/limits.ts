@@ -16,6 +16,8 @@ export const lookMs = 20
 
 /** Connections beyond the plan's: one, so that the provider can look at an instance in use. */
 export const adminConnections = 1
+/** An instance that has no connection for the provider is asked that often before it is restarted. */
+export const fullTriesMax = 4
 /** How long an instance that does not start is left alone before the next try. */
 export const restartBackoff = { firstMs: 1_000, maxMs: 60_000 }
 /** The start does not wait longer than that for the first look at all instances. */

@@ -18,6 +18,7 @@ import { redisPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
 import { atMost, createSupervision, stopAllInstances } from './supervision.ts'
+import { changeInstancePlan } from './workflows/change-plan.ts'
 import { deprovisionInstance } from './workflows/deprovision.ts'
 import { provisionInstance } from './workflows/provision.ts'
 
@@ -48,7 +49,7 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
   if (config.stopOnExit)
     onStop('instances', () => stopAllInstances(context, log), stopTimeoutMs + 5_000)
 
-  const workflows = [provisionInstance, deprovisionInstance]
+  const workflows = [provisionInstance, changeInstancePlan, deprovisionInstance]
   const runner = startWorkflowRunner({ pool, workflows, context, log })
   onStop('workflows', () => runner.stop())
 

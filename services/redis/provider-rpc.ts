@@ -4,7 +4,15 @@ import { providerHandlers } from '#lib/provider/provider-handlers.ts'
 import { serveRpc } from '#lib/rpc.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
-import { assertRoom, instanceConfig, instanceTable, type InstancesContext } from './instances.ts'
+import {
+  assertFits,
+  assertRoom,
+  changedMessage,
+  instanceConfig,
+  instanceTable,
+  type InstancesContext,
+} from './instances.ts'
+import { changeInstancePlan } from './workflows/change-plan.ts'
 import { deprovisionInstance } from './workflows/deprovision.ts'
 import { provisionInstance } from './workflows/provision.ts'
 
@@ -24,10 +32,16 @@ export async function serveProvider(
       runner,
       table: instanceTable(secrets),
       plans,
-      workflows: { provision: provisionInstance, deprovision: deprovisionInstance },
+      workflows: {
+        provision: provisionInstance,
+        changePlan: changeInstancePlan,
+        deprovision: deprovisionInstance,
+      },
       configOf: (row) => instanceConfig(context, publicHost, row),
       readyMessage: 'Your Redis instance is ready.',
       assertRoom: () => assertRoom(context),
+      assertFits: (row, plan) => assertFits(context, row, plan),
+      changedMessage: (row) => changedMessage(context, row),
     }),
   })
 }

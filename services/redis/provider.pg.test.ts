@@ -6,6 +6,7 @@ import { serviceEnv } from '../../local-platform/service-env.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { openProvider, testProvider } from '../../test/support/provider-suite.ts'
 import { connectCustomer, processesOf } from '../../test/support/redis-provider.ts'
+import { redisPlans } from './plans.ts'
 
 const env = serviceEnv('redis', inject('engines'))
 const dir = env['PLEXUS_ADDON_REDIS_DIR'] ?? ''
@@ -42,6 +43,17 @@ testProvider(provider, {
     const folders = (await readdir(dir)).filter((name) => name === uuid)
     return [processesOf(uuid).length, folders.length]
   },
+  planInForce: async (_uuid, url) => {
+    const client = await connectCustomer(url)
+    const info = `${await client.info('memory')}${await client.info('clients')}`
+    client.destroy()
+    const found = Object.entries(redisPlans).find(
+      ([, { memoryBytesMax, connectionsMax }]) =>
+        info.includes(`maxmemory:${memoryBytesMax}\r`) &&
+        info.includes(`maxclients:${connectionsMax + 1}\r`),
+    )
+    return found?.[0] ?? info
+  },
 })
 
 test('a plan is what the instance is started with', async () => {
@@ -52,6 +64,25 @@ test('a plan is what the instance is started with', async () => {
   expect(await client.info('memory')).toContain('maxmemory_policy:noeviction')
   expect(await client.info('clients')).toContain('maxclients:41')
   client.destroy()
+  await removeUntilGone(uuid)
+})
+
+test('a plan change that takes longer than a request waits is pending, and goes on by itself', async () => {
+  const uuid = newId<AddonId>()
+  const url = await askUntilReady(uuid)
+  const [pid = 0] = processesOf(uuid)
+  process.kill(pid, 'SIGSTOP')
+  expect((await provider.change(uuid, 'premium-0')).pending).toBe(true)
+  process.kill(pid, 'SIGCONT')
+  await eventually(async () => {
+    const client = await connectCustomer(url)
+    const info = await client.info('memory')
+    client.destroy()
+    expect(info).toContain(`maxmemory:${50 * 1024 ** 2}\r\n`)
+  })
+  await eventually(async () =>
+    expect((await provider.change(uuid, 'premium-0')).pending).toBe(false),
+  )
   await removeUntilGone(uuid)
 })
 

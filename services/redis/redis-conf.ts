@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { adminConnections } from './limits.ts'
 import type { Plan } from './plans.ts'
 
-/** The user as whom the provider looks at an instance; customers are the user "default". */
+/** The user as whom the provider looks at an instance and sets its limits; customers are the user "default". */
 export const adminUser = 'plexus-admin'
 
 /** What an instance is started with. */
@@ -34,18 +34,25 @@ export function redisConf(settings: InstanceSettings): string {
     'dir .',
     'logfile ""',
     'loglevel warning',
-    `maxmemory ${plan.memoryBytesMax}`,
+    ...Object.entries(redisLimits(plan)).map(([name, value]) => `${name} ${value}`),
     'maxmemory-policy noeviction',
     'maxmemory-clients 100%',
-    `maxclients ${plan.connectionsMax + adminConnections}`,
     'tcp-keepalive 60',
     'appendonly yes',
     'appendfsync everysec',
     'auto-aof-rewrite-min-size 16mb',
     'save ""',
     `user default on #${sha256(password)} ${customerRights.join(' ')}`,
-    `user ${adminUser} on #${sha256(adminPassword)} -@all +ping +config|get`,
+    `user ${adminUser} on #${sha256(adminPassword)} -@all +ping +config|get +config|set`,
   ].join('\n')}\n`
+}
+
+/** What a plan sets, in redis.conf as well as while the instance runs. */
+export function redisLimits(plan: Plan): { maxmemory: string; maxclients: string } {
+  return {
+    maxmemory: String(plan.memoryBytesMax),
+    maxclients: String(plan.connectionsMax + adminConnections),
+  }
 }
 
 function sha256(text: string): string {

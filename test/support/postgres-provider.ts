@@ -16,6 +16,7 @@ import {
 import { postgresPlans, type Plans } from '../../services/postgres/plans.ts'
 import { migrations } from '../../services/postgres/schema.ts'
 import { countConnectionsForSale, prepareServer } from '../../services/postgres/server-admin.ts'
+import { changeDatabasePlan } from '../../services/postgres/workflows/change-plan.ts'
 import { deprovisionDatabase } from '../../services/postgres/workflows/deprovision.ts'
 import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
 import type { TestEngines } from './engines.ts'
@@ -47,7 +48,7 @@ export async function openTestDatabases(
   const connectionsForSale = await countConnectionsForSale(server)
   const context: DatabasesContext = { pool, server, secrets, plans, connectionsForSale }
   const table = databaseTable(context)
-  const workflows = [provisionDatabase, deprovisionDatabase]
+  const workflows = [provisionDatabase, changeDatabasePlan, deprovisionDatabase]
   const drive = driveWorkflows({ pool, workflows, context })
 
   const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
@@ -80,6 +81,12 @@ export async function openTestDatabases(
       await drive.finish(workflowId)
       return { addonId, url: await urlOf(addonId) }
     },
+    /** Writes down another plan of a ready database: the id of the workflow that applies it. */
+    requestPlan: (addonId: AddonId, plan: string): Promise<string> =>
+      transaction(pool, async (tx) => {
+        await table.setPlan(tx, await row(addonId), plan)
+        return startWorkflow(tx, changeDatabasePlan, addonId)
+      }),
     /** What of that add-on stands on the server: [databases, roles]. */
     onServer: async (addonId: AddonId): Promise<[number, number]> => {
       const { databaseName, roleName } = await row(addonId)

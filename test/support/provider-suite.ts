@@ -10,6 +10,7 @@ import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from './eventually.ts'
+import { testPlanChange } from './plan-change-suite.ts'
 import { startService, type ServiceProcess } from './services.ts'
 
 /** A lease of a killed process has to run out before another goes on with its work. */
@@ -24,6 +25,7 @@ export function openProvider(options: {
   settings: Record<string, string>
   /** The plan that is asked for unless a test names another. */
   plan: string
+  /** The variable that holds the url. */
   configVar: string
 }) {
   const { service, settings, configVar } = options
@@ -54,12 +56,18 @@ export function openProvider(options: {
   })
 
   const ask = (uuid: string, plan = options.plan) => rpc.provision({ uuid, name: 'test', plan })
+  const change = (uuid: string, plan: string) => rpc.changePlan({ uuid, id: uuid, plan })
   const remove = (uuid: string, id = '') => rpc.deprovision({ uuid, id })
 
   return {
     /** The service's own schema. */
     pool,
+    /** The plan that is asked for unless a test names another. */
+    plan: options.plan,
+    /** The variable that holds the url. */
+    configVar,
     ask,
+    change,
     remove,
     /** The url in an answer. */
     urlIn: ({ config }: { config: Record<string, string> }): string => config[configVar] ?? '',
@@ -83,25 +91,27 @@ export function openProvider(options: {
 
 export type Provider = ReturnType<typeof openProvider>
 
+/** What is different from provider to provider. */
+export type OwnParts = {
+  /** Where the provider writes its resources down. */
+  table: string
+  /** A column of that table that says nothing once the resource is gone. */
+  column: string
+  plans: string[]
+  /** Another plan than the usual one. */
+  otherPlan: string
+  /** How many are made while the provider is killed. */
+  atOnce: number
+  /** What a customer does with a new resource. */
+  use: (url: string) => Promise<void>
+  /** How often each of the two parts that a resource consists of stands on the machine. */
+  countParts: (uuid: string) => Promise<[number, number]>
+  /** The plan whose limits the resource stands under on the machine. */
+  planInForce: (uuid: string, url: string) => Promise<string>
+}
+
 /** What every provider of add-ons owes the broker. Registers its tests in the file that calls it. */
-export function testProvider(
-  provider: Provider,
-  own: {
-    /** Where the provider writes its resources down. */
-    table: string
-    /** A column of that table that says nothing once the resource is gone. */
-    column: string
-    plans: string[]
-    /** Another plan than the usual one. */
-    otherPlan: string
-    /** How many are made while the provider is killed. */
-    atOnce: number
-    /** What a customer does with a new resource. */
-    use: (url: string) => Promise<void>
-    /** How often each of the two parts that a resource consists of stands on the machine. */
-    countParts: (uuid: string) => Promise<[number, number]>
-  },
-): void {
+export function testProvider(provider: Provider, own: OwnParts): void {
   const { ask, remove, removeUntilGone } = provider
 
   const countInState = async (uuids: string[], state: string): Promise<number> => {
@@ -192,4 +202,6 @@ export function testProvider(
     expect(rows).toEqual([])
     await removing
   }, 90_000)
+
+  testPlanChange(provider, own)
 }

@@ -19,6 +19,7 @@ import {
 import { redisPlans, type Plans } from '../../services/redis/plans.ts'
 import { migrations } from '../../services/redis/schema.ts'
 import { stopAllInstances } from '../../services/redis/supervision.ts'
+import { changeInstancePlan } from '../../services/redis/workflows/change-plan.ts'
 import { deprovisionInstance } from '../../services/redis/workflows/deprovision.ts'
 import { provisionInstance } from '../../services/redis/workflows/provision.ts'
 import type { TestEngines } from './engines.ts'
@@ -44,7 +45,7 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
     bind: '127.0.0.1 -::1',
   }
   const table = instanceTable(secrets)
-  const workflows = [provisionInstance, deprovisionInstance]
+  const workflows = [provisionInstance, changeInstancePlan, deprovisionInstance]
   const drive = driveWorkflows({ pool, workflows, context })
 
   const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
@@ -75,6 +76,12 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
       await drive.finish(workflowId)
       return { addonId, url: await urlOf(addonId) }
     },
+    /** Writes down another plan of a ready instance: the id of the workflow that applies it. */
+    requestPlan: (addonId: AddonId, plan: string): Promise<string> =>
+      transaction(pool, async (tx) => {
+        await table.setPlan(tx, await row(addonId), plan)
+        return startWorkflow(tx, changeInstancePlan, addonId)
+      }),
     close: async () => {
       await stopAllInstances(context, silentLog)
       await locks.end()

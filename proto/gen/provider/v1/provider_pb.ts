@@ -225,7 +225,9 @@ export const ProviderService: GenService<{
   },
   /**
    * Idempotent: a resource that has that plan already is left as it is. INVALID_PARAMS, with the
-   * reason for the customer, when the plan does not exist or what the resource holds does not fit.
+   * reason for the customer, when the plan does not exist, what the resource holds does not fit, or
+   * there is no room for it; NOT_FOUND when the resource is unknown or gone. Around a change,
+   * Provision is answered for the plan before and the plan after.
    *
    * @generated from rpc plexus.provider.v1.ProviderService.ChangePlan
    */

@@ -1,0 +1,116 @@
+import { createClient } from 'redis'
+import {
+  ensureRunning,
+  probeInstance,
+  stopInstance,
+  writeConf,
+  type Instance,
+  type InstanceHost,
+} from './instance-process.ts'
+import { probeTimeoutMs } from './limits.ts'
+import { adminUser, redisLimits } from './redis-conf.ts'
+
+// A running instance takes another plan's limits as they are, without a restart and without
+// ending a connection. With a smaller plan, connections beyond its number stay; new ones are
+// refused until there are fewer.
+//
+// Two instances are restarted instead, their data written out: one that was started before the
+// provider was given the right to set its limits, and one whose connections, ours included, stay
+// all taken. The latter is what somebody looks like who needs the larger plan most.
+
+/**
+ * Holds the instance to its plan: in the file that it is started with, and as it runs. One that
+ * does not run is started. Throws when it does not answer, and, unless it may be restarted, when
+ * it has no connection left for us.
+ */
+export async function holdToPlan(
+  host: InstanceHost,
+  instance: Instance,
+  { mayRestart }: { mayRestart: boolean },
+): Promise<void> {
+  const found = await probeInstance(host, instance)
+  if (found === 'ours') {
+    await writeConf(host, instance)
+    if (await setLimits(instance)) return
+  } else if (found === 'full' && !mayRestart) {
+    throw new Error('all connections of the instance are in use')
+  } else if (found !== 'full' && found !== 'nobody') {
+    throw new Error(`its port ${instance.port} is ${found}`)
+  }
+  await stopInstance(host, instance.addonId)
+  if ((await ensureRunning(host, instance)) === 'port-taken')
+    throw new Error(`somebody else has its port ${instance.port}`)
+}
+
+/** False when the instance does not let us: its rights are those of its start. */
+async function setLimits(instance: Instance): Promise<boolean> {
+  const { adminPassword: password } = instance
+  try {
+    await withConnection({ ...instance, username: adminUser, password }, (client) =>
+      client.configSet(redisLimits(instance.plan)),
+    )
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('NOPERM')) return false
+    throw error
+  }
+}
+
+/**
+ * Bytes that count against the instance's memory. Undefined when that cannot be seen now: it is
+ * full, does not run or does not answer.
+ */
+export async function readUsedMemory(
+  host: InstanceHost,
+  instance: Instance,
+): Promise<number | undefined> {
+  if ((await probeInstance(host, instance)) !== 'ours') return undefined
+  // The customer may look at this, and so may we in its name, also with an older instance.
+  const memory = await withConnection({ ...instance, username: 'default' }, (client) =>
+    client.info('memory'),
+  )
+  return usedMemory(memory)
+}
+
+/** What writes are measured by: buffers of the append-only file are not counted by the server. */
+function usedMemory(info: string): number {
+  const read = (name: string): number => {
+    const value = new RegExp(`^${name}:(\\d+)\\r?$`, 'm').exec(info)?.[1]
+    if (value === undefined) throw new Error(`no ${name} in what the instance says of its memory`)
+    return Number(value)
+  }
+  return read('used_memory') - read('mem_not_counted_for_evict')
+}
+
+type Client = ReturnType<typeof newClient>
+
+const newClient = (login: { port: number; username: string; password: string }) =>
+  createClient({
+    username: login.username,
+    password: login.password,
+    socket: {
+      host: '127.0.0.1',
+      port: login.port,
+      reconnectStrategy: false,
+      connectTimeout: probeTimeoutMs,
+      // Also for the answer: a server that hangs is still connected to.
+      socketTimeout: probeTimeoutMs,
+    },
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+  })
+
+async function withConnection<T>(
+  login: { port: number; username: string; password: string },
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = newClient(login)
+  // What fails is an answer of the command that waits.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return await work(client)
+  } finally {
+    if (client.isOpen) client.destroy()
+  }
+}
