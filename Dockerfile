@@ -15,6 +15,7 @@ COPY bin ./bin
 COPY cli ./cli
 COPY client ./client
 COPY demo ./demo
+COPY egress-shim ./egress-shim
 COPY lib ./lib
 COPY local-platform ./local-platform
 COPY proto ./proto

@@ -165,6 +165,7 @@ test('the image has every folder that its programs import from', () => {
     'cli',
     'client',
     'demo',
+    'egress-shim',
     'lib',
     'local-platform',
     'proto',
