@@ -19,8 +19,7 @@ export type Access = ApiAccess & {
 export const herokuState = (home: string): string => join(home, 'heroku-state')
 
 /**
- * The API and the token to use. An API that the environment names is taken as it is; else it is
- * that of the platform that runs here. The token is, first of these that is there:
+ * The API and the token to use. The token is, first of these that is there:
  *
  * 1. PLEXUS_API_TOKEN, if it is another one than that of the demo account, which whoever sources
  *    `.plexus/env` has in the environment without having chosen it; empty means the login;
@@ -30,12 +29,9 @@ export const herokuState = (home: string): string => join(home, 'heroku-state')
  * @throws Error when the platform meant is the one here and does not run.
  */
 export async function readAccess(env: NodeJS.ProcessEnv): Promise<Access> {
-  const { home, ports } = readLayout(env)
-  const platform = await findPlatform(env)
-  const localUrl = `http://127.0.0.1:${(platform?.layout.ports ?? ports).api}`
-  const apiUrl = env['PLEXUS_API_URL'] || localUrl
-  if (apiUrl === localUrl) assertReady(home, platform)
-  const byDefault = apiUrl === localUrl ? platform?.vars?.['PLEXUS_API_TOKEN'] : undefined
+  const { home } = readLayout(env)
+  const { apiUrl, platform } = await findApi(env)
+  const byDefault = platform?.vars?.['PLEXUS_API_TOKEN']
   const asked = env['PLEXUS_API_TOKEN']
   if (asked && asked !== byDefault) return { apiUrl, token: asked, byLogin: false }
   const login = await loginToken(home, apiUrl)
@@ -43,6 +39,24 @@ export async function readAccess(env: NodeJS.ProcessEnv): Promise<Access> {
   const token = asked ?? byDefault
   if (token === undefined) throw new UsageError(`Set PLEXUS_API_TOKEN for ${apiUrl} as well.`)
   return { apiUrl, token, byLogin: false }
+}
+
+/**
+ * The API to use: one that the environment names is taken as it is; else it is that of the platform
+ * that runs here, which is then answered with it.
+ *
+ * @throws Error when the platform meant is the one here and does not run.
+ */
+export async function findApi(
+  env: NodeJS.ProcessEnv,
+): Promise<{ apiUrl: string; platform: RunningPlatform | undefined }> {
+  const { home, ports } = readLayout(env)
+  const platform = await findPlatform(env)
+  const localUrl = `http://127.0.0.1:${(platform?.layout.ports ?? ports).api}`
+  const apiUrl = env['PLEXUS_API_URL'] || localUrl
+  if (apiUrl !== localUrl) return { apiUrl, platform: undefined }
+  assertReady(home, platform)
+  return { apiUrl, platform }
 }
 
 function assertReady(home: string, platform: RunningPlatform | undefined): void {

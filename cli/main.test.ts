@@ -25,6 +25,7 @@ async function plexus(args: string[], more: NodeJS.ProcessEnv = {}) {
 test.each([
   ...['up', 'down', 'status', 'env', 'logs', 'logs token', 'account:create you@example.com'],
   ...['manifest push x.json', 'manifest pull x', 'services:state x ga', 'addons:forget x'],
+  'provider proxy',
 ])('%s refuses what it does not know, before it does anything', async (command) => {
   for (const wrong of ['bogus', '--bogus']) {
     const { code, stdout, stderr } = await plexus([...command.split(' '), wrong])
@@ -44,7 +45,13 @@ test('account:create without an address says what is missing', async () => {
   })
 })
 
-test.each(['heroku apps', 'logs -a demo', 'logs -a demo --tail', 'account:create you@example.com'])(
+test.each([
+  'heroku apps',
+  'logs -a demo',
+  'logs -a demo --tail',
+  'account:create you@example.com',
+  'provider proxy',
+])(
   '%s says at once that nothing runs here, also with what a killed platform has left',
   async (command) => {
     const layout = layoutAt(home, 12_340)

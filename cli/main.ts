@@ -9,6 +9,7 @@ import { heroku } from './heroku.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
 import { manifestDiff, manifestPull, manifestPush } from './manifest.ts'
+import { providerProxy } from './provider-proxy.ts'
 import { servicesState } from './services-state.ts'
 import { status } from './status.ts'
 import { up } from './up.ts'
@@ -25,6 +26,7 @@ const commands: Record<string, Command> = {
   'manifest push': manifestPush,
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,
+  'provider proxy': providerProxy,
   'account:create': accountCreate,
   'services:state': servicesState,
   'addons:forget': addonsForget,

@@ -32,11 +32,16 @@ export async function writePlatformEnv(
   pathFolder: string | undefined,
 ): Promise<void> {
   const file = platformEnvFile(layout.home)
-  const lines = Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`)
+  const lines = exportLines(env)
   // Programs that were fetched for Plexus alone (psql) come after the machine's own.
   if (pathFolder) lines.push(`export PATH="$PATH":${quote(pathFolder)}`)
   await writeFile(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o600 })
   await rename(`${file}.new`, file)
+}
+
+/** The variables as lines that a shell takes. */
+export function exportLines(env: Record<string, string>): string[] {
+  return Object.entries(env).map(([name, value]) => `export ${name}=${quote(value)}`)
 }
 
 export async function removePlatformEnv(home: string): Promise<void> {
