@@ -8,7 +8,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{lib,services,scripts,local-platform,client,egress-shim,cli,demo,test}/**/*.test.ts'],
+          include: [
+            '{lib,services,scripts,local-platform,client,egress-shim,cli,demo,test}/**/*.test.ts',
+          ],
           exclude: ['**/*.pg.test.ts', 'test/{contract,integration,system,cli}/**'],
         },
       },

@@ -5,10 +5,13 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { listening } from '../test/support/egress.ts'
 import { eventually } from '../test/support/eventually.ts'
 import { freePortBase } from '../test/support/ports.ts'
+
+// Each test waits for several processes to start.
+vi.setConfig({ testTimeout: 60_000 })
 
 const run = promisify(execFile)
 const home = mkdtempSync(join(tmpdir(), 'plexus-provider-proxy-'))
@@ -36,7 +39,7 @@ afterAll(() => {
 
 async function plexus(...args: string[]): Promise<string> {
   const command = ['provider', 'proxy', ...args]
-  return (await run(process.execPath, [main, ...command], { env, timeout: 10_000 })).stdout
+  return (await run(process.execPath, [main, ...command], { env, timeout: 30_000 })).stdout
 }
 
 /** The command until it says that all is ready. */
@@ -49,7 +52,7 @@ async function startProxy(...args: string[]) {
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (said += chunk.toString()))
-  await eventually(() => expect(said).toContain('Ctrl-C stops it'))
+  await eventually(() => expect(said).toContain('Ctrl-C stops it'), 30_000)
   return { child, said: () => said }
 }
 
@@ -74,7 +77,7 @@ test('a provider with the printed variables and nothing else reaches Plexus, by 
     })`
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', provider], {
     env: { PATH: env['PATH'], ...vars },
-    timeout: 10_000,
+    timeout: 30_000,
   })
   expect(stdout).toBe('POST /oauth/token?a=b, GET /addons')
   child.kill('SIGINT')

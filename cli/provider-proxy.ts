@@ -82,6 +82,7 @@ async function trust(home: string, { host, port }: Address) {
     NODE_EXTRA_CA_CERTS: ca.certificateFile,
     SSL_CERT_FILE: bundle,
     REQUESTS_CA_BUNDLE: bundle,
+    CURL_CA_BUNDLE: bundle,
   }
   return { ca, vars }
 }
@@ -98,7 +99,7 @@ function introduction(shim: EgressShim, apiUrl: string, vars: Record<string, str
     ...(direct
       ? [
           `TLS without a proxy is taken at ${shown(direct)}: lead the names there by /etc/hosts or DNS,`,
-          'and set the last three of these variables.',
+          'and set those of these variables that name certificates.',
         ]
       : ['For programs that use no proxy: --direct, and docs/PROVIDERS-PROXY.md.']),
     ...[proxy, direct].flatMap((address) => (address ? exposure(address) : [])),

@@ -69,7 +69,20 @@ test('a client may send on before it hears that it is connected, and end before 
   expect(await readToEnd(socket)).toBe('HTTP/1.1 200 Connection Established\r\n\r\nearly and late')
 })
 
-test('so it may with one of Heroku’s hosts', async () => {
+test('the other host may end first and still receives', async () => {
+  let heard = ''
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('data', (chunk: Buffer) => (heard += chunk.toString()))
+    socket.end('bye')
+  })
+  const socket = await connectThrough(shim, `partner.test:${await listening(server)}`)
+  await once(socket.resume(), 'end')
+  socket.end('last words')
+  await eventually(() => expect(heard).toBe('last words'))
+  server.close()
+})
+
+test('a client of one of Heroku’s hosts may send on early as well', async () => {
   const socket = await speak(shim, '')
   const secure = connectTls({
     socket: connectInFront(socket, 'CONNECT id.heroku.com:443 HTTP/1.1\r\nHost: x\r\n\r\n'),
@@ -140,7 +153,7 @@ async function withLimits(
 }
 
 test('a client that says nothing, half a request, or nothing after its CONNECT is not waited for', () =>
-  withLimits({ headMs: 100, headCheckMs: 20, handshakeMs: 100 }, async (limited) => {
+  withLimits({ headMs: 500, headCheckMs: 20, handshakeMs: 500 }, async (limited) => {
     const opening = 'CONNECT api.heroku.com:443 HTTP/1.1\r\n'
     expect(await readToEnd(await speak(limited, ''))).toMatch(/^HTTP\/1.1 408 /)
     expect(await readToEnd(await speak(limited, opening))).toMatch(/^HTTP\/1.1 408 /)
@@ -149,7 +162,7 @@ test('a client that says nothing, half a request, or nothing after its CONNECT i
   }))
 
 test('a connection in which nothing moves is closed, tunnel or not', () =>
-  withLimits({ idleMs: 100 }, async (limited) => {
+  withLimits({ idleMs: 500 }, async (limited) => {
     const quiet = await connectThrough(limited, `partner.test:${echoPort}`)
     // Its side is ended, and the other host's, which only hears and says nothing, is not.
     const deaf = createServer({ allowHalfOpen: true }, (socket) => void socket.resume())
