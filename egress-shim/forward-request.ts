@@ -52,8 +52,9 @@ export function forwardRequest(
     upstream.destroy(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))
   })
   upstream.once('error', (error) => {
-    if (response.headersSent) response.destroy()
-    else refuse(request, response, unreachable(`Plexus at ${origin.origin}`, error, startPlexus))
+    // Once an answer has begun it may be whole although the request's body found no taker.
+    if (!response.headersSent)
+      refuse(request, response, unreachable(`Plexus at ${origin.origin}`, error, startPlexus))
   })
   upstream.once('close', () => clearTimeout(timer))
   upstream.once('response', (answer) => {
@@ -97,6 +98,9 @@ function startRequest(request: IncomingMessage, origin: URL): ClientRequest | un
     return !replaced.has(all[index - (index % 2)]?.toLowerCase() ?? '')
   })
   headers.push('Host', origin.host, 'X-Forwarded-For', socket.remoteAddress ?? '')
+  // A server that was told "close" may reset the connection, and its answer with it, when it has
+  // answered a body that it did not read.
+  headers.push('Connection', 'keep-alive')
   // Node guesses a body's framing from the method; here it is what the client's was.
   const { 'transfer-encoding': encoding, 'content-length': length } = request.headers
   if (encoding !== undefined) headers.push('Transfer-Encoding', 'chunked')

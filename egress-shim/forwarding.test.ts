@@ -128,6 +128,35 @@ test('both directions stream', async () => {
   await once(response, 'end')
 })
 
+test('an answer before the body was read arrives, and the next request is heard', async () => {
+  answer = (request, response) => {
+    if (request.method === 'GET') record(request, response)
+    else response.writeHead(413).end('too long')
+  }
+  const body = 'x'.repeat(3_000_000)
+  const socket = await tlsThrough(shim)
+  socket.write(
+    `POST / HTTP/1.1\r\nHost: api.heroku.com\r\nContent-Length: ${body.length}\r\n\r\n${body}` +
+      'GET /next HTTP/1.1\r\nHost: api.heroku.com\r\nConnection: close\r\n\r\n',
+  )
+  expect(await readToEnd(socket)).toMatch(/^HTTP\/1.1 413 .*too long.*HTTP\/1.1 201 .*made/s)
+})
+
+test('no connection to Plexus outlives its request', async () => {
+  for (const path of ['/1', '/2'])
+    await (await request(`https://api.heroku.com${path}`, { dispatcher })).body.dump()
+  expect(seen).toHaveLength(2)
+  await eventually(
+    () =>
+      new Promise<void>((none, some) => {
+        origin.getConnections((_, count) =>
+          count === 0 ? none() : some(new Error(`${count} open`)),
+        )
+      }),
+    3_000,
+  )
+})
+
 test('while Plexus is away each request is told so, on the connection that is there', async () => {
   const away = await startTestShim()
   try {
