@@ -83,6 +83,26 @@ test('users cannot overwrite what an attachment owns', async () => {
   expect(stderr).toContain('Cannot overwrite attachment values DATABASE_URL.')
 })
 
+test('addons:upgrade and addons:downgrade change what a database may do, under its URL', async () => {
+  const { DATABASE_URL } = await config(app)
+  const client = new pg.Client({ connectionString: `${DATABASE_URL}` })
+  await client.connect()
+  const limit = async (): Promise<number> => {
+    const { rows } = await client.query('select rolconnlimit from pg_roles where rolname = user')
+    return Number(rows[0].rolconnlimit)
+  }
+  const before = await limit()
+  await heroku.ok(['addons:upgrade', 'cli-main-db', 'heroku-postgresql:essential-2', '-a', app])
+  expect(await limit()).toBe(2 * before)
+  expect((await descriptions(app))[0]).toBe(
+    'Change @ref:cli-main-db to heroku-postgresql:essential-2',
+  )
+  await heroku.ok(['addons:downgrade', 'cli-main-db', 'heroku-postgresql:essential-0', '-a', app])
+  expect(await limit()).toBe(before)
+  await client.end()
+  expect(await config(app)).toMatchObject({ DATABASE_URL })
+})
+
 test('addons:attach shares a database with another app, addons:detach takes it back', async () => {
   await heroku.ok(['addons:attach', 'cli-main-db', '-a', other, '--as', 'SHARED'])
   expect((await config(other))['SHARED_URL']).toBe((await config(app))['DATABASE_URL'])

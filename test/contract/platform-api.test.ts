@@ -153,6 +153,8 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
     }
     await ask('GET', `/addons/${addon}/config`)
     await ask('POST', '/actions/addons/resolve', { addon, app: null })
+    const larger = { plan: { name: 'heroku-postgresql:essential-1' } }
+    await ask('PATCH', `/apps/${name}/addons/${addon}`, larger)
     await ask('PATCH', `/apps/${name}/addons/${addon}`, { name: `${addon}-renamed` })
 
     const attachment = { addon: { name: `${addon}-renamed` }, app: { name: other }, name: 'SPARE' }
