@@ -2,12 +2,16 @@ import { defineConfig } from 'vitest/config'
 
 // What a test needs decides where it runs: the unit project needs nothing, integration needs the
 // engines (NATS, Redis, PostgreSQL), system a whole platform, cli also the official heroku CLI.
+// Two cores: files one after the other keep the engines' answers quick. Those of the CLI run two at
+// a time: nearly all of their time is the start of one process after the other.
+const oneByOne = { fileParallelism: false } as const
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
+          ...oneByOne,
           include: [
             '{lib,services,scripts,local-platform,client,egress-shim,cli,demo,test}/**/*.test.ts',
           ],
@@ -17,6 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          ...oneByOne,
           include: [
             '{lib,services,local-platform}/**/*.pg.test.ts',
             'test/{contract,integration}/**/*.test.ts',
@@ -29,6 +34,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          ...oneByOne,
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -37,6 +43,8 @@ export default defineConfig({
       {
         test: {
           name: 'cli',
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           include: ['test/cli/**/*.test.ts'],
           globalSetup: ['test/support/cli-platform.ts'],
           testTimeout: 120_000,
@@ -44,7 +52,5 @@ export default defineConfig({
         },
       },
     ],
-    // Two cores: files one after the other keep the engines' answers quick.
-    fileParallelism: false,
   },
 })

@@ -17,8 +17,9 @@ import {
 /** Other processes' wishes and due times are noticed within this time; own ones at once. */
 const pollMs = 500
 /** After a kill -9 another runner takes over when this has passed. */
-const leaseSeconds = 10
-const renewMs = 3_000
+const leaseSeconds = 5
+/** Often enough that a process which hangs for seconds keeps what it works on. */
+const renewMs = 1_500
 /** Steps that one process runs at a time unless it says otherwise; the rest wait in the table. */
 const stepsInFlightDefault = 16
 /** What is done is kept that long, to be looked at. */

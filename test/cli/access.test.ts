@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { herokuCli } from '../support/heroku-cli.ts'
 
 const run = promisify(execFile)
-const env = inject('platformEnv')
+const env = inject('loginEnv')
 const heroku = herokuCli(env)
 const app = 'cli-access'
 const email = 'friend@example.com'

@@ -1,17 +1,28 @@
 import 'vitest'
 import type { TestProject } from 'vitest/node'
+import { apiClient } from './http.ts'
 import { startPlatform } from './platform.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
-    /** What `.plexus/env` of the running platform says, with PLEXUS_HOME and PLEXUS_PORT_BASE. */
+    /**
+     * What `.plexus/env` of the running platform says, with PLEXUS_HOME and PLEXUS_PORT_BASE, and
+     * with a token of its own: whoever logs in meanwhile, it is the demo account's.
+     */
     platformEnv: Record<string, string>
+    /** The same as `.plexus/env` says it: who has logged in is who acts. For one file only. */
+    loginEnv: Record<string, string>
   }
 }
 
 /** One platform for all tests of the CLI; each makes apps of its own. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const platform = await startPlatform()
-  project.provide('platformEnv', platform.env)
+  const { env } = platform
+  const api = apiClient(`${env['PLEXUS_API_URL']}`, `${env['PLEXUS_API_TOKEN']}`)
+  const { body } = await api('POST', '/oauth/authorizations', { body: {} })
+  const { access_token: token } = body as { access_token: { token: string } }
+  project.provide('platformEnv', { ...env, PLEXUS_API_TOKEN: token.token })
+  project.provide('loginEnv', env)
   return () => platform.stop()
 }
