@@ -13,7 +13,8 @@ export default defineConfig({
           name: 'unit',
           ...oneByOne,
           include: [
-            '{lib,services,scripts,local-platform,client,egress-shim,cli,demo,test}/**/*.test.ts',
+            '{lib,services,scripts,local-platform,client,egress-shim}/**/*.test.ts',
+            '{provider-check,cli,demo,test}/**/*.test.ts',
           ],
           exclude: ['**/*.pg.test.ts', 'test/{contract,integration,system,cli}/**'],
         },

@@ -7,6 +7,8 @@ export type JsonFields = {
   text: (field: string, pattern?: RegExp) => string
   optionalText: (field: string, pattern?: RegExp) => string | undefined
   optionalTexts: (field: string) => string[] | undefined
+  /** Text that is not empty, and that no message quotes. */
+  optionalSecret: (field: string) => string | undefined
   oneOf: <T extends string>(field: string, allowed: readonly T[]) => T
   optionalOneOf: <T extends string>(field: string, allowed: readonly T[]) => T | undefined
   /** 0 or more. */
@@ -46,6 +48,11 @@ export function jsonFields(source: string, path: string, value: unknown): JsonFi
     fail,
     optionalText,
     text: (field, pattern) => optionalText(field, pattern) ?? fail(field, 'is required', undefined),
+    optionalSecret: (field) => {
+      const found = fields[field]
+      if (found === undefined || (typeof found === 'string' && found !== '')) return found
+      throw new Error(`${source}: ${at(field)} must be text, and not empty`)
+    },
     raw: (field) => fields[field],
     object: (field) => jsonFields(source, at(field), fields[field]),
     objects: (field) => {

@@ -14,6 +14,7 @@ const sources = readSources([
   'local-platform',
   'client',
   'egress-shim',
+  'provider-check',
   'demo',
   'cli',
   'test',
@@ -63,7 +64,7 @@ function wrongImports(
 const inFolder = (folder: string): Source[] =>
   product.filter(({ path }) => path.startsWith(`${folder}/`))
 /** Folders of what stands around the services. */
-const around = /^(scripts|local-platform|client|egress-shim|cli|demo)\//
+const around = /^(scripts|local-platform|client|egress-shim|provider-check|cli|demo)\//
 const serviceOf = (path: string): string | undefined => /^services\/([^/]+)\//.exec(path)?.[1]
 
 describe('imports', () => {
@@ -85,17 +86,19 @@ describe('imports', () => {
     expect(wrongImports(inFolder('services'), (name) => around.test(name))).toEqual([])
   })
 
-  test('what runs the services is layered: cli → demo, egress-shim → client, local-platform → lib', () => {
+  test('what runs the services is layered: cli → demo, egress-shim, provider-check → client, local-platform → lib', () => {
     const mayNot = {
-      client: /^(services|scripts|local-platform|egress-shim|demo|cli)\//,
+      client: /^(services|scripts|local-platform|egress-shim|provider-check|demo|cli)\//,
       // It brings every service's tables up to date, and knows nothing else of them.
       'local-platform':
-        /^(services\/\w+\/(?!schema\.ts)|scripts\/|client\/|egress-shim\/|demo\/|cli\/)/,
+        /^(services\/\w+\/(?!schema\.ts)|scripts\/|client\/|egress-shim\/|provider-check\/|demo\/|cli\/)/,
       // It is given its certificates, and could run on a machine of its own.
-      'egress-shim': /^(services|scripts|local-platform|demo|cli)\//,
-      demo: /^(services|scripts|egress-shim|cli)\//,
+      'egress-shim': /^(services|scripts|local-platform|provider-check|demo|cli)\//,
+      // It tests strangers' providers where nothing of Plexus runs.
+      'provider-check': /^(services|scripts|local-platform|client|egress-shim|demo|cli|proto)\//,
+      demo: /^(services|scripts|egress-shim|provider-check|cli)\//,
       cli: /^(services|scripts)\//,
-      scripts: /^(services|client|egress-shim|demo|cli)\//,
+      scripts: /^(services|client|egress-shim|provider-check|demo|cli)\//,
     }
     const wrong = Object.entries(mayNot).flatMap(([folder, pattern]) =>
       wrongImports(inFolder(folder), (name) => pattern.test(name)),

@@ -61,12 +61,16 @@ export function parseManifest(source: string, value: unknown): Manifest {
     regions: parseRegions(api),
     requires: api.optionalTexts('requires') ?? [],
     ...urls,
-    password: secretsNeeded ? api.text('password') : '',
-    ssoSalt: (secretsNeeded && api.optionalText('sso_salt')) || '',
+    password: secretsNeeded ? parsePassword(api) : '',
+    ssoSalt: (secretsNeeded && api.optionalSecret('sso_salt')) || '',
   }
   if (urls.ssoUrl !== '' && manifest.ssoSalt === '')
     api.fail('sso_salt', 'is required beside sso_url', undefined)
   return manifest
+}
+
+function parsePassword(api: JsonFields): string {
+  return api.optionalSecret('password') ?? api.fail('password', 'is required', undefined)
 }
 
 function parseConfigVars(api: JsonFields, prefix: string): string[] {

@@ -100,7 +100,7 @@ const signOnSecondsMax = 5 * 60
 const raceMs = 100
 const acceptOfVersion3 = 'application/vnd.heroku-addons+json; version=3'
 const knownFields =
-  /^(callback_url|name|oauth_grant|options|plan|region|uuid|log_input_url|log_drain_token|heroku_id|logplex_token)$/
+  /^(callback_url|name|oauth_grant|options|plan|region|uuid|log_input_url|log_drain_token)$/
 
 /** What the provider does and answers when nothing is in its way. */
 export async function answerPartnerCall(
