@@ -10,6 +10,7 @@ import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
 import { manifestDiff, manifestPull, manifestPush } from './manifest.ts'
 import { providerProxy } from './provider-proxy.ts'
+import { providerTest } from './provider-test.ts'
 import { servicesState } from './services-state.ts'
 import { status } from './status.ts'
 import { up } from './up.ts'
@@ -27,6 +28,7 @@ const commands: Record<string, Command> = {
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,
   'provider proxy': providerProxy,
+  'provider test': providerTest,
   'account:create': accountCreate,
   'services:state': servicesState,
   'addons:forget': addonsForget,

@@ -29,7 +29,7 @@ export function whyNoSuccess(outcome: CallOutcome): string {
 }
 
 /** What a provider says to the customer; undefined where there is nothing that could be shown. */
-export function messageOf(answer: HttpAnswer): string | undefined {
+function messageOf(answer: HttpAnswer): string | undefined {
   const { message } = fieldsOf(answer)
   return typeof message === 'string' && message.trim() !== '' ? message : undefined
 }

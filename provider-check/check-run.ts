@@ -39,7 +39,7 @@ export type Workaround = {
 }
 
 /** How the first resource was asked for, and what came of it. */
-export type Opening = {
+type Opening = {
   uuid: string
   outcome: CallOutcome
 }

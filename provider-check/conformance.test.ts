@@ -8,6 +8,7 @@ import {
 } from '../test/support/partner-provider.ts'
 import { eventually } from '../test/support/eventually.ts'
 import type { CheckWishes } from './check-run.ts'
+import { hasPassed } from './report.ts'
 import { runConformance, type ConformanceOptions } from './conformance.ts'
 
 type Setup = NonNullable<Parameters<typeof startPartnerProvider>[0]>
@@ -241,6 +242,15 @@ test('a url of its own replaces the host of those in the manifest', async () => 
   expect(report).toMatchObject({ baseUrl: `${good.url}/heroku/resources`, left: [] })
   expect(findings(report)).toEqual([])
   expect(good.requests.map(({ call }) => call)).toContain('sso')
+})
+
+test('groups that could not be asked are no success', async () => {
+  const down = await provider()
+  down.alwaysFaults.provision = { status: 503 }
+  const report = await conform({ manifestJson: published(down), only: ['sso'] })
+  expect(findings(report)).toEqual([])
+  expect(report.problem).toBe('there is no resource: HTTP 503')
+  expect(hasPassed(report)).toBe(false)
 })
 
 test('without --change-to only the plan that it has is put', async () => {

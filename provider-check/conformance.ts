@@ -20,8 +20,10 @@ export type ConformanceReport = {
   /** Where the provider was called; empty when it could not be. */
   baseUrl: string
   outcomes: CheckOutcome[]
-  /** Why the provider could not be called; empty when it was. Failed, whatever the outcomes. */
+  /** Why the wanted groups could not be asked; empty when they were. Fails the run by itself. */
   problem: string
+  /** How many resources were asked for. */
+  asked: number
   /** What may be left at the provider. */
   left: LeftResource[]
   wasInterrupted: boolean
@@ -81,7 +83,8 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
         tell({ group, name, why, ...skipped('the manifest cannot be used') })
     }
     const baseUrl = manifest?.baseUrl ?? ''
-    return { baseUrl, problem: target.problem, outcomes, left: [], wasInterrupted: signal.aborted }
+    const { problem } = target
+    return { baseUrl, problem, outcomes, asked: 0, left: [], wasInterrupted: signal.aborted }
   }
   const platform = await startPlatformSide({
     slug: manifest.slug,
@@ -92,15 +95,18 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
   })
   const { wishes } = options
   const run = createCheckRun({ source, manifestJson, target, manifest, wishes, platform, signal })
+  let problem = ''
   try {
     await runGroups(wanted, run, tell)
+    problem = await whyNothingWasAsked(wanted, run, outcomes)
   } finally {
     await settle(run)
   }
   const left = await removeAll(run)
   await platform.stop()
   const { baseUrl } = manifest
-  return { baseUrl, problem: '', outcomes, left, wasInterrupted: signal.aborted }
+  const asked = run.asked.size
+  return { baseUrl, problem, outcomes, asked, left, wasInterrupted: signal.aborted }
 }
 
 async function runGroups(
@@ -115,6 +121,19 @@ async function runGroups(
       tell({ group, name, why, ...(run.signal.aborted ? skipped('interrupted') : result) })
     }
   }
+}
+
+/** Without this a run of chosen groups would pass where all of them were skipped. */
+async function whyNothingWasAsked(
+  wanted: CheckGroup[],
+  run: CheckRun,
+  outcomes: CheckOutcome[],
+): Promise<string> {
+  const standOnIt = wanted.some(({ group }) => group !== 'provision')
+  const hasFailed = outcomes.some(({ result }) => result === 'fail')
+  if (run.signal.aborted || run.asked.size === 0 || hasFailed || !standOnIt) return ''
+  const main = await run.main()
+  return main.isReady ? '' : main.reason
 }
 
 /**

@@ -21,7 +21,7 @@ export type HttpAnswer = {
 }
 
 /** `timeout`, `too-large` and `interrupted` are of this side; `failed` is what the network says. */
-export type NoAnswer = {
+type NoAnswer = {
   answered: false
   why: 'timeout' | 'too-large' | 'failed' | 'interrupted'
   /** A sentence without its full stop. */

@@ -9,9 +9,7 @@ export const proxyAdvice =
   'id.heroku.com or api.heroku.com in its code needs `npx plexus provider proxy` in front of it.'
 
 /** The add-on behind a first resource that was answered 202, or why there is none to look at. */
-export async function asyncAddon(
-  run: CheckRun,
-): Promise<{ addon: PlatformAddon } | { reason: string }> {
+async function asyncAddon(run: CheckRun): Promise<{ addon: PlatformAddon } | { reason: string }> {
   const { uuid, outcome } = await run.opening()
   if (!isSuccess(outcome)) return { reason: 'no resource was made' }
   if (outcome.status !== 202) return { reason: 'it answers at once' }

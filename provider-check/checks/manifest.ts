@@ -3,7 +3,7 @@ import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
 import { fail, pass, skipped, warn, type CheckResult } from '../check.ts'
 
 /** What the manifest's checks need of a run: they also run when nobody can be called. */
-export type ManifestRun = { source: string; manifestJson: unknown }
+type ManifestRun = { source: string; manifestJson: unknown }
 
 export type ManifestCheck = { name: string; why: string; run: (run: ManifestRun) => CheckResult }
 

@@ -14,7 +14,7 @@ import {
   type ResourceSettings,
 } from './partner-provider-resources.ts'
 
-export type { PartnerQuirk, PartnerResource } from './partner-provider-resources.ts'
+export type { PartnerQuirk } from './partner-provider-resources.ts'
 
 export type PartnerCallName = 'provision' | 'changePlan' | 'deprovision' | 'sso' | 'other'
 
