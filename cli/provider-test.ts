@@ -39,7 +39,7 @@ export const providerTest = defineCommand({
       --only GROUP          only this group; may be repeated: ${groupNames.join(', ')}
       --client-secret TEXT  the OAuth client secret that the provider must send
       --callback-url URL    how the provider reaches this machine, for call-backs
-      --listen [HOST:]PORT  where they are taken (127.0.0.1, any port; ${portOfTunnel} with --callback-url)
+      --listen [HOST:]PORT  where they arrive (127.0.0.1, any; with --callback-url ${portOfTunnel})
       --timeout SECONDS     for each answer (${limits.timeoutSecondsFallback})
       --async-timeout SECONDS   for a 202 to be completed (${limits.asyncTimeoutSecondsFallback})
       --json                for programs

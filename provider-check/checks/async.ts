@@ -6,7 +6,8 @@ import type { PlatformAddon, PlatformEvent } from '../platform-addon.ts'
 /** How to let a provider that knows only Heroku's hosts reach the run. */
 export const proxyAdvice =
   'Use the callback_url of the request and the same origin for /oauth/token; a provider that has ' +
-  'id.heroku.com or api.heroku.com in its code needs `npx plexus provider proxy` in front of it.'
+  'id.heroku.com or api.heroku.com in its code needs `npx plexus provider proxy`, led to this ' +
+  'run: docs/PROVIDERS.md.'
 
 /** The add-on behind a first resource that was answered 202, or why there is none to look at. */
 async function asyncAddon(run: CheckRun): Promise<{ addon: PlatformAddon } | { reason: string }> {

@@ -27,7 +27,7 @@ export type PartnerResource = {
  * same id with new config; `races` makes two when two calls come at the same time; `reprovisions`
  * makes again what was removed, instead of 410; `any-password`; `any-accept` and `other-accept`
  * compare the Accept header with nothing and with a wrong text; `strict-fields` refuses fields
- * that it does not know, `strict-options` options; `any-plan`, `empty-422` (html without a body) and
+ * that it does not know, `strict-options` options; `any-plan`, `empty-422` (html, no body) and
  * `always-400` answer an unknown plan; `integer-ids`, `no-id`; `undeclared-config`, `number-config`,
  * `list-config`, `bad-url-config`, `local-url-config`, `partial-config`; `no-drain-url`,
  * `bad-drain-url`. Plan change: `no-plan-change` has no such route; `plan-change-once` refuses the
