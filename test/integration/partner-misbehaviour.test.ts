@@ -53,7 +53,8 @@ describe('an answer that refuses, or cannot be read, is the end: nothing is left
   })
 })
 
-describe('an outcome that is not known is asked for again, with the same uuid and a fresh grant', () => {
+// Each with a provider and an app of its own, side by side: most of their time is waiting.
+describe.concurrent('an outcome that is not known is asked for again, with the same uuid and a fresh grant', () => {
   const cases: [string, PartnerFault, string][] = [
     ['503 with a message', { status: 503, body: { message: 'Back soon.' } }, 'says: Back soon.'],
     ['500 without one', { status: 500, body: 'Oops' }, 'status 500'],
@@ -148,7 +149,7 @@ describe('ways of real providers that are no faults of the customer', () => {
   })
 })
 
-describe('a removal goes on until the provider says that it is gone', () => {
+describe.concurrent('a removal goes on until the provider says that it is gone', () => {
   test.each<[string, PartnerFault]>([
     ['500', { status: 500 }],
     ['a reset', 'reset'],
