@@ -8,7 +8,7 @@ import { env } from './env.ts'
 import { heroku } from './heroku.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
-import { manifestDiff, manifestPull, manifestPush } from './manifest.ts'
+import { manifestDiff, manifestPull, manifestPush, manifestSecret } from './manifest.ts'
 import { providerProxy } from './provider-proxy.ts'
 import { providerTest } from './provider-test.ts'
 import { servicesState } from './services-state.ts'
@@ -27,6 +27,7 @@ const commands: Record<string, Command> = {
   'manifest push': manifestPush,
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,
+  'manifest secret': manifestSecret,
   'provider proxy': providerProxy,
   'provider test': providerTest,
   'account:create': accountCreate,

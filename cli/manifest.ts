@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { platformApi, type PlatformApi } from '../client/platform-api.ts'
 import { readAccess } from './access.ts'
@@ -25,13 +26,10 @@ provider trades its grants: it is not shown again. Afterwards both files are wha
     const pushed = await api<Revision & { client_secret?: string }>('POST', manifests(slug), {
       body: { contents, ...(plans && { plans }) },
     })
-    await writeFiles(file, pushed, { plans: plans !== undefined })
     process.stdout.write(`${slug} is pushed, revision ${String(pushed.contents['$base'])}.\n`)
-    if (pushed.client_secret)
-      process.stdout.write(
-        `client secret  ${pushed.client_secret}\n` +
-          'Keep it: it is not shown again. With it the provider trades its grants for tokens.\n',
-      )
+    // Before anything else that could fail: it is seen here and nowhere else.
+    if (pushed.client_secret) process.stdout.write(explainSecret(pushed.client_secret))
+    await writeFiles(file, pushed, { plans: plans !== undefined })
     return 0
   },
 })
@@ -61,7 +59,7 @@ export const manifestDiff = defineCommand({
     const { slug, contents, plans } = await readFiles(file)
     const inForce = await current(platformApi(await readAccess(env)), slug)
     const lines = [
-      ...differences(inForce.contents, contents),
+      ...differences(hideSecrets(inForce.contents), hideSecrets(contents)),
       ...(plans ? differences(inForce.plans, plans, 'plans') : []),
     ]
     process.stdout.write(lines.map((line) => `${line}\n`).join(''))
@@ -69,7 +67,42 @@ export const manifestDiff = defineCommand({
   },
 })
 
+export const manifestSecret = defineCommand({
+  usage: 'manifest secret SLUG',
+  summary: 'Makes a new client secret for an add-on provider',
+  help: `The old one ends at once, and every access token that was got with it; the provider gets new
+ones with its refresh tokens and the new secret.`,
+  options: {},
+  argumentNames: ['SLUG'],
+  run: async ({ positionals: [slug = ''], env }) => {
+    const api = platformApi(await readAccess(env))
+    const path = `/api/v3/addons/${encodeURIComponent(slug)}/client_secret`
+    const { client_secret: secret } = await api<{ client_secret: string }>('POST', path)
+    process.stdout.write(explainSecret(secret))
+    return 0
+  },
+})
+
+const explainSecret = (secret: string): string =>
+  `client secret  ${secret}\n` +
+  'Keep it: it is not shown again. With it the provider trades its grants for tokens.\n'
+
 const manifests = (slug: string): string => `/api/v3/addons/${encodeURIComponent(slug)}/manifests`
+
+/** Terminals are logged. Two that differ still differ. */
+function hideSecrets(contents: Fields): Fields {
+  const api = contents['api']
+  if (typeof api !== 'object' || api === null) return contents
+  const hidden = Object.entries(api).map(([name, value]) =>
+    name === 'password' || name === 'sso_salt'
+      ? [name, `SHA-256 ${digest(value)}…`]
+      : [name, value],
+  )
+  return { ...contents, api: Object.fromEntries(hidden) as Fields }
+}
+
+const digest = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 8)
 
 function current(api: PlatformApi, slug: string): Promise<Revision> {
   return api<Revision>('GET', `/api/v3/addons/${encodeURIComponent(slug)}/current_manifest`)
@@ -108,7 +141,8 @@ async function writeFiles(
   wanted: { plans: boolean },
 ): Promise<void> {
   const asText = (value: Fields): string => `${JSON.stringify(value, null, 2)}\n`
-  // It has the password of the provider in it.
-  await writeFile(file, asText(contents), { mode: 0o600 })
+  // It has the password of the provider in it; whole or not at all, whatever happens meanwhile.
+  await writeFile(`${file}.new`, asText(contents), { mode: 0o600 })
+  await rename(`${file}.new`, file)
   if (wanted.plans) await writeFile(plansFile(file), asText(plans))
 }

@@ -59,6 +59,12 @@ export const flag = (env: string, options: Options<boolean>): Setting<boolean> =
     throw new Error(`wants true or false, got ${JSON.stringify(value)}`)
   })
 
+/** Of every service that runs workflows. */
+export const workflowLease = integer('PLEXUS_WORKFLOW_LEASE_SECONDS', {
+  fallback: 10,
+  help: 'how long after a kill -9 another process goes on with its work, in seconds',
+})
+
 /** IP addresses and CIDR ranges, separated by commas. */
 export const addressRanges = (env: string, options: Options<string[]>): Setting<string[]> =>
   setting(env, options, (value) => {

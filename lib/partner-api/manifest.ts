@@ -30,8 +30,12 @@ export type Manifest = {
   ssoUrl: string
 }
 
-export const slugPattern = /^[a-z][a-z0-9-]*$/
-export const configVarPattern = /^[A-Z][A-Z0-9_]*$/
+export const slugPattern = /^[a-z][a-z0-9-]{0,99}$/
+export const configVarPattern = /^[A-Z][A-Z0-9_]{0,199}$/
+/** Shown in terminals: one line, and nothing in it that steers one. */
+export const shownTextPattern = /^[^\p{Cc}]{1,500}$/u
+/** Entries of each list in a manifest. */
+const entriesMax = 100
 const natsUrlPattern = /^nats:\/\/[a-z][a-z0-9-]*$/
 /** The path of version 1, which the platform appends where the manifest leaves it out. */
 const pathOfVersion1 = '/heroku/resources'
@@ -54,12 +58,12 @@ export function parseManifest(source: string, value: unknown): Manifest {
   const secretsNeeded = !urls.baseUrl.startsWith('nats:')
   const manifest = {
     slug,
-    humanName: root.text('name'),
-    cliPluginName: root.optionalText('cli_plugin_name') ?? '',
+    humanName: root.text('name', shownTextPattern),
+    cliPluginName: root.optionalText('cli_plugin_name', shownTextPattern) ?? '',
     configVars: parseConfigVars(api, prefix),
     configVarsPrefix: prefix,
     regions: parseRegions(api),
-    requires: api.optionalTexts('requires') ?? [],
+    requires: texts(api, 'requires'),
     ...urls,
     password: secretsNeeded ? parsePassword(api) : '',
     ssoSalt: (secretsNeeded && api.optionalSecret('sso_salt')) || '',
@@ -73,8 +77,15 @@ function parsePassword(api: JsonFields): string {
   return api.optionalSecret('password') ?? api.fail('password', 'is required', undefined)
 }
 
+function texts(api: JsonFields, field: string): string[] {
+  const found = api.optionalTexts(field) ?? []
+  if (found.length > entriesMax)
+    api.fail(field, `must have at most ${entriesMax} entries`, found.length)
+  return found
+}
+
 function parseConfigVars(api: JsonFields, prefix: string): string[] {
-  const names = api.optionalTexts('config_vars') ?? []
+  const names = texts(api, 'config_vars')
   for (const name of names) {
     if (!configVarPattern.test(name) || !name.startsWith(`${prefix}_`))
       api.fail('config_vars', `must be in upper case and start with ${prefix}_`, name)
@@ -83,7 +94,7 @@ function parseConfigVars(api: JsonFields, prefix: string): string[] {
 }
 
 function parseRegions(api: JsonFields): string[] {
-  const regions = api.optionalTexts('regions') ?? ['*']
+  const regions = api.raw('regions') === undefined ? ['*'] : texts(api, 'regions')
   if (regions.length === 0) api.fail('regions', 'must name a region, or "*" for all', regions)
   return regions
 }
@@ -112,8 +123,12 @@ function checkUrl(fields: JsonFields, field: string, text: string): void {
   const url = URL.parse(text)
   const isLocal = url !== null && (url.hostname === 'localhost' || isLocalHost(url.hostname))
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLocal)) {
-    if (url.username === '' && url.password === '') return
-    fields.fail(field, 'must hold no user and password; they are id and api.password', '…')
+    if (url.username !== '' || url.password !== '')
+      fields.fail(field, 'must hold no user and password; they are id and api.password', '…')
+    // Ids of resources are put behind it.
+    if (field !== 'sso_url' && (url.search !== '' || url.hash !== ''))
+      fields.fail(field, 'must have neither a query nor a fragment', text)
+    return
   }
   fields.fail(field, 'must be an https:// url', text)
 }

@@ -43,11 +43,26 @@ export async function runStep<Context>(
   }
   if ('failed' in outcome)
     log.warn({ err: outcome.failed, ...where, tries: row.tries + 1 }, 'step failed, trying again')
-  await transaction(pool, async (tx) => {
+  try {
+    await save(pool, nextProgress(workflow, row, lease, outcome), outcome.write)
+  } catch (error) {
+    if (error instanceof LeaseLost) throw error
+    // What cannot be written will not be written the next time either: it waits its turn.
+    await save(pool, failedProgress(row, lease, { failed: error }))
+    log.error({ err: error, ...where }, 'what a step led to could not be saved')
+  }
+}
+
+/** Another runner has taken over: nothing of this one's may be written. */
+class LeaseLost extends Error {
+  override readonly name = 'LeaseLost'
+}
+
+function save(pool: Pool, progress: Progress, write?: Outcome<string>['write']): Promise<void> {
+  return transaction(pool, async (tx) => {
     // First the row, whose lease is the fence, then the step's own writes.
-    if (!(await saveProgress(tx, nextProgress(workflow, row, lease, outcome))))
-      throw new Error('another runner has taken over')
-    await outcome.write?.(tx)
+    if (!(await saveProgress(tx, progress))) throw new LeaseLost('another runner has taken over')
+    await write?.(tx)
   })
 }
 

@@ -16,10 +16,13 @@ import {
 
 /** Other processes' wishes and due times are noticed within this time; own ones at once. */
 const pollMs = 500
-/** After a kill -9 another runner takes over when this has passed. */
-const leaseSeconds = 5
-/** Often enough that a process which hangs for seconds keeps what it works on. */
-const renewMs = 1_500
+/**
+ * After a kill -9 another runner takes over when this has passed, unless the service says otherwise.
+ * A process whose database is away for longer may find that a step runs twice.
+ */
+const leaseSecondsDefault = 10
+/** Renewed so often within a lease that one or two renewals may fail. */
+const renewalsPerLease = 3.3
 /** Steps that one process runs at a time unless it says otherwise; the rest wait in the table. */
 const stepsInFlightDefault = 16
 /** What is done is kept that long, to be looked at. */
@@ -69,13 +72,15 @@ export function startWorkflowRunner<Context>(options: {
   workflows: Workflow<Context>[]
   context: Context
   stepsInFlightMax?: number
+  leaseSeconds?: number
   log: Log
 }): WorkflowRunner {
   const { pool, log, stepsInFlightMax = stepsInFlightDefault } = options
+  const { leaseSeconds = leaseSecondsDefault } = options
   const workflows = new Map(options.workflows.map((workflow) => [workflow.name, workflow]))
-  const steps = { ...options, workflows }
+  const steps = { ...options, workflows, leaseSeconds }
   const progressed = new EventEmitter().setMaxListeners(0)
-  const inFlight = new Set<Promise<void>>()
+  const inFlight = new Map<string, Promise<void>>()
   let stopped = false
   let waitsEnded = false
   let looking: Promise<void> | undefined
@@ -86,14 +91,18 @@ export function startWorkflowRunner<Context>(options: {
       lookAgain = false
       while (!stopped && inFlight.size < stepsInFlightMax) {
         const lease = newId()
-        const row = await leaseDue(pool, { kinds: [...workflows.keys()], lease, leaseSeconds })
+        const row = await leaseDue(pool, {
+          ...{ kinds: [...workflows.keys()], lease, leaseSeconds },
+          // A lease may run out while the database is away; the step is here all the same.
+          except: [...inFlight.keys()],
+        })
         if (!row) break
         const step = runLeased(steps, row, lease).finally(() => {
-          inFlight.delete(step)
+          inFlight.delete(row.id)
           progressed.emit(row.id)
           wake()
         })
-        inFlight.add(step)
+        inFlight.set(row.id, step)
       }
     } while (lookAgain && !stopped)
   }
@@ -131,24 +140,27 @@ export function startWorkflowRunner<Context>(options: {
       clearInterval(timer)
       await stopDeleting()
       await looking
-      await Promise.all(inFlight)
+      await Promise.all(inFlight.values())
     },
   }
 }
 
 /** Runs one step while its lease is renewed. Never throws: what was not saved will run again. */
 async function runLeased<Context>(
-  steps: StepContext<Context>,
+  steps: StepContext<Context> & { leaseSeconds: number },
   row: WorkflowRow,
   lease: string,
 ): Promise<void> {
-  const { pool, log } = steps
+  const { pool, log, leaseSeconds } = steps
   const where = { workflow: row.kind, subject: row.subjectId, step: row.step }
-  const renewal = setInterval(() => {
-    renewLease(pool, { id: row.id, lease, leaseSeconds }).catch((error: unknown) =>
-      log.warn({ err: error, ...where }, 'lease could not be renewed'),
-    )
-  }, renewMs)
+  const renewal = setInterval(
+    () => {
+      renewLease(pool, { id: row.id, lease, leaseSeconds }).catch((error: unknown) =>
+        log.warn({ err: error, ...where }, 'lease could not be renewed'),
+      )
+    },
+    (leaseSeconds * 1000) / renewalsPerLease,
+  )
   try {
     await runStep(steps, row, lease)
   } catch (error) {

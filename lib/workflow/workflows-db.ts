@@ -41,20 +41,20 @@ export async function raiseWish(db: Queryable, subjectId: string, wish: string):
   return rowCount === 1
 }
 
-/** Takes one due workflow under a lease, or none. Skips what other runners hold. */
+/** Takes one due workflow under a lease, or none. Skips what runners hold, and the ids excepted. */
 export async function leaseDue(
   db: Queryable,
-  options: { kinds: string[]; lease: string; leaseSeconds: number },
+  options: { kinds: string[]; lease: string; leaseSeconds: number; except?: string[] },
 ): Promise<WorkflowRow | undefined> {
   const { rows } = await db.query<WorkflowRow>(
     `update workflows set lease = $2, leased_until = now() + make_interval(secs => $3)
      where id = (
        select id from workflows
-       where result is null and run_at <= now() and kind = any($1)
+       where result is null and run_at <= now() and kind = any($1) and not id = any($4::uuid[])
          and (leased_until is null or leased_until < now())
        order by run_at limit 1 for update skip locked)
      returning ${columns}`,
-    [options.kinds, options.lease, options.leaseSeconds],
+    [options.kinds, options.lease, options.leaseSeconds, options.except ?? []],
   )
   return rows[0]
 }

@@ -131,7 +131,10 @@ function answerErrors(api: Api, { log }: ApiContext): void {
     const { method, id, routeOptions } = request
     if (renderError(error).internal)
       log.error({ err: error, method, route: routeOptions.url, requestId: id }, 'request failed')
-    return sendError(error, reply)
+    const { status, body } = renderError(error)
+    // Heroku's plugin for providers reads what went wrong from here.
+    const more = request.url.startsWith('/api/v3/addons/') && { error: body.message }
+    return reply.code(status).send({ ...body, ...more })
   })
   api.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?')

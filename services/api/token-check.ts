@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { must } from '#lib/assert.ts'
 import { isPlexusError } from '#lib/errors.ts'
+import { partnerTokenPrefix } from '#lib/partner-api/access-token.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import type { ApiContext } from './context.ts'
@@ -19,8 +20,7 @@ export type CheckToken = (peer: string, token: string) => Promise<Identity>
 /** The same for an access token of an add-on's provider. */
 export type CheckPartner = (peer: string, token: string) => Promise<PartnerIdentity>
 
-/** Access tokens of providers begin so; the broker makes them, and apps knows none of them. */
-export const isPartnerToken = (token: string): boolean => token.startsWith('HRKU-AD-')
+export const isPartnerToken = (token: string): boolean => token.startsWith(partnerTokenPrefix)
 
 /**
  * Asks the apps service about each token, for it may have been revoked, but no longer on behalf of

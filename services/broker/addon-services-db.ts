@@ -82,6 +82,17 @@ export async function listAddonServices(db: Queryable): Promise<AddonServiceRow[
   return rows
 }
 
+export async function findAddonServicesById(
+  db: Queryable,
+  ids: string[],
+): Promise<AddonServiceRow[]> {
+  const { rows } = await db.query<AddonServiceRow>(
+    `select ${columns} from addon_services where id = any($1::uuid[])`,
+    [ids],
+  )
+  return rows
+}
+
 /** By slug or id. */
 export async function findAddonService(
   db: Queryable,
@@ -111,13 +122,13 @@ export async function setClientSecretHash(
   await tx.query('update addon_services set client_secret_hash = $2 where id = $1', [id, hash])
 }
 
-/** Of which service that is the client secret. */
+/** Of which service that is the client secret; it stays so until the transaction ends. */
 export async function findServiceByClientSecret(
-  db: Queryable,
+  db: Transaction,
   hash: string,
 ): Promise<AddonServiceRow | undefined> {
   const { rows } = await db.query<AddonServiceRow>(
-    `select ${columns} from addon_services where client_secret_hash = $1`,
+    `select ${columns} from addon_services where client_secret_hash = $1 for share`,
     [hash],
   )
   return rows[0]

@@ -183,6 +183,17 @@ export async function saveProviderAnswer(
   )
 }
 
+export async function setProviderId(
+  tx: Transaction,
+  id: AddonId,
+  providerId: string,
+): Promise<void> {
+  await tx.query('update addons set provider_id = $2, updated_at = now() where id = $1', [
+    id,
+    providerId,
+  ])
+}
+
 /** The provider's variables, sealed, and their names. */
 export async function saveConfig(
   tx: Transaction,

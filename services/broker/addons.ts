@@ -2,7 +2,7 @@ import { conflict, forbidden, invalidParams, notFound } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Pool, type Transaction } from '#lib/postgres.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
-import { raiseWish } from '#lib/workflow/workflows-db.ts'
+import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { getApp, visibleApps } from './access.ts'
 import { busyMessage } from './addon-state.ts'
 import { viewAddon, viewAddons, type AddonView } from './addon-view.ts'
@@ -14,12 +14,13 @@ import {
   mustFindAddon,
   renameAddonRow,
   setDestroyWished,
+  setForgotten,
   type AddonRow,
 } from './addons-db.ts'
 import { openConfig } from './addon-config.ts'
 import { listAttachmentsOfAddons } from './attachments-db.ts'
 import type { Actor, BrokerContext, StepContext } from './context.ts'
-import { failureShownSeconds, waitMsMax } from './limits.ts'
+import { failureShownSeconds, waitMsMax, wishTriesMax } from './limits.ts'
 import { checkAddonName } from './naming.ts'
 import { startDeprovisioning } from './workflows/deprovision-addon.ts'
 
@@ -128,25 +129,41 @@ async function refuseShared(tx: Transaction, addon: AddonRow): Promise<void> {
   )
 }
 
+type DestroyWish = {
+  actor: Actor
+  force: boolean
+  /** The operator calls it gone: its provider is not asked. */
+  forget?: boolean
+}
+
 /**
  * Raises the wish: a running workflow reads it and leads to the removal; an add-on that is at rest
  * gets its removal started. Asked again it changes nothing.
  */
-export async function wishDestroyed(
-  pool: Pool,
+export async function wishDestroyed(pool: Pool, id: AddonId, wish: DestroyWish): Promise<void> {
+  for (let tries = 0; tries < wishTriesMax; tries++)
+    if (await transaction(pool, (tx) => tryWishDestroyed(tx, id, wish))) return
+  throw conflict('The add-on is being changed at this moment. Try again.')
+}
+
+/** False when a workflow began between the look for one and the lock: look again. */
+async function tryWishDestroyed(
+  tx: Transaction,
   id: AddonId,
-  { actor, force }: { actor: Actor; force: boolean },
-): Promise<void> {
-  await transaction(pool, async (tx) => {
-    // The workflow's row is locked before the add-on's, as in every step's commit.
-    const running = await raiseWish(tx, id, 'destroy')
-    const addon = await lockAddon(tx, id)
-    if (!addon || addon.state === 'deprovisioning' || addon.state === 'deprovisioned') return
-    // Under the lock, so that nothing can be attached between this look and the removal.
-    if (!force) await refuseShared(tx, addon)
-    await setDestroyWished(tx, id, actor)
-    if (!running) await startDeprovisioning(tx, addon)
-  })
+  { actor, force, forget = false }: DestroyWish,
+): Promise<boolean> {
+  // The workflow's row is locked before the add-on's, as in every step's commit.
+  const running = await raiseWish(tx, id, 'destroy')
+  const addon = await lockAddon(tx, id)
+  if (!addon || addon.state === 'deprovisioned') return true
+  if (forget) await setForgotten(tx, id)
+  if (addon.state === 'deprovisioning') return true
+  if (!running && (await getRunningWorkflow(tx, id))) return false
+  // Under the lock, so that nothing can be attached between this look and the removal.
+  if (!force) await refuseShared(tx, addon)
+  await setDestroyWished(tx, id, actor)
+  if (!running) await startDeprovisioning(tx, addon)
+  return true
 }
 
 /** The provider's variables under the manifest's names. */

@@ -11,7 +11,7 @@ import type { AddonServiceRow } from './addon-services-db.ts'
 import type { AddonView } from './addon-view.ts'
 import type { AttachmentOfAddon } from './attachments.ts'
 import type { ManifestRevision } from './manifest-revisions.ts'
-import type { ManifestRow } from './manifests-db.ts'
+import type { ManifestStamp } from './manifests-db.ts'
 import type { PlanOfService } from './plans.ts'
 
 // What the broker's nouns look like on the wire.
@@ -40,7 +40,7 @@ export function planMessage({ plan, service }: PlanOfService): MessageInitShape<
     description: plan.description,
     priceCents: plan.priceCents,
     default: plan.isDefault,
-    visible: !plan.retired,
+    visible: !plan.retired && !plan.hidden,
     addonService: serviceMessage(service),
     createdAt: timestampFromDate(plan.createdAt),
     updatedAt: timestampFromDate(plan.updatedAt),
@@ -86,7 +86,7 @@ export function attachmentMessage(
 }
 
 /** A revision in a list: without contents and plans. */
-export function manifestRowMessage(row: ManifestRow): MessageInitShape<typeof ManifestSchema> {
+export function manifestRowMessage(row: ManifestStamp): MessageInitShape<typeof ManifestSchema> {
   return { id: row.id, author: row.author, createdAt: timestampFromDate(row.createdAt) }
 }
 

@@ -1,4 +1,4 @@
-import { flag, integer, secret, text, type ConfigOf } from '#lib/config.ts'
+import { flag, integer, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port of the broker' }),
@@ -18,6 +18,7 @@ export const settings = {
     help: 'how soon a provider is asked again that gave no answer; doubled each time, to an hour',
   }),
   manifestsDir: text('PLEXUS_ADDON_MANIFESTS', { help: 'folder with the manifests of add-ons' }),
+  workflowLeaseSeconds: workflowLease,
 }
 
 export type BrokerConfig = ConfigOf<typeof settings>

@@ -1,10 +1,8 @@
 import { must } from '#lib/assert.ts'
-import { transaction } from '#lib/postgres.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
-import { raiseWish } from '#lib/workflow/workflows-db.ts'
 import { viewAddon, type AddonView } from './addon-view.ts'
 import { addonNotFound, wishDestroyed } from './addons.ts'
-import { findAddon, findAnyAddon, setForgotten } from './addons-db.ts'
+import { findAddon, findAnyAddon } from './addons-db.ts'
 import { platformActor, type BrokerContext } from './context.ts'
 import { partnerWaitMs } from './limits.ts'
 
@@ -17,11 +15,7 @@ export async function forgetAddon(context: BrokerContext, nameOrId: string): Pro
   const { pool, runner, log } = context
   const addon = await findAnyAddon(pool, nameOrId)
   if (!addon) throw addonNotFound()
-  await transaction(pool, async (tx) => {
-    await raiseWish(tx, addon.id, 'forget')
-    await setForgotten(tx, addon.id)
-  })
-  await wishDestroyed(pool, addon.id, { actor: platformActor, force: true })
+  await wishDestroyed(pool, addon.id, { actor: platformActor, force: true, forget: true })
   log.warn({ addon: addon.id, provider: addon.providerId }, 'add-on is forgotten by the operator')
   runner.wake()
   await waitUntilSettled(context, addon.id, partnerWaitMs)

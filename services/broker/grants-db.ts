@@ -35,6 +35,20 @@ export async function deleteGrant(tx: Transaction, secretHash: string): Promise<
   return rowCount === 1
 }
 
+/** Ends all but the newest access tokens of an add-on. */
+export async function endOldAccessTokens(
+  db: Queryable,
+  addonId: AddonId,
+  keep: number,
+): Promise<void> {
+  await db.query(
+    `delete from grants where secret_hash in (
+       select secret_hash from grants where addon_id = $1 and kind = 'access'
+       order by created_at desc offset $2)`,
+    [addonId, keep],
+  )
+}
+
 export async function endAccessTokensOfService(
   tx: Transaction,
   addonServiceId: string,

@@ -1,15 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { badRequest, unauthorized } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
+import { partnerTokenPrefix } from '#lib/partner-api/access-token.ts'
 import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
 import { transaction, type Pool, type Queryable } from '#lib/postgres.ts'
 import { findServiceByClientSecret } from './addon-services-db.ts'
 import { hashOf } from './client-secret.ts'
-import { deleteGrant, findGrant, insertGrant } from './grants-db.ts'
-import { accessTokenSeconds, grantCodeSeconds } from './limits.ts'
-
-/** Access tokens of providers begin so: the api tells them from those of accounts by it. */
-const accessTokenPrefix = 'HRKU-AD-'
+import { deleteGrant, endOldAccessTokens, findGrant, insertGrant } from './grants-db.ts'
+import { accessTokenSeconds, accessTokensPerAddonMax, grantCodeSeconds } from './limits.ts'
 
 export type PartnerTokens = {
   accessToken: string
@@ -71,9 +69,10 @@ async function newAccessToken(
   addonId: AddonId,
   refreshToken: string,
 ): Promise<PartnerTokens> {
-  const accessToken = newToken(accessTokenPrefix)
+  const accessToken = newToken(partnerTokenPrefix)
   const seconds = accessTokenSeconds
   await insertGrant(db, { secretHash: hashOf(accessToken), addonId, kind: 'access', seconds })
+  await endOldAccessTokens(db, addonId, accessTokensPerAddonMax)
   return { accessToken, refreshToken, expiresIn: accessTokenSeconds, userId: addonId }
 }
 

@@ -23,10 +23,25 @@ export const partnerAnswerBytesMax = 1024 * 1024
 export const partnerRetryMsMax = 3_600_000
 /** Of a provider's message for the customer; the rest is cut. */
 export const messageCharsMax = 1_000
+/** A provider's own id of a resource; a longer one is no id. */
+export const providerIdCharsMax = 1_000
+/**
+ * Calls to the provider of one service at a time: one that hangs holds a place of the runner's for
+ * each, and is to leave some to the others.
+ */
+export const callsPerServiceMax = 20
 
 /** How long a grant's code may be traded for tokens, and how long an access token then lasts. */
 export const grantCodeSeconds = 5 * 60
 export const accessTokenSeconds = 8 * 3600 - 1
+
+/** A manifest, and the plans beside it, as JSON. */
+export const manifestBytesMax = 64 * 1024
+/** Plans of one service, and accounts that may have it while it is alpha. */
+export const plansPerServiceMax = 100
+export const testersMax = 100
+/** Access tokens of one add-on that are good at a time; an older one ends when there are more. */
+export const accessTokensPerAddonMax = 10
 
 /** Add-on services that one account may declare, and revisions of a manifest that are kept. */
 export const servicesPerAccountMax = 20
@@ -77,6 +92,9 @@ export const optionsBytesMax = 16 * 1024
 /** Add-ons billed to one app, and attachments on one app; more are refused. */
 export const addonsPerAppMax = 100
 export const attachmentsPerAppMax = 100
+
+/** How often a wish is tried that meets the start of a workflow: one can begin, hardly a second. */
+export const wishTriesMax = 5
 
 /** How often a made-up name that somebody else has just taken is made up anew. */
 export const namingTriesMax = 20

@@ -58,6 +58,7 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
     workflows,
     context: steps,
     stepsInFlightMax,
+    leaseSeconds: config.workflowLeaseSeconds,
     log,
   })
   lifecycle.onStop('workflows', runner.stop)

@@ -4,9 +4,12 @@ import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
 import {
   configVarPattern,
   parseManifest,
+  shownTextPattern,
   slugPattern,
   type Manifest,
 } from '#lib/partner-api/manifest.ts'
+
+import { plansPerServiceMax, testersMax } from './limits.ts'
 
 type PlanDeclaration = {
   slug: string
@@ -76,6 +79,8 @@ export function parseService(manifest: Source, plans: Source): ServiceDeclaratio
 function parsePlans(source: string, value: unknown): PlansDeclaration {
   const ours = jsonFields(source, '', value)
   const plans = ours.objects('plans').map(parsePlan)
+  if (plans.length > plansPerServiceMax)
+    ours.fail('plans', `must be at most ${plansPerServiceMax}`, plans.length)
   const slugs = plans.map(({ slug }) => slug)
   if (new Set(slugs).size !== slugs.length)
     ours.fail('plans', 'must have slugs of their own', slugs)
@@ -89,16 +94,23 @@ function parsePlans(source: string, value: unknown): PlansDeclaration {
   return {
     state,
     defaultAttachmentName: ours.optionalText('default_attachment_name', configVarPattern),
-    testers: ours.optionalTexts('testers') ?? [],
+    testers: parseTesters(ours),
     plans,
   }
+}
+
+function parseTesters(ours: JsonFields): string[] {
+  const testers = ours.optionalTexts('testers') ?? []
+  if (testers.length > testersMax)
+    ours.fail('testers', `must be at most ${testersMax}`, testers.length)
+  return testers
 }
 
 function parsePlan(plan: JsonFields): PlanDeclaration {
   return {
     slug: plan.text('slug', slugPattern),
-    humanName: plan.text('name'),
-    description: plan.optionalText('description') ?? '',
+    humanName: plan.text('name', shownTextPattern),
+    description: plan.optionalText('description', shownTextPattern) ?? '',
     priceCents: plan.wholeNumber('price_cents'),
     isDefault: plan.optionalFlag('default') ?? false,
     hidden: plan.optionalFlag('hidden') ?? false,

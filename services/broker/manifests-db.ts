@@ -61,10 +61,17 @@ export async function findManifest(
   return rows[0]
 }
 
+/** When and by whom a revision was made. */
+export type ManifestStamp = Pick<ManifestRow, 'id' | 'author' | 'createdAt'>
+
 /** Newest first. */
-export async function listManifests(db: Queryable, addonServiceId: string): Promise<ManifestRow[]> {
-  const { rows } = await db.query<ManifestRow>(
-    `select ${columns} from manifests where addon_service_id = $1 order by base desc`,
+export async function listManifests(
+  db: Queryable,
+  addonServiceId: string,
+): Promise<ManifestStamp[]> {
+  const { rows } = await db.query<ManifestStamp>(
+    `select id, author, created_at as "createdAt" from manifests where addon_service_id = $1
+     order by base desc`,
     [addonServiceId],
   )
   return rows

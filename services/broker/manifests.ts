@@ -10,14 +10,14 @@ import {
 import { newClientSecret } from './client-secret.ts'
 import type { Actor, StepContext } from './context.ts'
 import { endAccessTokensOfService } from './grants-db.ts'
-import { servicesPerAccountMax } from './limits.ts'
+import { manifestBytesMax, servicesPerAccountMax } from './limits.ts'
 import { openRevision, type ManifestRevision } from './manifest-revisions.ts'
 import { parseService, serviceStates, type ServiceDeclaration } from './manifest.ts'
 import {
   findManifest,
   findNewestManifest,
   listManifests,
-  type ManifestRow,
+  type ManifestStamp,
 } from './manifests-db.ts'
 
 type Context = Pick<StepContext, 'pool' | 'secrets'>
@@ -49,6 +49,7 @@ export async function pushManifest(
     const declaration = readPush(request, before)
     if (known) assertOwner(actor, known)
     else await assertRoom(tx, actor)
+    assertPrefix(declaration, known)
     assertBase(declaration, before)
     assertState(declaration, known)
     const id = await declareService(tx, secrets, declaration, actor)
@@ -86,6 +87,8 @@ function readDeclaration(slug: string, contents: unknown, plans: unknown): Servi
 }
 
 function readJson(what: string, text: string): unknown {
+  if (Buffer.byteLength(text) > manifestBytesMax)
+    throw invalidParams(`The ${what} is longer than ${manifestBytesMax} bytes. Shorten it.`)
   try {
     return JSON.parse(text)
   } catch (error) {
@@ -105,6 +108,14 @@ async function assertRoom(tx: Transaction, actor: Actor): Promise<void> {
     throw invalidParams(
       `An account can have ${servicesPerAccountMax} add-on services. Push to one that you have.`,
     )
+}
+
+/** The variables of every attachment are named by it. */
+function assertPrefix({ manifest }: ServiceDeclaration, known: AddonServiceRow | undefined): void {
+  if (!known || known.configVarsPrefix === manifest.configVarsPrefix) return
+  throw invalidParams(
+    `api.config_vars_prefix stays "${known.configVarsPrefix}": apps have variables of that name.`,
+  )
 }
 
 function assertBase({ contents }: ServiceDeclaration, before: ManifestRevision | undefined): void {
@@ -147,7 +158,7 @@ export async function getManifest(
 export async function listRevisions(
   { pool }: Context,
   request: { actor: Actor; slug: string },
-): Promise<ManifestRow[]> {
+): Promise<ManifestStamp[]> {
   const service = await findOwnService(pool, request.actor, request.slug)
   return listManifests(pool, service.id)
 }
@@ -167,8 +178,10 @@ async function findOwnService(db: Queryable, actor: Actor, slug: string): Promis
 export function renewClientSecret(pool: Pool, actor: Actor, slug: string): Promise<string> {
   return transaction(pool, async (tx) => {
     const service = await findOwnService(tx, actor, slug)
+    // First the secret: a trade that holds the service's row has its token ended with the others.
+    const clientSecret = await newClientSecret(tx, service.id)
     await endAccessTokensOfService(tx, service.id)
-    return newClientSecret(tx, service.id)
+    return clientSecret
   })
 }
 

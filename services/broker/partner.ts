@@ -71,21 +71,20 @@ export async function updatePartnerConfig(
   changes: Record<string, string | null>,
 ): Promise<Record<string, string>> {
   const { id } = await mustFindPartnerAddon(context, text)
-  await transaction(context.pool, async (tx) => {
-    // The workflow's row is locked before the add-on's, as in every step's commit. One that runs
-    // sees by the config's version that there is something new.
-    await raiseWish(tx, id, 'config-changed')
+  const started = await transaction(context.pool, async (tx) => {
     const addon = must(await lockAddon(tx, id), 'add-on')
     if (addon.state === 'deprovisioning' || addon.state === 'deprovisioned') throw addonNotFound()
     const { service } = await planOf(tx, addon)
     refuseUndeclared(Object.keys(changes), service)
     await mergeConfig(tx, context, id, changes)
-    if (addon.state === 'provisioned' && !(await getRunningWorkflow(tx, id)))
-      await startWorkflow(tx, updateConfig, id)
+    // One that runs sees at its end, by the config's version, that there is something new.
+    if (addon.state !== 'provisioned' || (await getRunningWorkflow(tx, id))) return false
+    await startWorkflow(tx, updateConfig, id)
+    return true
   })
   context.runner.wake()
-  const { state } = await mustFindPartnerAddon(context, text)
-  if (state === 'provisioned') await waitUntilSettled(context, id, partnerWaitMs)
+  // What was running may be waiting for the very call in which the provider does this.
+  if (started) await waitUntilSettled(context, id, partnerWaitMs)
   return getPartnerConfig(context, id)
 }
 
@@ -117,7 +116,9 @@ export async function completePartnerWork(
   else if (state === 'deprovisioned') await completeDeprovisioning(context, addon)
   else throw invalidParams('What is completed is "provisioned" or "deprovisioned".')
   context.runner.wake()
-  await waitUntilSettled(context, addon.id, partnerWaitMs)
+  // Before its answer was written down, the provider may say so inside of the call that asks it.
+  if (addon.answered202 || addon.state === 'deprovisioning')
+    await waitUntilSettled(context, addon.id, partnerWaitMs)
   return viewAddon(context, must(await findAddon(context.pool, addon.id), 'add-on'))
 }
 

@@ -27,8 +27,9 @@ export async function requestPlan(
 ): Promise<AddonView> {
   const addon = await findOwnAddon(context, ref)
   const wanted = await findWanted(context, ref, addon, plan)
-  if (wanted.plan.id === addon.planId && addon.wantedPlanId === null)
-    return viewAddon(context, addon)
+  // After a change that failed its provider may have another plan than we know of: it is asked.
+  const settled = addon.wantedPlanId === null && addon.changeFailure === ''
+  if (wanted.plan.id === addon.planId && settled) return viewAddon(context, addon)
   await wishPlan(context, addon.id, wanted, ref)
   context.runner.wake()
   await waitUntilSettled(context, addon.id, Math.min(waitMs, waitMsMax))

@@ -3,7 +3,11 @@ import { invalidParams, notFound } from '#lib/errors.ts'
 import { isUuid } from '#lib/ids.ts'
 import type { Queryable } from '#lib/postgres.ts'
 import { maySee } from './addon-services.ts'
-import { findAddonService, listAddonServices, type AddonServiceRow } from './addon-services-db.ts'
+import {
+  findAddonService,
+  findAddonServicesById,
+  type AddonServiceRow,
+} from './addon-services-db.ts'
 import type { Actor } from './context.ts'
 import { findPlan, findPlansById, type PlanRow } from './plans-db.ts'
 
@@ -70,7 +74,9 @@ export async function plansById(
   planIds: string[],
 ): Promise<ReadonlyMap<string, PlanOfService>> {
   const plans = await findPlansById(db, [...new Set(planIds)])
-  const services = new Map((await listAddonServices(db)).map((service) => [service.id, service]))
+  const serviceIds = [...new Set(plans.map(({ addonServiceId }) => addonServiceId))]
+  const found = await findAddonServicesById(db, serviceIds)
+  const services = new Map(found.map((service) => [service.id, service]))
   return new Map(
     plans.map((plan) => [
       plan.id,

@@ -40,7 +40,7 @@ export async function openDashboard(
   const ticket = readTicket(context, text)
   if (!ticket || ticket.addonId !== addon.toLowerCase() || ticket.expiresAt < Date.now())
     throw unauthorized(
-      'This address has run out: it is made for one visit. Run heroku addons:open once more.',
+      'This address has run out: it is good for ten minutes. Run heroku addons:open once more.',
     )
   const { accountId, email, app } = ticket
   return getSso(context, { actor: { accountId, email }, addon: ticket.addonId, app })

@@ -1,4 +1,4 @@
-import { integer, secret, text, type ConfigOf } from '#lib/config.ts'
+import { integer, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port' }),
@@ -19,6 +19,7 @@ export const settings = {
     fallback: 10,
     help: 'how often the sizes of databases are compared with their plans',
   }),
+  workflowLeaseSeconds: workflowLease,
 }
 
 export type PostgresConfig = ConfigOf<typeof settings>

@@ -37,7 +37,10 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
   const connectionsForSale = await countConnectionsForSale(server)
   const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale }
   const workflows = [provisionDatabase, changeDatabasePlan, deprovisionDatabase]
-  const runner = startWorkflowRunner({ pool, workflows, context, log })
+  const runner = startWorkflowRunner({
+    ...{ pool, workflows, context, log },
+    leaseSeconds: config.workflowLeaseSeconds,
+  })
   onStop('workflows', () => runner.stop())
 
   const stopSizeCheck = startPeriodic({

@@ -1,4 +1,4 @@
-import { flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { flag, integer, port, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port' }),
@@ -33,6 +33,7 @@ export const settings = {
     fallback: false,
     help: 'true stops the instances with this process on SIGTERM; else they go on without it',
   }),
+  workflowLeaseSeconds: workflowLease,
 }
 
 export type RedisConfig = ConfigOf<typeof settings>

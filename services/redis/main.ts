@@ -50,7 +50,10 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
     onStop('instances', () => stopAllInstances(context, log), stopTimeoutMs + 5_000)
 
   const workflows = [provisionInstance, changeInstancePlan, deprovisionInstance]
-  const runner = startWorkflowRunner({ pool, workflows, context, log })
+  const runner = startWorkflowRunner({
+    ...{ pool, workflows, context, log },
+    leaseSeconds: config.workflowLeaseSeconds,
+  })
   onStop('workflows', () => runner.stop())
 
   const everyMs = config.checkSeconds * 1000

@@ -66,6 +66,16 @@ test('what is wrong in it is told by field, rule and value; nothing changes', as
   expect(
     await push({ contents: { ...contents, api: { ...api, config_vars: ['URL'] } } }),
   ).toContain('api.config_vars must be in upper case and start with')
+  const renamed = { ...api, config_vars_prefix: 'OTHER', config_vars: ['OTHER_URL'] }
+  expect(await push({ contents: { ...contents, api: renamed } })).toContain(
+    'config_vars_prefix stays',
+  )
+  expect(await push({ contents: { ...contents, name: 'a\u001b[31m' } })).toContain(
+    'name must match',
+  )
+  expect(await push({ contents: { ...contents, more: 'x'.repeat(70_000) } })).toContain(
+    'is longer than',
+  )
   const inside = { ...api, production: { base_url: 'nats://postgres' } }
   expect(await push({ contents: { ...contents, api: inside } })).toContain(
     'must be an https:// url',

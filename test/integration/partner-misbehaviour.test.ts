@@ -53,6 +53,48 @@ describe('an answer that refuses, or cannot be read, is the end: nothing is left
   })
 })
 
+describe('what was made by an answer that cannot be used is removed by the id that it names', () => {
+  test('a variable that is not declared, beside an id of its own', async () => {
+    const provider = await market.register({ quirks: ['integer-ids', 'undeclared-config'] })
+    const app = await market.newApp()
+    const refused = await market.order(app, provider.slug)
+    expect(refused.body.message).toContain('which its manifest does not declare')
+    await expectCleanSlate(provider, app)
+  })
+
+  test('an id that is too large for a number, and one that is no id', async () => {
+    const provider = await market.register({ quirks: ['delete-any'] })
+    const app = await market.newApp()
+    const id = '12345678901234567890'
+    provider.faults.provision = [{ status: 201, body: `{"id": ${id}, "config": {}}` }]
+    expect((await market.order(app, provider.slug)).body).toMatchObject({ provider_id: id })
+    for (const wrong of ['a\u0000b', '..', 'x'.repeat(2_000)]) {
+      provider.faults.provision = [{ status: 201, body: { id: wrong } }]
+      const refused = await market.order(await market.newApp(), provider.slug)
+      expect(refused).toMatchObject({ status: 422, body: { id: 'invalid_params' } })
+      expect(refused.body.message).toContain('an id that is no id')
+    }
+  })
+
+  test('of a plan change: the plan is another one, the variables stay, and that is said', async () => {
+    const provider = await market.register()
+    const app = await market.newApp()
+    const { body } = await market.order(app, provider.slug)
+    const before = await market.config(app)
+    provider.faults.changePlan = ['garbage']
+    const path = `/apps/${app}/addons/${body.name}`
+    const changed = await market.customer.api('PATCH', path, { body: { plan: 'premium' } })
+    expect(changed).toMatchObject({
+      status: 200,
+      body: {
+        plan: { name: `${provider.slug}:premium` },
+        provision_message: expect.stringContaining('the variables stay as they were'),
+      },
+    })
+    expect(await market.config(app)).toEqual(before)
+  })
+})
+
 // Each with a provider and an app of its own, side by side: most of their time is waiting.
 describe.concurrent('an outcome that is not known is asked for again, with the same uuid and a fresh grant', () => {
   const cases: [string, PartnerFault, string][] = [

@@ -32,7 +32,13 @@ export async function startService(
 ): Promise<ServiceProcess> {
   const main = resolve(import.meta.dirname, '../../services', service, 'main.ts')
   const child = spawn(process.execPath, [main], {
-    env: { PATH: process.env['PATH'], ...serviceEnv(service, engines), ...overrides },
+    env: {
+      PATH: process.env['PATH'],
+      // Tests kill processes and wait for others to go on.
+      PLEXUS_WORKFLOW_LEASE_SECONDS: '4',
+      ...serviceEnv(service, engines),
+      ...overrides,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   started.add(child)

@@ -1,4 +1,5 @@
 import { notFound } from '#lib/errors.ts'
+import { isUuid } from '#lib/ids.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
 import { renderAddonService } from '../render/addon-service.ts'
@@ -40,9 +41,10 @@ export function addonServiceRoutes(api: Api, context: ApiContext): void {
     { schema: { params: ServicePlanParams } },
     async (request) => {
       const { service, plan } = request.params
-      const { plans } = await broker.listPlans({ actor: actorOf(request), addonService: service })
-      const found = plans.find(({ id, name }) => [id, name, name.split(':')[1]].includes(plan))
-      if (!found) throw notFound('plan')
+      const asked = isUuid(plan) || plan.includes(':') ? plan : `${service}:${plan}`
+      const found = await broker.getPlan({ actor: actorOf(request), plan: asked })
+      if (![found.addonService?.id, found.addonService?.name].includes(service))
+        throw notFound('plan')
       return renderPlan(found)
     },
   )

@@ -45,7 +45,8 @@ export function manifestRoutes(api: Api, { broker }: ApiContext): void {
     return renderManifest(await broker.getManifest({ actor: actorOf(request), addonService }))
   })
 
-  api.get(`${base}/manifests`, ofSlug, async (request) => {
+  // Newest first, and never more than the broker keeps: there are no pages.
+  api.get(`${base}/manifests`, { ...ofSlug, config: { ranges: [] } }, async (request) => {
     const { slug: addonService } = request.params
     const { manifests } = await broker.listManifests({ actor: actorOf(request), addonService })
     return manifests.map(renderRevision)

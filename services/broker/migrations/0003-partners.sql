@@ -40,3 +40,4 @@ create table grants (
   created_at timestamptz not null default now()
 );
 create index grants_addon on grants (addon_id);
+create index grants_expired on grants (expires_at);

@@ -7,7 +7,7 @@ import {
   type Partner,
 } from '#lib/partner-api/partner-calls.ts'
 import type { PartnerHttp, PartnerReply } from './partner-http.ts'
-import type { ChangeAnswer, Provider, Removal } from './provider.ts'
+import type { Provider, ProvisionAnswer, Removal } from './provider.ts'
 import { readResource, readWords } from './resource-answer.ts'
 
 /**
@@ -15,8 +15,8 @@ import { readResource, readWords } from './resource-answer.ts'
  *
  * What an answer means: 200 and 201 with JSON are ready, 202 will call back; 410, 422 and every
  * other 4xx refuse for good, in the provider's words where it has some; 408, 429, 5xx and no answer
- * leave the outcome unknown. A 2xx that cannot be read refuses as well: asking again could make a
- * second resource, so what there is of it is removed instead.
+ * leave the outcome unknown. A 2xx that cannot be read is the end as well: asking again could make a
+ * second resource.
  */
 export function httpProvider(
   partner: Partner & { humanName: string },
@@ -33,15 +33,11 @@ export function httpProvider(
         callback_url: callbackUrl,
         oauth_grant: await newGrant(),
       }
-      const reply = await http(provisionCall(partner, body))
-      const accepted = readChange(humanName, reply)
-      return { ...accepted, id: readResource(humanName, reply).id }
+      return readAnswer(humanName, await http(provisionCall(partner, body)))
     },
 
-    changePlan: async (request) => {
-      const reply = await http(changePlanCall(partner, request))
-      return readChange(humanName, reply)
-    },
+    changePlan: async (request) =>
+      readAnswer(humanName, await http(changePlanCall(partner, request))),
 
     deprovision: async ({ uuid, id }) => {
       // Never answered, it can be known by the uuid only, which version 3 asks providers to use.
@@ -51,11 +47,12 @@ export function httpProvider(
   }
 }
 
-function readChange(humanName: string, reply: PartnerReply): ChangeAnswer {
+function readAnswer(humanName: string, reply: PartnerReply): ProvisionAnswer {
   refuseFailed(humanName, reply)
-  const { config, message } = readResource(humanName, reply)
-  if (reply.status === 202) return { state: 'accepted', config: {}, message }
-  return { state: 'ready', config, message }
+  const { id, config, message, unusable } = readResource(reply)
+  if (unusable !== '') return { state: 'unusable', id, config: {}, message: unusable }
+  if (reply.status === 202) return { state: 'accepted', id, config: {}, message }
+  return { state: 'ready', id, config, message }
 }
 
 function readRemoval({ status, text }: PartnerReply): Removal {

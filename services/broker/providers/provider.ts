@@ -33,8 +33,12 @@ type ProvisionRequest = {
   newGrant: () => Promise<PartnerGrant>
 }
 
-/** `ask-again`: the same call tells when it is ready. `accepted`: the provider calls back. */
-type AnswerState = 'ready' | 'ask-again' | 'accepted'
+/**
+ * `ask-again`: the same call tells when it is ready. `accepted`: the provider calls back.
+ * `unusable`: it was done, and what was answered to it is not as the contract says; the message is
+ * the end of "Acme answered with …".
+ */
+type AnswerState = 'ready' | 'ask-again' | 'accepted' | 'unusable'
 
 export type ProvisionAnswer = ChangeAnswer & {
   /** The provider's own id of the resource; empty when it has not told one yet. */

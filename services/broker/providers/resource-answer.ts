@@ -1,5 +1,4 @@
-import { invalidParams } from '#lib/errors.ts'
-import { messageCharsMax } from '../limits.ts'
+import { messageCharsMax, providerIdCharsMax } from '../limits.ts'
 import type { PartnerReply } from './partner-http.ts'
 
 /** What a provider says of a resource, whatever it calls the content type. */
@@ -8,24 +7,27 @@ export type ResourceAnswer = {
   id: string
   config: Record<string, string>
   message: string
+  /** What in it cannot be used, as the end of "Acme answered with …"; empty when all of it can. */
+  unusable: string
 }
 
 /**
  * Reads the body of a 2xx answer. An empty one says nothing. Numbers and booleans among the
- * variables become text; null is left out.
- *
- * @throws PlexusError INVALID_PARAMS for what is no JSON object, or has variables of other kinds.
+ * variables become text; null is left out. What can be read is read also when something cannot.
  */
-export function readResource(humanName: string, { status, text }: PartnerReply): ResourceAnswer {
-  if (text.trim() === '') return { id: '', config: {}, message: '' }
+export function readResource({ status, text }: PartnerReply): ResourceAnswer {
+  const answer: ResourceAnswer = { id: '', config: {}, message: '', unusable: '' }
+  if (text.trim() === '') return answer
   const body = parseObject(text)
-  if (!body) throw unreadable(humanName, `${status} and something that is no JSON object`)
+  if (!body) return { ...answer, unusable: `${status} and something that is no JSON object` }
   const { id, config, message } = body
-  return {
-    id: typeof id === 'string' || typeof id === 'number' ? String(id) : '',
-    config: readConfig(humanName, config),
-    message: typeof message === 'string' ? shorten(message) : '',
+  answer.message = typeof message === 'string' ? shorten(message) : ''
+  if (typeof id === 'string' || typeof id === 'number') answer.id = String(id)
+  if (/\p{Cc}|^\.{1,2}$/u.test(answer.id) || answer.id.length > providerIdCharsMax) {
+    answer.id = ''
+    answer.unusable = 'an id that is no id'
   }
+  return config === undefined || config === null ? answer : withConfig(answer, config)
 }
 
 /** The provider's own words for the customer in an answer that refuses; empty without any. */
@@ -34,23 +36,22 @@ export function readWords(text: string): string {
   return typeof message === 'string' ? shorten(message) : ''
 }
 
-function readConfig(humanName: string, config: unknown): Record<string, string> {
-  if (config === undefined || config === null) return {}
+function withConfig(answer: ResourceAnswer, config: unknown): ResourceAnswer {
   if (typeof config !== 'object' || Array.isArray(config))
-    throw unreadable(humanName, 'variables that are no object')
+    return { ...answer, unusable: 'variables that are no object' }
   const vars: Record<string, string> = {}
-  for (const [name, value] of Object.entries(config)) {
+  for (const [name, value] of Object.entries(config ?? {})) {
     if (value === null) continue
     if (!['string', 'number', 'boolean'].includes(typeof value))
-      throw unreadable(humanName, `a value of ${name} that is no text`)
+      return { ...answer, unusable: `a value of ${shorten(name)} that is no text` }
     vars[name] = String(value)
   }
-  return vars
+  return { ...answer, config: vars }
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = JSON.parse(text, exactId)
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
     return isObject ? (value as Record<string, unknown>) : undefined
   } catch {
@@ -58,14 +59,14 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const unreadable = (humanName: string, what: string) =>
-  invalidParams(
-    `${humanName} answered with ${what}. What it has made is being removed; tell the add-on` +
-      ' provider.',
-  )
+/** A number that is too large for a number is an id all the same: as it stands in the text. */
+function exactId(key: string, value: unknown, context?: { source?: string }): unknown {
+  const isLarge = typeof value === 'number' && !Number.isSafeInteger(value)
+  return key === 'id' && isLarge ? (context?.source ?? value) : value
+}
 
-function shorten(message: string): string {
-  // Shown in a terminal: nothing in it may steer one.
-  const plain = message.replaceAll(/\p{Cc}+/gu, ' ').trim()
+/** For a terminal and a database: nothing in it may steer the one or be refused by the other. */
+export function shorten(text: string): string {
+  const plain = text.replaceAll(/\p{Cc}+/gu, ' ').trim()
   return plain.length <= messageCharsMax ? plain : `${plain.slice(0, messageCharsMax - 1)}…`
 }

@@ -1,5 +1,5 @@
 import { backoffMs } from '#lib/backoff.ts'
-import { invalidParams, isPlexusError } from '#lib/errors.ts'
+import { isPlexusError } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
@@ -7,6 +7,7 @@ import { setProvisionMessage, type AddonRow } from '../addons-db.ts'
 import type { StepContext } from '../context.ts'
 import { planOf } from '../plans.ts'
 import type { ChangeAnswer, Provider } from '../providers/provider.ts'
+import { shorten } from '../providers/resource-answer.ts'
 import { isRefusal } from '../refusal.ts'
 
 export type Failure = { code: number; message: string }
@@ -36,9 +37,7 @@ export async function askProvider<Answer extends ChangeAnswer>(
   const { service } = await planOf(pool, addon)
   const provider = findProvider(service)
   try {
-    const answer = await call(provider)
-    const failure = wrongConfig(service, answer)
-    return failure ? { failure } : { answer }
+    return { answer: await call(provider) }
   } catch (error) {
     if (isRefusal(error)) return { failure: error }
     const waitSeconds = backoffMs(tries + 1, provider.retry) / 1000
@@ -61,14 +60,15 @@ function whenAgain(waitSeconds: number): string {
   return `Plexus goes on asking it, next at ${at}Z.`
 }
 
-function wrongConfig(
-  service: AddonServiceRow,
-  { config }: { config: Record<string, string> },
-): Failure | undefined {
-  const undeclared = Object.keys(config).filter((name) => !service.configVars.includes(name))
-  if (undeclared.length === 0) return undefined
-  return invalidParams(
-    `The provider of ${service.humanName} answered with ${undeclared.join(', ')}, which its` +
-      ' manifest does not declare. Nothing was created; tell the add-on provider.',
-  )
+/**
+ * Why what was answered cannot be used, as the end of "Acme answered with …"; empty when it can.
+ */
+export function whyUnusable(
+  { configVars }: AddonServiceRow,
+  { state, message, config }: ChangeAnswer,
+): string {
+  if (state === 'unusable') return message
+  const undeclared = Object.keys(config).filter((name) => !configVars.includes(name))
+  if (undeclared.length === 0) return ''
+  return `${shorten(undeclared.join(', '))}, which its manifest does not declare`
 }

@@ -3,12 +3,13 @@ import { invalidParams } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { mustFindAddon, setChangeFailure, setWantedPlan, type AddonRow } from '../addons-db.ts'
+import type { AddonServiceRow } from '../addon-services-db.ts'
 import type { StepContext } from '../context.ts'
 import { planChangeSecondsMax, providerPollSecondsMin } from '../limits.ts'
 import { planOf } from '../plans.ts'
 import type { ChangeAnswer } from '../providers/provider.ts'
 import { mergeConfig } from '../merge-config.ts'
-import { askProvider, type Failure } from './ask-provider.ts'
+import { askProvider, whyUnusable, type Failure } from './ask-provider.ts'
 import { endedByDestroy, publishConfig } from './update-config.ts'
 
 //   call-provider ──▶ publish ──▶ changed
@@ -31,20 +32,38 @@ export const changePlan = defineWorkflow<StepContext>()({
       if ('again' in asked)
         return info.deadlinePassed ? giveUp(addon, info, tooLate(addon)) : asked.again
       const { answer } = asked
-      if (answer.state === 'ask-again') return { waitSeconds: providerPollSecondsMin }
+      if (answer.state === 'ask-again')
+        return info.deadlinePassed
+          ? giveUp(addon, info, tooLate(addon))
+          : { waitSeconds: providerPollSecondsMin }
       // 202 is a promise: what it still changes of the variables, it calls back with.
-      return { go: 'publish', write: (tx) => saveChange(tx, context, addon, answer) }
+      const { service } = await planOf(context.pool, addon)
+      const usable = usableChange(service, answer)
+      return { go: 'publish', write: (tx) => saveChange(tx, context, addon, usable) }
     },
 
     publish: (context, info) => publishConfig(context, info, 'changed'),
   },
 })
 
+/** The plan is another one now, also when what was answered to that cannot be used. */
+function usableChange(
+  service: AddonServiceRow,
+  answer: ChangeAnswer,
+): Pick<ChangeAnswer, 'message' | 'config'> {
+  const unusable = whyUnusable(service, answer)
+  if (unusable === '') return answer
+  const message =
+    `The plan was changed. ${service.humanName} answered with ${unusable}, so the variables stay as` +
+    ' they were; tell the add-on provider.'
+  return { message, config: {} }
+}
+
 async function saveChange(
   tx: Transaction,
   context: StepContext,
   addon: AddonRow,
-  { message, config }: ChangeAnswer,
+  { message, config }: Pick<ChangeAnswer, 'message' | 'config'>,
 ): Promise<void> {
   await setWantedPlan(tx, addon.id, message)
   if (Object.keys(config).length > 0) await mergeConfig(tx, context, addon.id, config)

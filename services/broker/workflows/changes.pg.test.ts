@@ -15,7 +15,7 @@ import {
   running,
 } from '../../../test/support/broker-workflows.ts'
 import { wishDestroyed } from '../addons.ts'
-import { updatePartnerConfig } from '../partner.ts'
+import { completePartnerWork, updatePartnerConfig } from '../partner.ts'
 import { requestPlan } from '../plan-change.ts'
 import { planOf } from '../plans.ts'
 
@@ -107,6 +107,50 @@ describe('change-plan', () => {
       await expectNothingLeft(addon, app)
     }
   })
+})
+
+describe('what its provider says while an add-on is made', () => {
+  test('variables that it sets before the end is committed are published after it', async () => {
+    const app = await platform.newApp(owner)
+    const { addon, workflowId } = await order(app)
+    while ((await drive.step(workflowId)) !== 'take-name') continue
+    await drive.crashDuringStep(workflowId)
+    await updatePartnerConfig(context, addon.id, { WIDGETS_URL: 'test://moved' })
+    expect(await drive.finish(workflowId)).toBe('provisioned')
+    expect(await platform.config(owner, app)).toEqual({ WIDGETS_URL: 'test://moved' })
+  })
+
+  test('that it has failed ends in removal, however late it says so', async () => {
+    for (const last of ['call-provider', 'take-name']) {
+      const app = await platform.newApp(owner)
+      const { addon, workflowId } = await order(app)
+      while ((await drive.step(workflowId)) !== last) continue
+      await completePartnerWork(context, addon.id, 'deprovisioned').catch(() => undefined)
+      expect(await drive.finish(workflowId)).toBe('refused')
+      expect(await drive.finish(await running(addon.id))).toBe('deprovisioned')
+      await expectNothingLeft(addon, app)
+      expect((await reload(addon.id)).failure).toContain(`could not make ${addon.name}`)
+    }
+  })
+})
+
+test('a wish that it goes meets the start of a change, and one of the two is first', async () => {
+  for (let round = 0; round < 8; round++) {
+    const { addon, app } = await shared()
+    const [changed, gone] = await Promise.allSettled([
+      requestPlan(
+        context,
+        { actor: owner, addon: addon.id, app: '' },
+        { plan: 'large', waitMs: 0 },
+      ),
+      wishDestroyed(pool, addon.id, { actor: owner, force: true }),
+    ])
+    expect(gone.status).toBe('fulfilled')
+    if (changed.status === 'rejected') expect(changed.reason.message).toContain('destroyed')
+    for (let left = 2; left > 0 && (await reload(addon.id)).state !== 'deprovisioned'; left--)
+      await drive.finish(await running(addon.id))
+    await expectNothingLeft(addon, app)
+  }
 })
 
 describe('update-config', () => {

@@ -1,11 +1,19 @@
 import { must } from '#lib/assert.ts'
 import { invalidParams } from '#lib/errors.ts'
+import { derivedId, type ChangeId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { getWorkflow } from '#lib/workflow/workflows-db.ts'
+import type { AddonServiceRow } from '../addon-services-db.ts'
 import { optionsPlace } from '../addon-config.ts'
 import { moveAddon } from '../addon-state.ts'
-import { mustFindAddon, saveProviderAnswer, setAddonFailure, type AddonRow } from '../addons-db.ts'
+import {
+  mustFindAddon,
+  saveProviderAnswer,
+  setAddonFailure,
+  setProviderId,
+  type AddonRow,
+} from '../addons-db.ts'
 import { findFirstAttachment, moveAttachment } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import { newGrant } from '../grants.ts'
@@ -19,9 +27,10 @@ import { planOf } from '../plans.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
 import { publishAttachment, publishCompletion } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
-import { askProvider, type Asked, type Failure } from './ask-provider.ts'
+import { askProvider, whyUnusable, type Asked, type Failure } from './ask-provider.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
+import { endedByDestroy, publishWhatChanged } from './update-config.ts'
 
 //   call-provider ──▶ take-name ──▶ publish-config ──▶ provisioned
 //   (until ready) │      ▲                 │
@@ -48,6 +57,9 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if ('failure' in asked) return giveUp(addon, asked.failure)
       if ('again' in asked) return asked.again
       const { answer } = asked
+      const { service } = await planOf(context.pool, addon)
+      const unusable = whyUnusable(service, answer)
+      if (unusable !== '') return giveUp(addon, unusableAnswer(service, unusable), answer.id)
       const write = (tx: Transaction): Promise<void> => saveAnswer(tx, context, addon, answer)
       if (answer.state === 'ready') return { go: 'take-name', write }
       if (answer.state === 'accepted') return { go: 'wait-for-call', write }
@@ -66,6 +78,7 @@ export const provisionAddon = defineWorkflow<StepContext>()({
     async 'take-name'({ pool }, { subjectId, wishes }) {
       const addon = await mustFindAddon(pool, subjectId)
       if (wishes.has('destroy')) return giveUp(addon)
+      if (wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
       const attachment = must(await findFirstAttachment(pool, addon.id), 'attachment')
       return waitForName(attachment) ?? { go: 'publish-config' }
     },
@@ -73,10 +86,13 @@ export const provisionAddon = defineWorkflow<StepContext>()({
     async 'publish-config'(context, { subjectId, workflowId, wishes }) {
       const addon = await mustFindAddon(context.pool, subjectId)
       if (wishes.has('destroy')) return giveUp(addon)
+      if (wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
       const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
+      // Of the variables as they are now: after a crash there may be others.
+      const changeId = derivedId<ChangeId>(`${workflowId} ${addon.configVersion}`)
       try {
-        if (addon.answered202) await publishCompletion(context, addon, attachment, workflowId)
-        else await publishAttachment(context, addon, attachment, workflowId)
+        if (addon.answered202) await publishCompletion(context, addon, attachment, changeId)
+        else await publishAttachment(context, addon, attachment, changeId)
       } catch (error) {
         if (isRefusal(error)) return giveUp(addon, error)
         throw error
@@ -86,9 +102,12 @@ export const provisionAddon = defineWorkflow<StepContext>()({
         write: async (tx) => {
           await moveAttachment(tx, attachment.id, 'attaching', 'attached')
           await moveAddon(tx, addon, 'provisioned')
-          // A wish that was raised while this step ran would be read by nobody else.
+          // What was wished or set while this step ran would be seen by nobody else.
           const workflow = await getWorkflow(tx, workflowId)
-          if (workflow?.wishes.includes('destroy')) await startDeprovisioning(tx, addon)
+          const late = givenUpByProvider(addon)
+          if (workflow?.wishes.includes('provider-failed'))
+            await setAddonFailure(tx, addon.id, late)
+          if (!(await endedByDestroy(tx, addon, workflowId))) await publishWhatChanged(tx, addon)
         },
       }
     },
@@ -96,10 +115,12 @@ export const provisionAddon = defineWorkflow<StepContext>()({
 })
 
 /** The end of a provisioning that came to nothing: what there is of it is removed. */
-function giveUp(addon: AddonRow, failure?: Failure): Outcome<never> {
+function giveUp(addon: AddonRow, failure?: Failure, providerId = ''): Outcome<never> {
   return {
     done: failure ? 'refused' : 'destroyed',
     write: async (tx) => {
+      // It was made, whatever else was answered: by this id it is removed.
+      if (providerId !== '') await setProviderId(tx, addon.id, providerId)
       if (failure) await setAddonFailure(tx, addon.id, failure)
       await startDeprovisioning(tx, addon)
     },
@@ -127,6 +148,12 @@ const givenUpByProvider = (addon: AddonRow): Failure =>
     `The add-on provider could not make ${addon.name}` +
       (addon.provisionMessage === '' ? '.' : `: ${addon.provisionMessage}`) +
       ' It is being removed. Create it again, or ask the add-on provider.',
+  )
+
+const unusableAnswer = ({ humanName }: AddonServiceRow, unusable: string): Failure =>
+  invalidParams(
+    `${humanName} answered with ${unusable}. What it has made is being removed; tell the add-on` +
+      ' provider.',
   )
 
 async function requestResource(

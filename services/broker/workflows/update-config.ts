@@ -47,12 +47,18 @@ export async function publishConfig(
   return {
     done,
     write: async (tx) => {
-      const now = await lockAddon(tx, addon.id)
-      if (await endedByDestroy(tx, addon, workflowId)) return
-      if (now?.configVersion !== addon.configVersion)
-        await startWorkflow(tx, updateConfig, addon.id)
+      if (!(await endedByDestroy(tx, addon, workflowId))) await publishWhatChanged(tx, addon)
     },
   }
+}
+
+/**
+ * Ends a workflow that has published the variables of `addon`: begins another one when they have
+ * changed since that row was read. Who changes them later finds no workflow, and starts one.
+ */
+export async function publishWhatChanged(tx: Transaction, addon: AddonRow): Promise<void> {
+  const now = await lockAddon(tx, addon.id)
+  if (now?.configVersion !== addon.configVersion) await startWorkflow(tx, updateConfig, addon.id)
 }
 
 async function publishToApp(
@@ -82,8 +88,8 @@ async function publishToApp(
 }
 
 /**
- * What every end of a workflow on a live add-on does, for a wish that the add-on goes is read by
- * nobody else: starts the removal. False when nobody wishes that.
+ * What every end of a workflow on a live add-on does, for a wish that the add-on goes, or its
+ * provider's word that it is gone, is read by nobody else: starts the removal. False without either.
  */
 export async function endedByDestroy(
   tx: Transaction,
@@ -91,7 +97,8 @@ export async function endedByDestroy(
   workflowId: string,
 ): Promise<boolean> {
   const workflow = await getWorkflow(tx, workflowId)
-  if (!workflow?.wishes.includes('destroy')) return false
+  const wishes = new Set(workflow?.wishes)
+  if (!wishes.has('destroy') && !wishes.has('provider-failed')) return false
   await startDeprovisioning(tx, addon)
   return true
 }
