@@ -58,10 +58,12 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   api: permissions('api', {
     says: [every('apps'), every('broker'), every('logplex')],
     // Accounts are the operator's affair, as is what is said of services and of add-ons that
-    // are stuck; attachments are the broker's.
+    // are stuck; attachments are the broker's, and so are the logs of add-ons.
     never: [
       ...calls('apps', 'PutAccount', 'SetAttachment', 'UpdateAttachments', 'RemoveAttachments'),
       ...calls('broker', 'SetServiceState', 'ForgetAddon'),
+      ...calls('logplex', 'EnsureAttachmentToken', 'RemoveAttachmentToken'),
+      ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
     ],
   }),
   apps: permissions('apps', {
@@ -76,6 +78,8 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     says: [
       ...calls('apps', 'GetApp', 'FilterApps', 'GetConfigVars', 'SetAttachment'),
       ...calls('apps', 'UpdateAttachments', 'RemoveAttachments'),
+      ...calls('logplex', 'EnsureAttachmentToken', 'RemoveAttachmentToken'),
+      ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
       every('provider.*'),
       ...tells('addon_changed'),
       ...consuming(durables.broker),

@@ -132,8 +132,20 @@ test('nobody tells the facts of another service', async () => {
   ).rejects.toThrow(/permissions violation/i)
 })
 
-test('the broker may not speak to the logs', async () => {
-  await expect(
-    client.request(`${rpcPrefix('logplex')}.CreateDrain`, '', { timeout: 1_000 }),
-  ).rejects.toThrow(/permissions violation/i)
+test('the broker speaks to the logs of its add-ons only, and nobody else does', async () => {
+  const refused = /permissions violation/i
+  const call = (method: string): [string, string, { timeout: number }] => [
+    `${rpcPrefix('logplex')}.${method}`,
+    '',
+    { timeout: 1_000 },
+  ]
+  for (const method of ['CreateDrain', 'DeleteDrain', 'ListTokens', 'EnsureToken'])
+    await expect(client.request(...call(method))).rejects.toThrow(refused)
+  const api = await connectNats(natsUrl(layout, credentials, 'api'), 'test-api', silentLog)
+  const ofAddons = ['EnsureAttachmentToken', 'RemoveAttachmentToken', 'EnsureAddonDrain']
+  for (const method of [...ofAddons, 'RemoveAddonLogs']) {
+    await expect(client.request(...call(method))).rejects.not.toThrow(refused)
+    await expect(api.request(...call(method))).rejects.toThrow(refused)
+  }
+  await api.close()
 })

@@ -1,12 +1,29 @@
 import { createHash } from 'node:crypto'
-import type { AppId } from '#lib/ids.ts'
+import type { AddonId, AppId, AttachmentId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
-export type TokenRow = { id: string; appId: AppId; name: string; sealedToken: string }
+export type TokenRow = {
+  id: string
+  appId: AppId
+  name: string
+  sealedToken: string
+  /** Absent: the app's own token. */
+  holder?: TokenHolder
+}
 
-type Row = { id: string; app_id: AppId; name: string; sealed_token: string }
+/** The add-on and the attachment that a token was made for. */
+export type TokenHolder = { addonId: AddonId; attachmentId: AttachmentId }
 
-const columns = 'id, app_id, name, sealed_token'
+type Row = {
+  id: string
+  app_id: AppId
+  name: string
+  sealed_token: string
+  addon_id: AddonId | null
+  attachment_id: AttachmentId | null
+}
+
+const columns = 'id, app_id, name, sealed_token, addon_id, attachment_id'
 
 /** What a token or a url is found by, without being readable. */
 export function sha256(text: string): Buffer {
@@ -34,15 +51,26 @@ export async function destroyChannel(tx: Transaction, appId: AppId): Promise<voi
   await tx.query('delete from drains where app_id = $1', [appId])
 }
 
+/** The app's own token of that name. */
 export async function findToken(
   db: Queryable,
   appId: AppId,
   name: string,
 ): Promise<TokenRow | undefined> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from tokens where app_id = $1 and name = $2`,
+    `select ${columns} from tokens where app_id = $1 and name = $2 and attachment_id is null`,
     [appId, name],
   )
+  return rows[0] && tokenRow(rows[0])
+}
+
+export async function findAttachmentToken(
+  db: Queryable,
+  attachmentId: AttachmentId,
+): Promise<TokenRow | undefined> {
+  const { rows } = await db.query<Row>(`select ${columns} from tokens where attachment_id = $1`, [
+    attachmentId,
+  ])
   return rows[0] && tokenRow(rows[0])
 }
 
@@ -58,13 +86,37 @@ export async function insertToken(
   row: TokenRow & { token: string },
 ): Promise<void> {
   await tx.query(
-    `insert into tokens (id, app_id, name, sealed_token, token_sha256)
-     values ($1, $2, $3, $4, $5)`,
-    [row.id, row.appId, row.name, row.sealedToken, sha256(row.token)],
+    `insert into tokens (id, app_id, name, sealed_token, token_sha256, addon_id, attachment_id)
+     values ($1, $2, $3, $4, $5, $6, $7)`,
+    [
+      ...[row.id, row.appId, row.name, row.sealedToken, sha256(row.token)],
+      ...[row.holder?.addonId ?? null, row.holder?.attachmentId ?? null],
+    ],
   )
 }
 
-/** The tokens of an app, or of all, by name. */
+/** Answers the app that it was for. */
+export async function deleteAttachmentToken(
+  db: Queryable,
+  attachmentId: AttachmentId,
+): Promise<AppId | undefined> {
+  const { rows } = await db.query<{ app_id: AppId }>(
+    'delete from tokens where attachment_id = $1 returning app_id',
+    [attachmentId],
+  )
+  return rows[0]?.app_id
+}
+
+/** Answers the apps that they were for. */
+export async function deleteTokensOfAddon(db: Queryable, addonId: AddonId): Promise<AppId[]> {
+  const { rows } = await db.query<{ app_id: AppId }>(
+    'delete from tokens where addon_id = $1 returning app_id',
+    [addonId],
+  )
+  return rows.map(({ app_id: appId }) => appId)
+}
+
+/** The tokens of an app, or of all, by name; those of attachments among them. */
 export async function listTokens(db: Queryable, appId?: AppId): Promise<TokenRow[]> {
   const { rows } = await db.query<Row>(
     `select ${columns} from tokens where $1::uuid is null or app_id = $1 order by name`,
@@ -74,5 +126,8 @@ export async function listTokens(db: Queryable, appId?: AppId): Promise<TokenRow
 }
 
 function tokenRow(row: Row): TokenRow {
-  return { id: row.id, appId: row.app_id, name: row.name, sealedToken: row.sealed_token }
+  const { id, app_id: appId, name, sealed_token: sealedToken } = row
+  const { addon_id: addonId, attachment_id: attachmentId } = row
+  const holder = addonId && attachmentId ? { holder: { addonId, attachmentId } } : {}
+  return { id, appId, name, sealedToken, ...holder }
 }

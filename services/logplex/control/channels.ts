@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { invalidParams, notFound } from '#lib/errors.ts'
 import type { AppId } from '#lib/ids.ts'
-import { transaction } from '#lib/postgres.ts'
-import { destroyChannel, findToken, insertToken, listTokens, lockChannel } from './channels-db.ts'
+import { transaction, type Queryable } from '#lib/postgres.ts'
+import {
+  destroyChannel,
+  findToken,
+  insertToken,
+  listTokens,
+  lockChannel,
+  type TokenRow,
+} from './channels-db.ts'
 import type { ControlContext } from './context.ts'
 import { openToken, tokenContext } from './registry.ts'
 import { revokeAllSessions } from './revocations.ts'
@@ -22,32 +29,42 @@ export async function ensureToken(
   appId: AppId,
   name: string,
 ): Promise<ChannelToken> {
-  const { pool, secrets, registry } = context
+  return makeToken(context, { appId, name }, (db) => findToken(db, appId, name))
+}
+
+/** The token that `find` finds; made when it finds none, not even under the channel's lock. */
+export async function makeToken(
+  { pool, secrets, registry }: ControlContext,
+  wanted: Pick<TokenRow, 'appId' | 'name' | 'holder'>,
+  find: (db: Queryable) => Promise<TokenRow | undefined>,
+): Promise<ChannelToken> {
+  const { appId, name } = wanted
   if (!namePattern.test(name))
     throw invalidParams(
       'Name must be 1 to 64 letters, digits, dots, dashes or underscores, such as "app".',
     )
-  const known = await findToken(pool, appId, name)
+  const known = await find(pool)
   if (known) return { name, token: openToken(secrets, known) }
   const token = await transaction(pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
-    const meanwhile = await findToken(tx, appId, name)
+    const meanwhile = await find(tx)
     if (meanwhile) return openToken(secrets, meanwhile)
     const id = randomUUID()
     const fresh = `t.${randomUUID()}`
     const sealedToken = secrets.seal(fresh, tokenContext(id))
-    await insertToken(tx, { id, appId, name, sealedToken, token: fresh })
+    await insertToken(tx, { ...wanted, id, sealedToken, token: fresh })
     return fresh
   })
   await registry.changed(appId)
   return { name, token }
 }
 
+/** The app's own tokens; those of attachments are shown with the attachments. */
 export async function channelTokens(
   { pool, secrets }: ControlContext,
   appId: AppId,
 ): Promise<ChannelToken[]> {
-  const rows = await listTokens(pool, appId)
+  const rows = (await listTokens(pool, appId)).filter(({ holder }) => holder === undefined)
   return rows.map((row) => ({ name: row.name, token: openToken(secrets, row) }))
 }
 

@@ -33,7 +33,7 @@ export async function countDrains(tx: Transaction, appId: AppId): Promise<number
   return Number(rows[0]?.count)
 }
 
-/** Throws a unique violation of drains_url_once when the app has a drain with that url. */
+/** Throws a unique violation of drains_url_once when a person has added that url to the app. */
 export async function insertDrain(
   tx: Transaction,
   drain: {
@@ -42,13 +42,17 @@ export async function insertDrain(
     token: string
     sealedUrl: string
     urlSha256: Buffer
+    addonId?: AddonId
     firstLine: number
   },
 ): Promise<DrainRow> {
   const { rows } = await tx.query<Row>(
-    `insert into drains (id, app_id, token, sealed_url, url_sha256, first_line)
-     values ($1, $2, $3, $4, $5, $6) returning ${columns}`,
-    [drain.id, drain.appId, drain.token, drain.sealedUrl, drain.urlSha256, drain.firstLine],
+    `insert into drains (id, app_id, token, sealed_url, url_sha256, addon_id, first_line)
+     values ($1, $2, $3, $4, $5, $6, $7) returning ${columns}`,
+    [
+      ...[drain.id, drain.appId, drain.token, drain.sealedUrl, drain.urlSha256],
+      ...[drain.addonId ?? null, drain.firstLine],
+    ],
   )
   const [row] = rows
   if (!row) throw new Error('an inserted drain was not returned')
@@ -64,7 +68,7 @@ export async function listDrains(db: Queryable, appId?: AppId): Promise<DrainRow
   return rows.map(drainRow)
 }
 
-/** The app's drain with that id, token or url (by its hash). */
+/** The app's drain with that id, token or url (by its hash); of several urls a person's. */
 export async function findDrain(
   db: Queryable,
   appId: AppId,
@@ -72,10 +76,30 @@ export async function findDrain(
 ): Promise<DrainRow | undefined> {
   const { rows } = await db.query<Row>(
     `select ${columns} from drains
-     where app_id = $1 and (id::text = lower($2) or token = $2 or url_sha256 = $3)`,
+     where app_id = $1 and (id::text = lower($2) or token = $2 or url_sha256 = $3)
+     order by addon_id nulls first limit 1`,
     [appId, by.text, by.urlSha256],
   )
   return rows[0] && drainRow(rows[0])
+}
+
+export async function findDrainOfAddon(
+  db: Queryable,
+  addonId: AddonId,
+): Promise<DrainRow | undefined> {
+  const { rows } = await db.query<Row>(`select ${columns} from drains where addon_id = $1`, [
+    addonId,
+  ])
+  return rows[0] && drainRow(rows[0])
+}
+
+/** Answers the apps that it was of. */
+export async function deleteDrainOfAddon(db: Queryable, addonId: AddonId): Promise<AppId[]> {
+  const { rows } = await db.query<{ app_id: AppId }>(
+    'delete from drains where addon_id = $1 returning app_id',
+    [addonId],
+  )
+  return rows.map(({ app_id: appId }) => appId)
 }
 
 /** @returns false when somebody else has deleted it already. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { invalidParams, notFound } from '#lib/errors.ts'
-import { newId, type AppId, type DrainId } from '#lib/ids.ts'
-import { isUniqueViolation, transaction } from '#lib/postgres.ts'
+import { newId, type AddonId, type AppId, type DrainId } from '#lib/ids.ts'
+import { isUniqueViolation, transaction, type Transaction } from '#lib/postgres.ts'
 import { drainsPerAppMax } from '../limits.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import { lockChannel, sha256 } from './channels-db.ts'
@@ -11,11 +11,14 @@ import {
   countDrains,
   deleteDrain,
   findDrain,
+  findDrainOfAddon,
   insertDrain,
   listDrains,
   type DrainRow,
 } from './drains-db.ts'
 import { drainContext, openDrain } from './registry.ts'
+
+const drainTokenPattern = /^d\.[0-9a-f-]{36}$/
 
 /** A drain as its owner sees it. */
 export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState | undefined }
@@ -31,30 +34,58 @@ export async function createDrain(
   appId: AppId,
   url: string,
 ): Promise<DrainView> {
-  const { pool, secrets, appLog, registry } = context
-  assertDrainUrl(url, context.drainsMayBeLocal)
+  const fresh = await newDrain(context, { appId, url, token: `d.${randomUUID()}` })
+  const row = await transaction(context.pool, (tx) => addDrain(tx, fresh)).catch(
+    (error: unknown) => {
+      if (isUniqueViolation(error, 'drains_url_once'))
+        throw invalidParams('Url has already been taken')
+      throw error
+    },
+  )
+  await context.registry.changed(appId)
+  return view(context, row)
+}
+
+/**
+ * The add-on's drain, added with that token and url unless the add-on has one already. Its url may
+ * be another drain's as well.
+ *
+ * @throws what createDrain throws, but for the url that the app has already.
+ */
+export async function ensureAddonDrain(
+  context: ControlContext,
+  wanted: { appId: AppId; addonId: AddonId; token: string; url: string },
+): Promise<DrainView> {
+  const { appId, addonId } = wanted
+  if (!drainTokenPattern.test(wanted.token)) throw invalidParams('A drain token is d.<uuid>.')
+  const fresh = { ...(await newDrain(context, wanted)), addonId }
+  const row = await transaction(context.pool, async (tx) => {
+    if (!(await lockChannel(tx, appId))) throw notFound('app')
+    return (await findDrainOfAddon(tx, addonId)) ?? addDrain(tx, fresh)
+  })
+  await context.registry.changed(appId)
+  return view(context, row)
+}
+
+async function newDrain(
+  { secrets, appLog, drainsMayBeLocal }: ControlContext,
+  { appId, url, token }: { appId: AppId; url: string; token: string },
+) {
+  assertDrainUrl(url, drainsMayBeLocal)
   const { head } = await appLog.bounds(appId)
   const id = newId<DrainId>()
-  const fresh = {
-    id,
-    appId,
-    token: `d.${randomUUID()}`,
-    sealedUrl: secrets.seal(url, drainContext(id)),
-    urlSha256: sha256(url),
-    firstLine: head + 1,
-  }
-  const row = await transaction(pool, async (tx) => {
-    if (!(await lockChannel(tx, appId))) throw notFound('app')
-    if ((await countDrains(tx, appId)) >= drainsPerAppMax)
-      throw invalidParams('You have already added the maximum number of drains allowed.')
-    return insertDrain(tx, fresh)
-  }).catch((error: unknown) => {
-    if (isUniqueViolation(error, 'drains_url_once'))
-      throw invalidParams('Url has already been taken')
-    throw error
-  })
-  await registry.changed(appId)
-  return view(context, row)
+  const sealedUrl = secrets.seal(url, drainContext(id))
+  return { id, appId, token, sealedUrl, urlSha256: sha256(url), firstLine: head + 1 }
+}
+
+async function addDrain(
+  tx: Transaction,
+  fresh: Parameters<typeof insertDrain>[1],
+): Promise<DrainRow> {
+  if (!(await lockChannel(tx, fresh.appId))) throw notFound('app')
+  if ((await countDrains(tx, fresh.appId)) >= drainsPerAppMax)
+    throw invalidParams('You have already added the maximum number of drains allowed.')
+  return insertDrain(tx, fresh)
 }
 
 export async function appDrains(context: ControlContext, appId: AppId): Promise<DrainView[]> {
@@ -73,13 +104,22 @@ export async function getDrain(
   return view(context, row)
 }
 
-/** Removes the drain of that id, token or url and gives what it was. @throws NOT_FOUND */
+/**
+ * Removes the drain of that id, token or url and gives what it was.
+ *
+ * @throws NOT_FOUND; INVALID_PARAMS for an add-on's, which goes with the add-on only.
+ */
 export async function removeDrain(
   context: ControlContext,
   appId: AppId,
   text: string,
 ): Promise<DrainView> {
   const found = await getDrain(context, appId, text)
+  if (found.row.addonId)
+    throw invalidParams(
+      `This drain belongs to an add-on and goes with it. To be rid of it, destroy the add-on:` +
+        ` heroku addons:destroy ${found.row.addonId}`,
+    )
   if (!(await deleteDrain(context.pool, found.row.id))) throw notFound('log drain')
   await context.registry.changed(appId)
   return found

@@ -1,12 +1,20 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { badRequest } from '#lib/errors.ts'
-import { parseId, type AccountId, type AppId } from '#lib/ids.ts'
+import { parseId, type AccountId, type AddonId, type AppId, type AttachmentId } from '#lib/ids.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type { DrainSchema, LogplexService, TokenSchema } from '#proto/logplex/v1/logplex_pb.ts'
+import { ensureAttachmentToken, removeAddonLogs, removeAttachmentToken } from './addon-logs.ts'
 import { channelTokens, ensureToken, type ChannelToken } from './channels.ts'
 import type { ControlContext } from './context.ts'
-import { appDrains, createDrain, getDrain, removeDrain, type DrainView } from './drains.ts'
+import {
+  appDrains,
+  createDrain,
+  ensureAddonDrain,
+  getDrain,
+  removeDrain,
+  type DrainView,
+} from './drains.ts'
 import { createSession } from './sessions.ts'
 
 /** The calls of proto/logplex/v1: decode, ask, encode. */
@@ -38,13 +46,43 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       const url = `${context.logsUrl}/sessions/${id}`
       return { id, url, createdAt: timestampFromDate(createdAt) }
     },
+    ...addonHandlers(context),
   }
 }
 
-function readAppId(text: string): AppId {
-  const appId = parseId<AppId>(text)
-  if (!appId) throw badRequest('app_id is no uuid.')
-  return appId
+function addonHandlers(context: ControlContext) {
+  return {
+    ensureAttachmentToken: async ({ appId, addonId, attachmentId, name }) => {
+      const holder = {
+        addonId: readId<AddonId>('addon_id', addonId),
+        attachmentId: readId<AttachmentId>('attachment_id', attachmentId),
+      }
+      const wanted = { appId: readAppId(appId), name, holder }
+      return tokenMessage(context, await ensureAttachmentToken(context, wanted))
+    },
+    removeAttachmentToken: async ({ attachmentId }) => {
+      await removeAttachmentToken(context, readId<AttachmentId>('attachment_id', attachmentId))
+      return {}
+    },
+    ensureAddonDrain: async (request) => {
+      const { token, url } = request
+      const addonId = readId<AddonId>('addon_id', request.addonId)
+      const wanted = { appId: readAppId(request.appId), addonId, token, url }
+      return drainMessage(await ensureAddonDrain(context, wanted))
+    },
+    removeAddonLogs: async ({ addonId }) => {
+      await removeAddonLogs(context, readId<AddonId>('addon_id', addonId))
+      return {}
+    },
+  } satisfies Partial<RpcHandlers<typeof LogplexService>>
+}
+
+const readAppId = (text: string): AppId => readId<AppId>('app_id', text)
+
+function readId<Id extends AddonId | AppId | AttachmentId>(field: string, text: string): Id {
+  const id = parseId<Id>(text)
+  if (!id) throw badRequest(`${field} is no uuid.`)
+  return id
 }
 
 function tokenMessage(

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAywQQKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIjUKHFJlbW92ZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSFQoNYXR0YWNobWVudF9pZBgBIAEoCSIfCh1SZW1vdmVBdHRhY2htZW50VG9rZW5SZXNwb25zZSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2Uy5QcKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJ6ChVSZW1vdmVBdHRhY2htZW50VG9rZW4SLy5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50VG9rZW5SZXF1ZXN0GjAucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQXR0YWNobWVudFRva2VuUmVzcG9uc2USWAoQRW5zdXJlQWRkb25EcmFpbhIqLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -367,6 +367,136 @@ export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
   messageDesc(file_logplex_v1_logplex, 11);
 
 /**
+ * @generated from message plexus.logplex.v1.EnsureAttachmentTokenRequest
+ */
+export type EnsureAttachmentTokenRequest = Message<"plexus.logplex.v1.EnsureAttachmentTokenRequest"> & {
+  /**
+   * where the add-on is attached
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string addon_id = 2;
+   */
+  addonId: string;
+
+  /**
+   * @generated from field: string attachment_id = 3;
+   */
+  attachmentId: string;
+
+  /**
+   * the source of its lines: the slug of the add-on's service
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.EnsureAttachmentTokenRequest.
+ * Use `create(EnsureAttachmentTokenRequestSchema)` to create a new message.
+ */
+export const EnsureAttachmentTokenRequestSchema: GenMessage<EnsureAttachmentTokenRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 12);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveAttachmentTokenRequest
+ */
+export type RemoveAttachmentTokenRequest = Message<"plexus.logplex.v1.RemoveAttachmentTokenRequest"> & {
+  /**
+   * @generated from field: string attachment_id = 1;
+   */
+  attachmentId: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveAttachmentTokenRequest.
+ * Use `create(RemoveAttachmentTokenRequestSchema)` to create a new message.
+ */
+export const RemoveAttachmentTokenRequestSchema: GenMessage<RemoveAttachmentTokenRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 13);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveAttachmentTokenResponse
+ */
+export type RemoveAttachmentTokenResponse = Message<"plexus.logplex.v1.RemoveAttachmentTokenResponse"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveAttachmentTokenResponse.
+ * Use `create(RemoveAttachmentTokenResponseSchema)` to create a new message.
+ */
+export const RemoveAttachmentTokenResponseSchema: GenMessage<RemoveAttachmentTokenResponse> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 14);
+
+/**
+ * @generated from message plexus.logplex.v1.EnsureAddonDrainRequest
+ */
+export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrainRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string addon_id = 2;
+   */
+  addonId: string;
+
+  /**
+   * "d.<uuid>", which the provider knows already
+   *
+   * @generated from field: string token = 3;
+   */
+  token: string;
+
+  /**
+   * @generated from field: string url = 4;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.EnsureAddonDrainRequest.
+ * Use `create(EnsureAddonDrainRequestSchema)` to create a new message.
+ */
+export const EnsureAddonDrainRequestSchema: GenMessage<EnsureAddonDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 15);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
+ */
+export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsRequest"> & {
+  /**
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveAddonLogsRequest.
+ * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
+ */
+export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 16);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
+ */
+export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogsResponse"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveAddonLogsResponse.
+ * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
+ */
+export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 17);
+
+/**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
  * touch the app. A channel has its app's id and is made at first use.
  *
@@ -430,6 +560,45 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof CreateSessionRequestSchema;
     output: typeof SessionSchema;
+  },
+  /**
+   * What the broker says of add-ons. A token of an attachment is apart from the app's tokens, and
+   * a drain of an add-on goes with the add-on only. All four may be said again.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.EnsureAttachmentToken
+   */
+  ensureAttachmentToken: {
+    methodKind: "unary";
+    input: typeof EnsureAttachmentTokenRequestSchema;
+    output: typeof TokenSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.RemoveAttachmentToken
+   */
+  removeAttachmentToken: {
+    methodKind: "unary";
+    input: typeof RemoveAttachmentTokenRequestSchema;
+    output: typeof RemoveAttachmentTokenResponseSchema;
+  },
+  /**
+   * An add-on has one drain: asked again, the one that is there is answered.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.EnsureAddonDrain
+   */
+  ensureAddonDrain: {
+    methodKind: "unary";
+    input: typeof EnsureAddonDrainRequestSchema;
+    output: typeof DrainSchema;
+  },
+  /**
+   * Every token and the drain of an add-on, on whatever app.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.RemoveAddonLogs
+   */
+  removeAddonLogs: {
+    methodKind: "unary";
+    input: typeof RemoveAddonLogsRequestSchema;
+    output: typeof RemoveAddonLogsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_logplex_v1_logplex, 0);
