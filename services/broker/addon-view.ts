@@ -3,6 +3,7 @@ import { appNames, type AppRef } from './access.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import { listAddonsById, type AddonRow, type AddonState } from './addons-db.ts'
 import { attachmentVarNames } from './addon-config.ts'
+import { logInputUrl } from './addon-logs.ts'
 import { listAttachmentsOfAddons, type AttachmentRow } from './attachments-db.ts'
 import type { StepContext } from './context.ts'
 import { plansById } from './plans.ts'
@@ -26,6 +27,8 @@ export type AttachmentView = {
   app: AppRef
   /** Names of its variables, sorted; empty until they are in the app's config. */
   configVars: string[]
+  /** Where the add-on writes into the app's log: a secret of the app's. Empty when it does not. */
+  logInputUrl: string
 }
 
 /** An app that is gone has the empty name here, until its add-ons are gone as well. */
@@ -56,6 +59,7 @@ export async function viewAddons(context: StepContext, addons: AddonRow[]): Prom
         configVars: hasVars(attachment)
           ? attachmentVarNames(service, addon.configNames, attachment.name)
           : [],
+        logInputUrl: logInputUrl(context.secrets, attachment),
       }))
     const billed = own.filter(({ app }) => app.id === addon.appId)
     return {

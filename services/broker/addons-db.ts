@@ -25,6 +25,12 @@ export type AddonRow = {
   wantedPlanId: string | null
   changeFailure: string
   changeFailureCode: number
+  /** Logplex may have something of it. */
+  logsOpened: boolean
+  /** "d.<uuid>"; empty: it gets no drain. */
+  logDrainToken: string
+  /** Empty: the provider answered none. */
+  sealedLogDrainUrl: string
   confirm: string
   failure: string
   failureCode: number
@@ -40,7 +46,8 @@ const columns = `addons.id, addons.name, addons.state, addons.plan_id as "planId
   provision_message as "provisionMessage", answered_202 as "answered202", destroy_wished as "destroyWished",
   forgotten, config_version as "configVersion", wanted_plan_id as "wantedPlanId",
   change_failure as "changeFailure", change_failure_code as "changeFailureCode",
-  addons.confirm, addons.failure,
+  logs_opened as "logsOpened", log_drain_token as "logDrainToken",
+  sealed_log_drain_url as "sealedLogDrainUrl", addons.confirm, addons.failure,
   addons.failure_code as "failureCode", addons.actor_id as "actorId",
   addons.actor_email as "actorEmail", addons.created_at as "createdAt",
   addons.updated_at as "updatedAt"`
@@ -207,6 +214,30 @@ export async function saveConfig(
   )
 }
 
+/** Notes that Logplex is going to be asked; what was noted before stays. */
+export async function setLogsOpened(
+  tx: Transaction,
+  id: AddonId,
+  logDrainToken: string,
+): Promise<void> {
+  await tx.query(
+    `update addons set logs_opened = true, log_drain_token = $2
+     where id = $1 and not logs_opened`,
+    [id, logDrainToken],
+  )
+}
+
+export async function setLogDrainUrl(
+  tx: Transaction,
+  id: AddonId,
+  sealedLogDrainUrl: string,
+): Promise<void> {
+  await tx.query('update addons set sealed_log_drain_url = $2 where id = $1', [
+    id,
+    sealedLogDrainUrl,
+  ])
+}
+
 /** Notes which plan is asked for, and who asked: the user of the releases that this makes. */
 export async function setPlanWish(
   tx: Transaction,
@@ -306,7 +337,8 @@ export async function setAddonDeprovisioned(tx: Transaction, id: AddonId): Promi
   await tx.query('delete from grants where addon_id = $1', [id])
   await tx.query(
     `update addons set state = 'deprovisioned', sealed_config = null, sealed_options = '',
-       config_names = '{}', updated_at = now() where id = $1`,
+       config_names = '{}', log_drain_token = '', sealed_log_drain_url = '', updated_at = now()
+     where id = $1`,
     [id],
   )
 }

@@ -17,13 +17,15 @@ export type AttachmentRow = {
   failureCode: number
   actorId: string
   actorEmail: string
+  /** Empty: it has none. */
+  sealedLogInputUrl: string
   createdAt: Date
   updatedAt: Date
 }
 
 const columns = `id, addon_id as "addonId", app_id as "appId", name, namespace, state, replaces,
   confirm, failure, failure_code as "failureCode", actor_id as "actorId",
-  actor_email as "actorEmail", created_at as "createdAt", updated_at as "updatedAt"`
+  actor_email as "actorEmail", sealed_log_input_url as "sealedLogInputUrl", created_at as "createdAt", updated_at as "updatedAt"`
 
 /**
  * Throws a unique violation of attachments_name when the name is taken on the app and not replaced,
@@ -138,6 +140,17 @@ export async function setAttachmentActor(
   ])
 }
 
+export async function setLogInputUrl(
+  tx: Transaction,
+  id: AttachmentId,
+  sealedLogInputUrl: string,
+): Promise<void> {
+  await tx.query('update attachments set sealed_log_input_url = $2 where id = $1', [
+    id,
+    sealedLogInputUrl,
+  ])
+}
+
 export async function setAttachmentFailure(
   tx: Transaction,
   id: AttachmentId,
@@ -159,7 +172,8 @@ export async function removeAttachmentRows(
   ids: AttachmentId[],
 ): Promise<Array<{ id: AttachmentId; addonId: AddonId }>> {
   await tx.query(
-    `update attachments set state = 'removed', replaces = null, updated_at = now()
+    `update attachments set state = 'removed', replaces = null, sealed_log_input_url = '',
+       updated_at = now()
      where id = any($1::uuid[])`,
     [ids],
   )

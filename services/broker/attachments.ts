@@ -171,7 +171,22 @@ export async function listAttachments(
   actor: Actor,
   of: { app: string; addon: string },
 ): Promise<AttachmentOfAddon[]> {
-  return viewAttachments(context, await attachmentRows(context, actor, of))
+  const found = await viewAttachments(context, await attachmentRows(context, actor, of))
+  // Who sees an add-on may meet attachments of it on apps that are none of theirs.
+  return of.addon === '' ? found : hideOthersLogs(context, actor, found)
+}
+
+async function hideOthersLogs(
+  context: StepContext,
+  actor: Actor,
+  found: AttachmentOfAddon[],
+): Promise<AttachmentOfAddon[]> {
+  if (found.every(({ view }) => view.logInputUrl === '')) return found
+  const visible = new Set((await visibleApps(context, actor)).map(({ id }) => id))
+  return found.map(({ view, addon }) => ({
+    view: visible.has(view.app.id) ? view : { ...view, logInputUrl: '' },
+    addon,
+  }))
 }
 
 async function attachmentRows(

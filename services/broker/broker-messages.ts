@@ -72,7 +72,7 @@ export function attachmentMessage(
   found: AttachmentOfAddon,
   dashboardTicket = '',
 ): MessageInitShape<typeof AttachmentSchema> {
-  const { attachment, app, configVars } = found.view
+  const { attachment, app, configVars, logInputUrl } = found.view
   return {
     id: attachment.id,
     name: attachment.name,
@@ -80,6 +80,7 @@ export function attachmentMessage(
     addon: addonMessage(found.addon, dashboardTicket),
     namespace: attachment.namespace,
     configVars,
+    logInputUrl,
     createdAt: timestampFromDate(attachment.createdAt),
     updatedAt: timestampFromDate(attachment.updatedAt),
   }

@@ -4,6 +4,7 @@ import type { RpcClient } from '#lib/rpc.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import type { AppsService } from '#proto/apps/v1/apps_pb.ts'
+import type { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import type { FindProvider } from './providers/provider.ts'
 
 /** What the steps of the broker's workflows work with. */
@@ -11,6 +12,7 @@ export type StepContext = {
   pool: Pool
   secrets: Secrets
   apps: RpcClient<typeof AppsService>
+  logplex: RpcClient<typeof LogplexService>
   findProvider: FindProvider
   /** Origin of the api, for the providers' call-backs. */
   apiUrl: string

@@ -9,6 +9,7 @@ import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
+import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { declareServices } from './addon-services.ts'
 import { followApps } from './app-events.ts'
 import { brokerHandlers } from './broker-rpc.ts'
@@ -49,17 +50,14 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
     pool,
     secrets,
     apps: rpcClient(nats, 'apps', AppsService),
+    logplex: rpcClient(nats, 'logplex', LogplexService),
     findProvider: findProviders({ nats, secrets, http: http.send, retry }),
     apiUrl: config.apiUrl,
     log,
   }
   const runner = startWorkflowRunner({
-    pool,
-    workflows,
-    context: steps,
-    stepsInFlightMax,
+    ...{ pool, workflows, context: steps, stepsInFlightMax, log },
     leaseSeconds: config.workflowLeaseSeconds,
-    log,
   })
   lifecycle.onStop('workflows', runner.stop)
 

@@ -22,7 +22,8 @@ const plexus = (...args: string[]) =>
   promisify(execFile)(process.execPath, [resolve('bin/plexus'), ...args], { env })
 
 beforeAll(async () => {
-  provider = await startPartnerProvider({ slug, requires: ['many_per_app', 'attachable'] })
+  const requires = ['many_per_app', 'attachable', 'syslog_drain']
+  provider = await startPartnerProvider({ slug, requires })
   folder = await mkdtemp(join(tmpdir(), 'plexus-manifest-'))
   file = join(folder, `${slug}.json`)
   await writeFile(file, JSON.stringify(provider.manifest))
@@ -63,6 +64,15 @@ test('addons:create gives its variables, addons:info shows it', async () => {
   const config = JSON.parse(await heroku.ok(['config', '-a', app, '--json'])) as object
   expect(config).toEqual(provider.resources[0]?.config)
   expect(await heroku.ok(['addons:info', 'cli-acme-1', '-a', app])).toMatch(/State:\s+created/)
+})
+
+test("drains shows the add-on's drain, drains:remove leaves it and says how it goes", async () => {
+  const drains = await heroku.ok(['drains', '-a', app])
+  expect(drains).toMatch(new RegExp(`Add-on Drains\\s+${slug}:test \\(.*cli-acme-1\\)`))
+  const token = String(provider.requests[0]?.fields['log_drain_token'])
+  const refused = await heroku.run(['drains:remove', token, '-a', app])
+  expect(refused.code).not.toBe(0)
+  expect(refused.stderr).toContain('heroku addons:destroy')
 })
 
 test('addons:upgrade and addons:downgrade change the plan', async () => {

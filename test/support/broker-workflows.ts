@@ -8,6 +8,7 @@ import { rpcClient } from '#lib/rpc.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { AppsService, type App } from '#proto/apps/v1/apps_pb.ts'
+import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { declareServices } from '../../services/broker/addon-services.ts'
 import { findAddon, type AddonRow } from '../../services/broker/addons-db.ts'
 import { createAttachment } from '../../services/broker/attachments.ts'
@@ -45,6 +46,7 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
     pool,
     secrets,
     apps: rpcClient(platform.nats, 'apps', AppsService),
+    logplex: rpcClient(platform.nats, 'logplex', LogplexService),
     findProvider: ({ baseUrl }) => natsProvider(platform.nats, baseUrl),
     apiUrl: 'http://localhost',
     log: silentLog,

@@ -87,6 +87,8 @@ export type ResourceSettings = {
   /** Answers a removal 204, or 202 and then `actions/deprovision`. */
   deprovisions: 'sync' | 'async'
   plans: string[]
+  /** Where it wants the app's lines, when it requires "syslog_drain". */
+  drainUrl: string
   quirks: Set<PartnerQuirk>
 }
 
@@ -204,7 +206,7 @@ function describe(resource: PartnerResource, settings: ResourceSettings): Outcom
   const named = quirks.has('no-id') ? {} : { id }
   if (state === 'pending')
     return { reply: { status: 202, body: { ...named, message: 'Being made.' } } }
-  const drainUrl = quirks.has('bad-drain-url') ? 'ftp://acme.example' : 'https://acme.example/logs'
+  const drainUrl = quirks.has('bad-drain-url') ? 'ftp://acme.example' : settings.drainUrl
   const drain =
     requires.includes('syslog_drain') && !quirks.has('no-drain-url')
       ? { log_drain_url: drainUrl }

@@ -125,6 +125,7 @@ export async function startPartnerProvider(
     grantStyle: 'form',
     refreshes: false,
     completes: 'itself',
+    drainUrl: 'https://acme.example/logs',
     slug,
     prefix,
     apiVersion,

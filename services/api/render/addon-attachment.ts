@@ -23,7 +23,7 @@ export function renderAttachment(
     ...(inclusion.has('config_vars') && { config_vars: attachment.configVars }),
     created_at: isoTime(attachment.createdAt),
     id: attachment.id,
-    log_input_url: null,
+    log_input_url: attachment.logInputUrl || null,
     name: attachment.name,
     namespace: attachment.namespace || null,
     updated_at: isoTime(attachment.updatedAt, attachment.createdAt),

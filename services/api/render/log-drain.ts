@@ -3,10 +3,11 @@ import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import { renderAppRef } from './app.ts'
 import { isoTime } from './time.ts'
 
-/** Every drain is a person's; add-ons have none of their own. */
-export function renderDrain(drain: Drain, app: App) {
+/** @param addonNames of the app's add-ons by id; one that has just gone has the empty name */
+export function renderDrain(drain: Drain, app: App, addonNames: ReadonlyMap<string, string>) {
+  const { addonId } = drain
   return {
-    addon: null,
+    addon: addonId === '' ? null : { id: addonId, name: addonNames.get(addonId) ?? '' },
     app: renderAppRef(app),
     created_at: isoTime(drain.createdAt),
     id: drain.id,

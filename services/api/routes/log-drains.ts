@@ -1,8 +1,25 @@
+import type { App } from '#proto/apps/v1/apps_pb.ts'
+import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
+import { actorOf, type Identified } from '../hooks/identity.ts'
 import { renderDrain } from '../render/log-drain.ts'
 import { AppParams } from '../schemas/fields.ts'
 import { CreateLogDrain, DrainParams } from '../schemas/logs.ts'
 import { targetApp } from '../targets.ts'
+
+/** Asks the broker only when an add-on has one of the drains. */
+async function renderDrains(
+  { broker }: ApiContext,
+  request: Identified,
+  app: App,
+  drains: Drain[],
+): Promise<ReturnType<typeof renderDrain>[]> {
+  const { addons } = drains.some(({ addonId }) => addonId !== '')
+    ? await broker.listAddons({ actor: actorOf(request), app: app.id })
+    : { addons: [] }
+  const names = new Map(addons.map(({ id, name }) => [id, name]))
+  return drains.map((drain) => renderDrain(drain, app, names))
+}
 
 export function logDrainRoutes(api: Api, context: ApiContext): void {
   const { logplex } = context
@@ -11,7 +28,7 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
   api.get('/apps/:app/log-drains', { schema: { params: AppParams } }, async (request) => {
     const app = await targetApp(context, request)
     const { drains } = await logplex.listDrains({ appId: app.id })
-    return drains.map((drain) => renderDrain(drain, app))
+    return renderDrains(context, request, app, drains)
   })
 
   api.post(
@@ -21,7 +38,7 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
       const app = await targetApp(context, request)
       const drain = await logplex.createDrain({ appId: app.id, url: request.body.url })
       reply.code(201)
-      return renderDrain(drain, app)
+      return renderDrain(drain, app, new Map())
     },
   )
 
@@ -29,12 +46,12 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
   api.get('/apps/:app/log-drains/:drain', one, async (request) => {
     const app = await targetApp(context, request)
     const drain = await logplex.getDrain({ appId: app.id, drain: request.params.drain })
-    return renderDrain(drain, app)
+    return (await renderDrains(context, request, app, [drain]))[0]
   })
 
   api.delete('/apps/:app/log-drains/:drain', one, async (request) => {
     const app = await targetApp(context, request)
     const drain = await logplex.deleteDrain({ appId: app.id, drain: request.params.drain })
-    return renderDrain(drain, app)
+    return renderDrain(drain, app, new Map())
   })
 }

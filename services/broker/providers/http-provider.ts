@@ -27,11 +27,14 @@ export function httpProvider(
   return {
     retry,
 
-    provision: async ({ uuid, name, plan, region, options, callbackUrl, newGrant }) => {
+    provision: async ({ uuid, name, plan, region, options, ...request }) => {
+      const { callbackUrl, newGrant, logInputUrl, logDrainToken } = request
       const body = {
         ...{ uuid, name, plan, region, options },
         callback_url: callbackUrl,
         oauth_grant: await newGrant(),
+        ...(logInputUrl !== '' && { log_input_url: logInputUrl }),
+        ...(logDrainToken !== '' && { log_drain_token: logDrainToken }),
       }
       return readAnswer(humanName, await http(provisionCall(partner, body)))
     },
@@ -49,10 +52,10 @@ export function httpProvider(
 
 function readAnswer(humanName: string, reply: PartnerReply): ProvisionAnswer {
   refuseFailed(humanName, reply)
-  const { id, config, message, unusable } = readResource(reply)
-  if (unusable !== '') return { state: 'unusable', id, config: {}, message: unusable }
-  if (reply.status === 202) return { state: 'accepted', id, config: {}, message }
-  return { state: 'ready', id, config, message }
+  const { unusable, ...answer } = readResource(reply)
+  if (unusable !== '') return { ...answer, state: 'unusable', config: {}, message: unusable }
+  if (reply.status === 202) return { ...answer, state: 'accepted', config: {} }
+  return { ...answer, state: 'ready' }
 }
 
 function readRemoval({ status, text }: PartnerReply): Removal {

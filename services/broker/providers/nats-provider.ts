@@ -14,10 +14,12 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
   const stateOf = (pending: boolean): 'ask-again' | 'ready' => (pending ? 'ask-again' : 'ready')
   return {
     retry: ownProviderRetry,
-    provision: async ({ newGrant: _newGrant, ...request }) => {
+    // Ours call nobody back, and have nothing to do with logs.
+    provision: async ({ uuid, name, plan, region, options, callbackUrl }) => {
+      const request = { uuid, name, plan, region, options, callbackUrl }
       const asked = client.provision(request, { timeoutMs })
       const { id, config, message, pending } = await asked.catch(hideOurNames)
-      return { state: stateOf(pending), id, config, message }
+      return { state: stateOf(pending), id, config, message, logDrainUrl: '' }
     },
     changePlan: async (request) => {
       const asked = client.changePlan(request, { timeoutMs })

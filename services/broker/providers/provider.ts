@@ -31,6 +31,10 @@ type ProvisionRequest = {
   callbackUrl: string
   /** Makes the code that the provider may trade for tokens: a fresh one for each call. */
   newGrant: () => Promise<PartnerGrant>
+  /** Where it may write into the app's log; empty unless its service requires "log_input". */
+  logInputUrl: string
+  /** Of the drain that it may have, "d.<uuid>"; empty unless its service requires "syslog_drain". */
+  logDrainToken: string
 }
 
 /**
@@ -43,6 +47,8 @@ type AnswerState = 'ready' | 'ask-again' | 'accepted' | 'unusable'
 export type ProvisionAnswer = ChangeAnswer & {
   /** The provider's own id of the resource; empty when it has not told one yet. */
   id: string
+  /** Where it wants the app's lines, not judged yet; empty when it wants none. */
+  logDrainUrl: string
 }
 
 type ChangePlanRequest = { uuid: string; id: string; plan: string }

@@ -9,6 +9,8 @@ export type ResourceAnswer = {
   message: string
   /** What in it cannot be used, as the end of "Acme answered with …"; empty when all of it can. */
   unusable: string
+  /** Where it wants the app's lines; Logplex judges it. Empty when it says none. */
+  logDrainUrl: string
 }
 
 /**
@@ -16,17 +18,21 @@ export type ResourceAnswer = {
  * variables become text; null is left out. What can be read is read also when something cannot.
  */
 export function readResource({ status, text }: PartnerReply): ResourceAnswer {
-  const answer: ResourceAnswer = { id: '', config: {}, message: '', unusable: '' }
+  const answer: ResourceAnswer = {
+    ...{ id: '', config: {}, message: '', unusable: '', logDrainUrl: '' },
+  }
   if (text.trim() === '') return answer
   const body = parseObject(text)
   if (!body) return { ...answer, unusable: `${status} and something that is no JSON object` }
-  const { id, config, message } = body
+  const { id, config, message, log_drain_url: logDrainUrl = null } = body
   answer.message = typeof message === 'string' ? shorten(message) : ''
   if (typeof id === 'string' || typeof id === 'number') answer.id = String(id)
   if (/\p{Cc}|^\.{1,2}$/u.test(answer.id) || answer.id.length > providerIdCharsMax) {
     answer.id = ''
     answer.unusable = 'an id that is no id'
   }
+  if (typeof logDrainUrl === 'string') answer.logDrainUrl = logDrainUrl
+  else if (logDrainUrl !== null) answer.unusable = 'a log_drain_url that is no text'
   return config === undefined || config === null ? answer : withConfig(answer, config)
 }
 

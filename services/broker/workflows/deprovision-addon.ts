@@ -18,8 +18,8 @@ import { planOf } from '../plans.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
 import { removeAttachments } from './detach-addon.ts'
 
-//   remove-attachments ──▶ call-provider ──▶ deprovisioned
-//       (app by app)        (until gone)
+//   remove-attachments ──▶ close-logs ──▶ call-provider ──▶ deprovisioned
+//       (app by app)       (if it had)    (until gone)
 /** Undoes an add-on, however far it came; entered by wish and by failure. */
 export const deprovisionAddon = defineWorkflow<StepContext>()({
   name: 'deprovision-addon',
@@ -35,7 +35,7 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
           return { waitSeconds: dependencyPollSeconds }
       }
       const [first] = attachments
-      if (!first) return { go: 'call-provider' }
+      if (!first) return { go: addon.logsOpened ? 'close-logs' : 'call-provider' }
       const ofApp = attachments.filter(({ appId }) => appId === first.appId)
       await unpublishAttachments(context, {
         addonName: addon.name,
@@ -46,6 +46,12 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
       })
       const ids = ofApp.map(({ id }) => id)
       return { go: 'remove-attachments', write: (tx) => removeAttachments(tx, ids) }
+    },
+
+    // Before the provider, which may take hours: what is destroyed gets no more of the app's lines.
+    async 'close-logs'({ logplex }, { subjectId }) {
+      await logplex.removeAddonLogs({ addonId: subjectId })
+      return { go: 'call-provider' }
     },
 
     async 'call-provider'(context, { subjectId, tries, wishes }) {

@@ -1,7 +1,7 @@
 import { must } from '#lib/assert.ts'
 import type { AttachmentId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
-import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
+import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
 import { lockAddon, mustFindAddon } from '../addons-db.ts'
@@ -16,7 +16,8 @@ import type { Actor, StepContext } from '../context.ts'
 import { dependencyPollSeconds } from '../limits.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
 
-//   unpublish ──▶ detached
+//   unpublish ──▶ close-log ──▶ detached
+//            └──(if it had no log)──▲
 /** Takes one attachment away; its subject is the attachment. */
 export const detachAddon = defineWorkflow<StepContext>()({
   name: 'detach-addon',
@@ -35,16 +36,27 @@ export const detachAddon = defineWorkflow<StepContext>()({
         actor: { accountId: attachment.actorId, email: attachment.actorEmail },
         changeId: workflowId,
       })
-      return {
-        done: 'detached',
-        write: async (tx) => {
-          await removeAttachments(tx, [attachment.id])
-          await raiseWish(tx, addon.id, 'attachment-settled')
-        },
-      }
+      return attachment.sealedLogInputUrl === '' ? detached(attachment) : { go: 'close-log' }
+    },
+
+    // The add-on's drain stays: it goes with the add-on.
+    async 'close-log'({ pool, logplex }, { subjectId }) {
+      const attachment = must(await findAttachment(pool, subjectId as AttachmentId), 'attachment')
+      await logplex.removeAttachmentToken({ attachmentId: attachment.id })
+      return detached(attachment)
     },
   },
 })
+
+function detached({ id, addonId }: AttachmentRow): Outcome<never> {
+  return {
+    done: 'detached',
+    write: async (tx) => {
+      await removeAttachments(tx, [id])
+      await raiseWish(tx, addonId, 'attachment-settled')
+    },
+  }
+}
 
 /**
  * Starts detaching. False when the attachment is not attached, or on its way out already, alone or

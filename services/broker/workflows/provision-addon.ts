@@ -6,6 +6,14 @@ import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/defin
 import { getWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 import { optionsPlace } from '../addon-config.ts'
+import {
+  addLogDrain,
+  logInputUrl,
+  needsLogs,
+  noteLogs,
+  openLogInput,
+  saveLogDrainUrl,
+} from '../addon-logs.ts'
 import { moveAddon } from '../addon-state.ts'
 import {
   mustFindAddon,
@@ -14,7 +22,7 @@ import {
   setProviderId,
   type AddonRow,
 } from '../addons-db.ts'
-import { findFirstAttachment, moveAttachment } from '../attachments-db.ts'
+import { findFirstAttachment, moveAttachment, type AttachmentRow } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import { newGrant } from '../grants.ts'
 import {
@@ -32,11 +40,13 @@ import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
 import { endedByDestroy, publishWhatChanged } from './update-config.ts'
 
+//   open-logs (and back, when its service requires logs)
+//        ▲
 //   call-provider ──▶ take-name ──▶ publish-config ──▶ provisioned
-//   (until ready) │      ▲                 │
-//        202 │    │      │                 │
-//   wait-for-call ┼──────┘                 │
-//   (until called back)                    │
+//   (until ready) │      ▲   │           ▲  │
+//        202 │    │      │   └ add-drain ┘  │
+//   wait-for-call ┼──────┘   (if answered)  │
+//   (until called back)                     │
 //                 └── refused, too late, or the wish "destroy", from any step ──▶ deprovision-addon
 /** Makes an add-on and its first attachment; its subject is the add-on. */
 export const provisionAddon = defineWorkflow<StepContext>()({
@@ -53,17 +63,33 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (end) return end
       // It called back before its answer was written down: asking again could make a second one.
       if (hasCalledBack(info)) return { go: 'wait-for-call' }
-      const asked = await requestResource(context, addon, info.tries)
+      const { service } = await planOf(context.pool, addon)
+      const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
+      if (needsLogs(service, addon, attachment))
+        return { go: 'open-logs', write: (tx) => noteLogs(tx, service, addon) }
+      const asked = await requestResource(context, addon, attachment, info.tries)
       if ('failure' in asked) return giveUp(addon, asked.failure)
       if ('again' in asked) return asked.again
       const { answer } = asked
-      const { service } = await planOf(context.pool, addon)
       const unusable = whyUnusable(service, answer)
       if (unusable !== '') return giveUp(addon, unusableAnswer(service, unusable), answer.id)
       const write = (tx: Transaction): Promise<void> => saveAnswer(tx, context, addon, answer)
       if (answer.state === 'ready') return { go: 'take-name', write }
       if (answer.state === 'accepted') return { go: 'wait-for-call', write }
       return { waitSeconds: pollSeconds(addon), write }
+    },
+
+    async 'open-logs'(context, info) {
+      const addon = await mustFindAddon(context.pool, info.subjectId)
+      const end = outOfTimeOrWish(addon, info)
+      if (end) return end
+      const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
+      try {
+        return { go: 'call-provider', write: await openLogInput(context, addon, attachment) }
+      } catch (error) {
+        if (isRefusal(error)) return giveUp(addon, error)
+        throw error
+      }
     },
 
     async 'wait-for-call'(context, info) {
@@ -80,7 +106,22 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (wishes.has('destroy')) return giveUp(addon)
       if (wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
       const attachment = must(await findFirstAttachment(pool, addon.id), 'attachment')
-      return waitForName(attachment) ?? { go: 'publish-config' }
+      const next = addon.sealedLogDrainUrl === '' ? 'publish-config' : 'add-drain'
+      return waitForName(attachment) ?? { go: next }
+    },
+
+    async 'add-drain'(context, info) {
+      const addon = await mustFindAddon(context.pool, info.subjectId)
+      if (info.wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
+      const end = outOfTimeOrWish(addon, info)
+      if (end) return end
+      try {
+        await addLogDrain(context, addon)
+      } catch (error) {
+        if (isRefusal(error)) return giveUp(addon, noDrain(addon, error))
+        throw error
+      }
+      return { go: 'publish-config' }
     },
 
     async 'publish-config'(context, { subjectId, workflowId, wishes }) {
@@ -156,9 +197,18 @@ const unusableAnswer = ({ humanName }: AddonServiceRow, unusable: string): Failu
       ' provider.',
   )
 
+const noDrain = ({ name }: AddonRow, { code, message }: Failure): Failure => ({
+  code,
+  message:
+    `The log drain of ${name} cannot be added. ${message} What its provider has made is being` +
+    ' removed. A wrong url is for the add-on provider to correct; of too many drains, which' +
+    ' heroku drains shows, remove one with heroku drains:remove.',
+})
+
 async function requestResource(
   context: StepContext,
   addon: AddonRow,
+  attachment: AttachmentRow,
   tries: number,
 ): Promise<Asked<ProvisionAnswer>> {
   const { pool, secrets, apiUrl } = context
@@ -173,6 +223,8 @@ async function requestResource(
       options: JSON.parse(options) as Record<string, string>,
       callbackUrl: `${apiUrl}/addons/${addon.id}`,
       newGrant: () => newGrant(pool, addon.id),
+      logInputUrl: logInputUrl(secrets, attachment),
+      logDrainToken: addon.logDrainToken,
     }),
   )
 }
@@ -187,6 +239,7 @@ async function saveAnswer(
   const { id: providerId, message: provisionMessage, state, config } = answer
   const told = { providerId, provisionMessage, answered202: state === 'accepted' }
   await saveProviderAnswer(tx, addon.id, told)
+  await saveLogDrainUrl(tx, context, addon, answer.logDrainUrl)
   if (state === 'ready') await mergeConfig(tx, context, addon.id, config)
 }
 

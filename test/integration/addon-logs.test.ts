@@ -1,0 +1,207 @@
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createAccount } from '../support/accounts.ts'
+import { eventually } from '../support/eventually.ts'
+import { apiClient, http } from '../support/http.ts'
+import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
+import { openMarketplace, type Marketplace } from '../support/marketplace.ts'
+import { startService, type ServiceProcess } from '../support/services.ts'
+
+// What a provider that requires "log_input" and "syslog_drain" has of an app's log.
+
+const engines = inject('engines')
+let market: Marketplace
+let logplex: ServiceProcess
+let receiver: HttpReceiver
+
+beforeAll(async () => {
+  logplex = await startService('logplex', engines)
+  market = await openMarketplace(engines)
+  receiver = await startHttpReceiver()
+})
+
+afterAll(async () => {
+  await market.stop()
+  await logplex.stop()
+  await receiver.close()
+})
+
+type Drain = { id: string; addon: object | null; token: string; url: string }
+type Attachment = { id: string; name: string; log_input_url: string | null }
+
+const ask = async <Body>(method: string, path: string, body?: object): Promise<Body> =>
+  (await market.customer.api(method, path, body && { body })).body as Body
+
+const drainsOf = (app: string) => ask<Drain[]>('GET', `/apps/${app}/log-drains`)
+const attachmentsOf = (app: string) => ask<Attachment[]>('GET', `/apps/${app}/addon-attachments`)
+
+/** Sends one line as log shippers do; answers the status. */
+async function post(logInputUrl: string, message: string): Promise<number> {
+  const { origin, password, username } = new URL(logInputUrl)
+  const line = `<190>1 ${new Date().toISOString()} host ${password} monitor - - ${message}`
+  const answer = await http('POST', `${origin}/logs`, {
+    headers: {
+      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+      'content-type': 'application/logplex-1',
+    },
+    body: `${Buffer.byteLength(line)} ${line}`,
+  })
+  return answer.status
+}
+
+async function logOf(app: string): Promise<string> {
+  const session = await ask<{ logplex_url: string }>('POST', `/apps/${app}/log-sessions`, {})
+  return (await fetch(session.logplex_url)).text()
+}
+
+/** Of what the provider was told when it was asked for the resource. */
+const told = (provider: { requests: { fields: Record<string, unknown> }[] }, field: string) =>
+  String(provider.requests[0]?.fields[field])
+
+test('a provider with log_input writes into the log under the name of its service', async () => {
+  const provider = await market.register({ requires: ['log_input'], mode: 'async' })
+  const app = await market.newApp()
+  const { body: addon } = await market.order(app, provider.slug)
+  await eventually(async () =>
+    expect((await market.addon(addon.name)).body.state).toBe('provisioned'),
+  )
+  const url = told(provider, 'log_input_url')
+  expect(provider.requests[0]?.fields).not.toHaveProperty('log_drain_token')
+  expect((await attachmentsOf(app)).map((each) => each.log_input_url)).toEqual([url])
+  const { accessToken = '' } = provider.living(addon.id)[0]?.tokens ?? {}
+  const path = `/addons/${addon.id}/addon-attachments`
+  expect((await apiClient(market.base, accessToken)('GET', path)).body).toMatchObject([
+    { log_input_url: url },
+  ])
+  expect(await post(url, 'from the provider')).toBe(204)
+  await eventually(async () =>
+    expect(await logOf(app)).toContain(`${provider.slug}[monitor]: from the provider`),
+  )
+  // The app's own token of that name is another one.
+  const own = await ask<{ token: string }>('POST', `/apps/${app}/log-tokens`, {
+    name: provider.slug,
+  })
+  expect(url).not.toContain(own.token)
+  expect(await ask('GET', `/apps/${app}/log-tokens`)).toHaveLength(1)
+
+  await ask('DELETE', `/apps/${app}/addons/${addon.name}`)
+  expect(await post(url, 'too late')).toBe(401)
+})
+
+test('a service that requires nothing of logs is told nothing of them', async () => {
+  const provider = await market.register({ requires: ['many_per_app'] })
+  const app = await market.newApp()
+  await market.order(app, provider.slug)
+  const { fields = {} } = provider.requests[0] ?? {}
+  expect(Object.keys(fields).filter((name) => name.startsWith('log_'))).toEqual([])
+  expect((await attachmentsOf(app)).map((each) => each.log_input_url)).toEqual([null])
+  expect(await drainsOf(app)).toEqual([])
+})
+
+test("a provider with syslog_drain has the app's lines until its add-on is destroyed", async () => {
+  const provider = await market.register({
+    requires: ['log_input', 'syslog_drain', 'many_per_app'],
+    drainUrl: receiver.url,
+  })
+  const app = await market.newApp()
+  const { body: addon } = await market.order(app, provider.slug)
+  const token = told(provider, 'log_drain_token')
+  expect(token).toMatch(/^d\.[0-9a-f-]{36}$/)
+  const [drain] = await drainsOf(app)
+  const own = { id: addon.id, name: addon.name }
+  expect(drain).toMatchObject({ addon: own, token, url: receiver.url })
+  expect(await ask('GET', `/apps/${app}/log-drains/${token}`)).toMatchObject({ addon: own })
+  await post(told(provider, 'log_input_url'), 'for the drain')
+  await eventually(() => {
+    const posts = receiver.posts.filter(({ headers }) => headers['logplex-drain-token'] === token)
+    expect(posts.flatMap(({ frames }) => frames).join('\n')).toContain('for the drain')
+  })
+
+  // Another add-on may have the same url, and a person too.
+  const { body: second } = await market.order(app, provider.slug)
+  expect(second.state).toBe('provisioned')
+  const personal = await ask<Drain>('POST', `/apps/${app}/log-drains`, { url: receiver.url })
+  expect(personal.addon).toBeNull()
+  const byUrl = `/apps/${app}/log-drains/${encodeURIComponent(receiver.url)}`
+  expect(await ask('DELETE', byUrl)).toMatchObject({ id: personal.id })
+  for (const name of [token, drain?.id, encodeURIComponent(receiver.url)]) {
+    const refused = await market.customer.api('DELETE', `/apps/${app}/log-drains/${name}`)
+    expect(refused.status).toBe(422)
+    expect(refused.text).toContain('heroku addons:destroy')
+  }
+
+  await ask('DELETE', `/apps/${app}/addons/${addon.name}`)
+  expect((await drainsOf(app)).map((each) => each.addon)).toEqual([
+    { id: second.id, name: second.name },
+  ])
+  await ask('DELETE', `/apps/${app}/addons/${second.name}`)
+  expect(await drainsOf(app)).toEqual([])
+})
+
+test('an attachment that is detached loses its token, the drain stays', async () => {
+  const requires = ['log_input', 'syslog_drain', 'many_per_app', 'attachable']
+  const provider = await market.register({ requires, drainUrl: receiver.url })
+  const app = await market.newApp()
+  const { body: addon } = await market.order(app, provider.slug)
+  const url = told(provider, 'log_input_url')
+  const [first] = await attachmentsOf(app)
+  const second = { addon: addon.name, app, name: 'SECOND' }
+  expect(await ask('POST', '/addon-attachments', second)).toMatchObject({ log_input_url: null })
+  await ask('DELETE', `/addon-attachments/${first?.id}`)
+  expect(await post(url, 'too late')).toBe(401)
+  expect(await drainsOf(app)).toHaveLength(1)
+  await ask('DELETE', `/apps/${app}/addons/${addon.name}`)
+  expect(await drainsOf(app)).toEqual([])
+})
+
+test('whoever shares the add-on with another app does not see where that one is written to', async () => {
+  const requires = ['log_input', 'many_per_app', 'attachable']
+  const provider = await market.register({ requires })
+  const [app, shared] = [await market.newApp(), await market.newApp()]
+  const { body: addon } = await market.order(app, provider.slug)
+  await ask('POST', '/addon-attachments', { addon: addon.name, app: shared })
+  const guest = await createAccount(engines)
+  await ask('POST', `/apps/${shared}/collaborators`, { user: guest.email })
+  const path = `/addons/${addon.id}/addon-attachments`
+  const seen = await apiClient(market.base, guest.token)('GET', path)
+  expect(seen.body).toHaveLength(2)
+  expect((seen.body as Attachment[]).map((each) => each.log_input_url)).toEqual([null, null])
+  const own = await ask<Attachment[]>('GET', path)
+  expect(own.map((each) => each.log_input_url)).toContain(told(provider, 'log_input_url'))
+})
+
+test('a drain url that cannot be one is refused in a sentence, and all is undone', async () => {
+  const provider = await market.register({ requires: ['syslog_drain'], quirks: ['bad-drain-url'] })
+  const app = await market.newApp()
+  const refused = await market.order(app, provider.slug)
+  expect(refused.status).toBe(422)
+  expect(refused.body.message).toContain('Invalid drain destination: ftp: is no drain')
+  await eventually(async () => expect(await ask('GET', `/apps/${app}/addons`)).toEqual([]))
+  expect(provider.resources.filter(({ state }) => state !== 'gone')).toEqual([])
+})
+
+test("an app that has all the drains it may have gets no add-on's, and is told what to do", async () => {
+  const provider = await market.register({ requires: ['syslog_drain'], drainUrl: receiver.url })
+  const app = await market.newApp()
+  for (const n of [1, 2, 3, 4, 5])
+    await ask('POST', `/apps/${app}/log-drains`, { url: `${receiver.url}/${n}` })
+  const refused = await market.order(app, provider.slug)
+  expect(refused.status).toBe(422)
+  expect(refused.body.message).toMatch(/maximum number of drains.* heroku drains:remove/)
+  expect(await drainsOf(app)).toHaveLength(5)
+})
+
+test("a service with the platform's own name may not write in that name", async () => {
+  const provider = await market.register({ slug: 'logplex', requires: ['log_input'] })
+  const app = await market.newApp()
+  const refused = await market.order(app, provider.slug)
+  expect(refused.status).toBe(422)
+  expect(refused.body.message).toContain('cannot come from "logplex"')
+  expect(provider.requests).toEqual([])
+})
+
+test('a provider that wants no lines after all gets no drain', async () => {
+  const provider = await market.register({ requires: ['syslog_drain'], quirks: ['no-drain-url'] })
+  const app = await market.newApp()
+  expect((await market.order(app, provider.slug)).body.state).toBe('provisioned')
+  expect(await drainsOf(app)).toEqual([])
+})
