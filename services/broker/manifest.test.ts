@@ -44,7 +44,7 @@ test.each([
   [
     { ...manifest(), id: 'Fast DB' },
     plans(),
-    'm.json: id must match ^[a-z][a-z0-9-]*$, got "Fast DB"',
+    'm.json: id must match ^[a-z][a-z0-9-]{0,99}$, got "Fast DB"',
   ],
   [{ ...manifest(), name: undefined }, plans(), 'm.json: name is required, got nothing'],
   [
