@@ -21,6 +21,8 @@ export type AddonServiceRow = {
   apiVersion: PartnerApiVersion
   ssoUrl: string
   requires: string[]
+  /** As the manifest names them: us, eu, … or * for all. */
+  regions: string[]
   sealedCredentials: string
   createdAt: Date
   updatedAt: Date
@@ -45,6 +47,7 @@ const declared = {
   api_version: 'apiVersion',
   sso_url: 'ssoUrl',
   requires: 'requires',
+  regions: 'regions',
   sealed_credentials: 'sealedCredentials',
 } as const satisfies Record<string, keyof Declared>
 

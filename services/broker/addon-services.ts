@@ -60,6 +60,7 @@ export async function declareService(
     apiVersion: manifest.apiVersion,
     ssoUrl: manifest.ssoUrl,
     requires: manifest.requires,
+    regions: manifest.regions,
     sealedCredentials: sealCredentials(secrets, id, manifest, known),
   })
   for (const plan of plans.plans) await putPlan(tx, { id: newId(), addonServiceId: id, ...plan })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadManifests, parseService } from './manifest.ts'
+import { regionOf } from './region.ts'
 
 const manifest = () => ({
   id: 'fast-db',
@@ -111,6 +112,15 @@ test.each([
 ])('the base url of version %s with %j is %s', (version, production, baseUrl) => {
   const given = api({ version, production, password: 'p', sso_salt: 's' })
   expect(parse(given).manifest).toMatchObject({ baseUrl, password: 'p', ssoSalt: 's' })
+})
+
+test.each([
+  [['us', 'eu'], 'us-east-1'],
+  [['eu'], 'eu-west-1'],
+  [['*'], 'us-east-1'],
+  [['tokyo'], 'us-east-1'],
+])('a provider in %j is asked for a resource in %s', (regions, name) => {
+  expect(regionOf({ regions })).toBe(`amazon-web-services::${name}`)
 })
 
 test('a folder is read whole, and a manifest without plans stops it', async () => {

@@ -223,8 +223,17 @@ describe('what a token of an add-on may do', () => {
     expect((await asProvider('GET', `/addons/${one.id}/addon-attachments`)).body).toHaveLength(1)
     for (const path of [`/addons/${other.id}`, `/addons/${other.id}/config`])
       expect((await asProvider('GET', path)).status).toBe(404)
-    for (const path of ['/apps', `/apps/${app}`, `/apps/${app}/config-vars`, '/account'])
+    expect((await asProvider('GET', '/apps')).body).toMatchObject([{ name: app }])
+    expect((await asProvider('GET', `/apps/${app}`)).body).toMatchObject({ name: app })
+    const people = await asProvider('GET', `/apps/${app}/collaborators`)
+    expect(people.body).toMatchObject([{ user: { email: market.customer.account.email } }])
+    const foreign = await market.newApp()
+    for (const path of [`/apps/${foreign}`, `/apps/${foreign}/collaborators`])
+      expect((await asProvider('GET', path)).status).toBe(404)
+    for (const path of [`/apps/${app}/config-vars`, `/apps/${app}/releases`, '/account'])
       expect((await asProvider('GET', path)).status).toBe(403)
+    for (const method of ['PATCH', 'DELETE'])
+      expect((await asProvider(method, `/apps/${app}`, { body: {} })).status).toBe(403)
 
     const name = `${provider.settings.prefix}_URL`
     const set = { body: { config: [{ name, value: 'https://moved.example/' }] } }

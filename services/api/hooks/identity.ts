@@ -17,6 +17,8 @@ export type PartnerIdentity = {
   addonName: string
   /** Slug of the add-on's service. */
   addonService: string
+  /** Its billing app. */
+  appId: string
 }
 
 declare module 'fastify' {

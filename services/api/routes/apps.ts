@@ -6,7 +6,7 @@ import { renderApp } from '../render/app.ts'
 import { region, stack } from '../render/platform.ts'
 import { CreateApp, UpdateApp, UserParams } from '../schemas/apps.ts'
 import { AppParams, identityText } from '../schemas/fields.ts'
-import { requireSelf, targetApp } from '../targets.ts'
+import { partnerApp, partnerApps, requireSelf, targetApp } from '../targets.ts'
 
 const listed = { ranges: ['id', 'name'] } as const
 
@@ -14,7 +14,10 @@ export function appRoutes(api: Api, context: ApiContext): void {
   const { apps, publicUrl } = context
   const one = { schema: { params: AppParams } }
 
-  api.get('/apps', { config: listed }, async (request) => {
+  api.get('/apps', { config: { ...listed, partners: true } }, async (request) => {
+    const { partner } = request
+    if (partner)
+      return (await partnerApps(context, partner)).map((app) => renderApp(app, publicUrl))
     const list = await apps.listApps({ actor: actorOf(request), ownedOnly: false })
     return list.apps.map((app) => renderApp(app, publicUrl))
   })
@@ -42,9 +45,13 @@ export function appRoutes(api: Api, context: ApiContext): void {
     return renderApp(app, publicUrl)
   })
 
-  api.get('/apps/:app', one, async (request) =>
-    renderApp(await targetApp(context, request), publicUrl),
-  )
+  api.get('/apps/:app', { ...one, config: { partners: true } }, async (request) => {
+    const { partner, params } = request
+    const app = partner
+      ? (await partnerApp(context, { partner, ...params })).app
+      : await targetApp(context, request)
+    return renderApp(app, publicUrl)
+  })
 
   api.patch('/apps/:app', { schema: { params: AppParams, body: UpdateApp } }, async (request) => {
     const { name, maintenance, build_stack: buildStack } = request.body

@@ -5,15 +5,20 @@ import { actorOf } from '../hooks/identity.ts'
 import { renderCollaborator } from '../render/collaborator.ts'
 import { AddCollaborator, CollaboratorParams } from '../schemas/collaborators.ts'
 import { AppParams } from '../schemas/fields.ts'
-import { targetApp } from '../targets.ts'
+import { partnerApp, targetApp } from '../targets.ts'
 
 export function collaboratorRoutes(api: Api, context: ApiContext): void {
   const { apps } = context
   const one = { schema: { params: CollaboratorParams } }
 
-  api.get('/apps/:app/collaborators', { schema: { params: AppParams } }, async (request) => {
-    const { id } = await targetApp(context, request)
-    const list = await apps.listCollaborators({ actor: actorOf(request), app: id })
+  const ofApp = { config: { partners: true }, schema: { params: AppParams } } as const
+  api.get('/apps/:app/collaborators', ofApp, async (request) => {
+    const { partner, params } = request
+    // A provider may see who works on its customer's app: with the eyes of the owner.
+    const { app, owner } = partner
+      ? await partnerApp(context, { partner, ...params })
+      : { app: await targetApp(context, request), owner: actorOf(request) }
+    const list = await apps.listCollaborators({ actor: owner, app: app.id })
     return list.collaborators.map(renderCollaborator)
   })
 

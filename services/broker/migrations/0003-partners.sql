@@ -4,6 +4,7 @@ alter table addon_services
   add column api_version text not null default '3',
   add column sso_url text not null default '',
   add column requires text[] not null default '{}',
+  add column regions text[] not null default '{*}',
   add column sealed_credentials text not null default '',  -- JSON; empty where the carrier needs none
   add column client_secret_hash text not null default '';  -- SHA-256 of what the provider trades grants with
 

@@ -35,6 +35,7 @@ import { planOf } from '../plans.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
 import { publishAttachment, publishCompletion } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
+import { regionOf } from '../region.ts'
 import { askProvider, whyUnusable, type Asked, type Failure } from './ask-provider.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
@@ -212,14 +213,14 @@ async function requestResource(
   tries: number,
 ): Promise<Asked<ProvisionAnswer>> {
   const { pool, secrets, apiUrl } = context
-  const { plan } = await planOf(pool, addon)
+  const { plan, service } = await planOf(pool, addon)
   const options = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
   return askProvider(context, addon, tries, (provider) =>
     provider.provision({
       uuid: addon.id,
       name: addon.name,
       plan: plan.slug,
-      region: 'amazon-web-services::us-east-1',
+      region: regionOf(service),
       options: JSON.parse(options) as Record<string, string>,
       callbackUrl: `${apiUrl}/addons/${addon.id}`,
       newGrant: () => newGrant(pool, addon.id),
