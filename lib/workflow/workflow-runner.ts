@@ -78,6 +78,7 @@ export function startWorkflowRunner<Context>(options: {
   const { pool, log, stepsInFlightMax = stepsInFlightDefault } = options
   const { leaseSeconds = leaseSecondsDefault } = options
   const workflows = new Map(options.workflows.map((workflow) => [workflow.name, workflow]))
+  const kinds = [...workflows.keys()]
   const steps = { ...options, workflows, leaseSeconds }
   const progressed = new EventEmitter().setMaxListeners(0)
   const inFlight = new Map<string, Promise<void>>()
@@ -91,11 +92,9 @@ export function startWorkflowRunner<Context>(options: {
       lookAgain = false
       while (!stopped && inFlight.size < stepsInFlightMax) {
         const lease = newId()
-        const row = await leaseDue(pool, {
-          ...{ kinds: [...workflows.keys()], lease, leaseSeconds },
-          // A lease may run out while the database is away; the step is here all the same.
-          except: [...inFlight.keys()],
-        })
+        // A lease may run out while the database is away; the step is here all the same.
+        const except = [...inFlight.keys()]
+        const row = await leaseDue(pool, { kinds, lease, leaseSeconds, except })
         if (!row) break
         const step = runLeased(steps, row, lease).finally(() => {
           inFlight.delete(row.id)
@@ -119,12 +118,7 @@ export function startWorkflowRunner<Context>(options: {
   }
 
   const timer = setInterval(wake, pollMs)
-  const stopDeleting = startPeriodic({
-    what: 'delete done workflows',
-    everyMs: deleteDoneMs,
-    work: () => deleteDone(pool, { olderThanDays: keepDoneDays }),
-    log,
-  })
+  const stopDeleting = startDeleting(pool, log)
   wake()
   return {
     wake,
@@ -143,6 +137,15 @@ export function startWorkflowRunner<Context>(options: {
       await Promise.all(inFlight.values())
     },
   }
+}
+
+function startDeleting(pool: Pool, log: Log): () => Promise<void> {
+  return startPeriodic({
+    what: 'delete done workflows',
+    everyMs: deleteDoneMs,
+    work: () => deleteDone(pool, { olderThanDays: keepDoneDays }),
+    log,
+  })
 }
 
 /** Runs one step while its lease is renewed. Never throws: what was not saved will run again. */
