@@ -56,7 +56,10 @@ function permissions(
 export const natsPermissions: Record<NatsUser, Permissions> = {
   operator: { publish: { allow: ['>'], deny: [] }, subscribe: ['>'] },
   api: permissions('api', {
-    says: [every('apps'), every('broker'), every('logplex')],
+    says: [
+      ...[every('apps'), every('broker'), every('logplex')],
+      ...[every('data.postgres'), every('data.redis')],
+    ],
     // Accounts are the operator's affair, as is what is said of services and of add-ons that
     // are stuck; attachments are the broker's, and so are the logs of add-ons.
     never: [
@@ -89,6 +92,10 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     hears: [every('logplex'), allLogGrew, logplexChanged],
     says: [allLogGrew, logplexChanged, ...consuming(durables.logplex)],
   }),
-  postgres: permissions('postgres', { hears: [every('provider.postgres')] }),
-  redis: permissions('redis', { hears: [every('provider.redis')] }),
+  postgres: permissions('postgres', {
+    hears: [every('provider.postgres'), every('data.postgres')],
+  }),
+  redis: permissions('redis', {
+    hears: [every('provider.redis'), every('data.redis')],
+  }),
 }

@@ -1,7 +1,16 @@
 // Every subject on NATS is spelled here and nowhere else; who may use which is in nats-permissions.ts.
 
-/** Names of the services that answer requests; our own providers answer under `provider.<name>`. */
-export type RpcServiceName = 'apps' | 'broker' | 'logplex' | `provider.${string}`
+/**
+ * Names of the services that answer requests. Our own providers answer the broker under
+ * `provider.<name>`, and the api under `data.<name>`.
+ */
+export type RpcServiceName =
+  | 'apps'
+  | 'broker'
+  | 'logplex'
+  | `provider.${string}`
+  | 'data.postgres'
+  | 'data.redis'
 
 /** Requests: plexus.rpc.<service>.<Method>. */
 export const rpcPrefix = (service: RpcServiceName): string => `plexus.rpc.${service}`
