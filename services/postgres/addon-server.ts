@@ -8,6 +8,8 @@ import {
   adminStatementTimeoutMs,
 } from './limits.ts'
 
+type Login = { user: string; password: string; database: string }
+
 /** The PostgreSQL server that holds the add-ons' databases, as its superuser sees it. */
 export type AddonServer = {
   pool: pg.Pool
@@ -17,7 +19,12 @@ export type AddonServer = {
   /** A session of the superuser in another database of the server. Its caller ends it. */
   connect: (database: string) => Promise<pg.Client>
   /** Throws unless that role may log in to that database with that password. */
-  tryLogin: (login: { user: string; password: string; database: string }) => Promise<void>
+  tryLogin: (login: Login) => Promise<void>
+  /**
+   * A session of a customer's role, under whatever its owner has preset. Neither its beginning nor
+   * a query of it takes longer than that. Its caller ends it.
+   */
+  connectAs: (login: Login, timeoutMs: number) => Promise<pg.Client>
   /** Closes what it holds open. */
   end: () => Promise<void>
 }
@@ -65,6 +72,13 @@ export function openAddonServer(url: string, log: Log): AddonServer {
   const watch = openAdminPool(1)
   const { port, hostname } = new URL(url)
   const portNumber = Number(port || 5432)
+  const connectAs = async (login: Login, timeouts: pg.ClientConfig): Promise<pg.Client> => {
+    const client = new pg.Client({ ...login, ...timeouts, host: hostname, port: portNumber })
+    // What fails is an answer of the query that waits, or of the next one.
+    client.on('error', () => undefined)
+    await client.connect()
+    return client
+  }
   return {
     pool,
     watch,
@@ -83,15 +97,16 @@ export function openAddonServer(url: string, log: Log): AddonServer {
       return client
     },
     tryLogin: async (login) => {
-      const client = new pg.Client({
-        ...login,
-        host: hostname,
-        port: portNumber,
-        connectionTimeoutMillis: adminConnectTimeoutMs,
-      })
-      await client.connect()
-      await client.end()
+      const session = await connectAs(login, { connectionTimeoutMillis: adminConnectTimeoutMs })
+      await session.end()
     },
+    connectAs: (login, timeoutMs) =>
+      connectAs(login, {
+        connectionTimeoutMillis: timeoutMs,
+        query_timeout: timeoutMs,
+        statement_timeout: timeoutMs,
+        application_name: 'plexus data api',
+      }),
     end: async () => {
       await Promise.all([pool.end(), watch.end()])
     },

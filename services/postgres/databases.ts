@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { must } from '#lib/assert.ts'
-import { invalidParams, unavailable } from '#lib/errors.ts'
+import { invalidParams, notFound, unavailable } from '#lib/errors.ts'
 import { formatBytes } from '#lib/format-bytes.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Pool, Transaction } from '#lib/postgres.ts'
@@ -141,12 +141,40 @@ export function planOf(plans: Plans, row: Pick<DatabaseRow, 'plan'>): Plan {
   return must(plans[row.plan], `plan ${row.plan}`)
 }
 
-/** The variables of a database: postgres:// because clients of Heroku's expect that scheme. */
-export function databaseConfig(
+export const databaseNotFound = () => notFound('database')
+
+/** The row of a database that can be used; otherwise NOT_FOUND. */
+export function assertReady(row: DatabaseRow | undefined): DatabaseRow {
+  if (row?.state !== 'ready' || row.removalWanted) throw databaseNotFound()
+  return row
+}
+
+export type DatabaseCredential = {
+  host: string
+  port: number
+  user: string
+  password: string
+  database: string
+  /** postgres:// because clients of Heroku's expect that scheme. */
+  url: string
+}
+
+/** How a customer gets in; `host` is the add-on server's name for customers. */
+export function databaseCredential(
   { secrets, server, host }: { secrets: Secrets; server: AddonServer; host: string },
   row: DatabaseRow,
-): Record<string, string> {
+): DatabaseCredential {
+  const { roleName: user, databaseName: database } = row
+  const { port } = server
   const password = openPassword(secrets, row)
-  const url = `postgres://${row.roleName}:${password}@${host}:${server.port}/${row.databaseName}`
-  return { HEROKU_POSTGRESQL_URL: url }
+  const url = `postgres://${user}:${password}@${host}:${port}/${database}`
+  return { host, port, user, password, database, url }
+}
+
+/** The variables of a database. */
+export function databaseConfig(
+  server: Parameters<typeof databaseCredential>[0],
+  row: DatabaseRow,
+): Record<string, string> {
+  return { HEROKU_POSTGRESQL_URL: databaseCredential(server, row).url }
 }

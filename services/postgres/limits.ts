@@ -11,6 +11,14 @@ export const adminConnectTimeoutMs = 10_000
 export const adminStatementTimeoutMs = 60_000
 /** Longest wait for a lock there; the step then fails, frees its connection and is tried again. */
 export const adminLockTimeoutMs = 3_000
+/** Longest that a look into a database, as its own role, may take to begin, and then to answer. */
+export const lookTimeoutMs = 2_000
+/** Databases that are looked into at a time; of more, what is inside is not told. */
+export const looksInsideMax = 20
+
+/** Longest that a request waits for a database to be emptied; after that the answer is "pending". */
+export const resetWaitMs = 8_000
+
 /** A customer's session that an administrative statement waits for is ended after this time. */
 export const blockerGraceMs = 100
 

@@ -9,6 +9,7 @@ import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { openAddonServer } from './addon-server.ts'
 import { settings, type PostgresConfig } from './config.ts'
+import { serveData } from './data-rpc.ts'
 import { postgresPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
@@ -17,6 +18,7 @@ import { checkSizes } from './size-check.ts'
 import { changeDatabasePlan } from './workflows/change-plan.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 import { provisionDatabase } from './workflows/provision.ts'
+import { resetDatabase } from './workflows/reset.ts'
 
 export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promise<void> {
   const { log, onStop } = lifecycle
@@ -36,7 +38,7 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
 
   const connectionsForSale = await countConnectionsForSale(server)
   const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale }
-  const workflows = [provisionDatabase, changeDatabasePlan, deprovisionDatabase]
+  const workflows = [provisionDatabase, changeDatabasePlan, resetDatabase, deprovisionDatabase]
   const runner = startWorkflowRunner({
     ...{ pool, workflows, context, log },
     leaseSeconds: config.workflowLeaseSeconds,
@@ -51,7 +53,9 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
   })
   onStop('size check', stopSizeCheck)
 
-  onStop('rpc', await serveProvider(nats, { context, runner, host: config.addonHost, log }))
+  const answering = { context, runner, host: config.addonHost, log }
+  onStop('provider rpc', await serveProvider(nats, answering))
+  onStop('data rpc', await serveData(nats, answering))
   onStop('waiting requests', runner.endWaits)
 }
 

@@ -191,11 +191,17 @@ export async function closeRole(
   await endSessions(session, role)
 }
 
-/** Ends the role's sessions, so that the next ones start under the rules that hold then. */
-export async function endSessions(session: AdminSession, role: string): Promise<void> {
-  await session.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [
-    role,
-  ])
+/**
+ * Ends the role's sessions, so that the next ones start under the rules that hold then.
+ *
+ * @returns how many they were.
+ */
+export async function endSessions(session: AdminSession, role: string): Promise<number> {
+  const { rowCount } = await session.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1',
+    [role],
+  )
+  return rowCount ?? 0
 }
 
 /** Drops the database with whoever is still connected. Without the database, nothing. */

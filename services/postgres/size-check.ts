@@ -1,6 +1,7 @@
 import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
 import { transaction } from '#lib/postgres.ts'
+import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import {
   findDatabase,
   listReadyDatabases,
@@ -106,6 +107,8 @@ export async function checkSizes(context: DatabasesContext, log: Log): Promise<v
     for (const row of rows) {
       const size = seen.get(row.databaseName)
       if (!size) {
+        // One that is being emptied is missing for a moment.
+        if (await getRunningWorkflow(tx, row.addonId)) continue
         log.error({ alert: true, addon: row.addonId }, 'database is missing on the add-on server')
         continue
       }

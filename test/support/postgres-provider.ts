@@ -19,6 +19,7 @@ import { countConnectionsForSale, prepareServer } from '../../services/postgres/
 import { changeDatabasePlan } from '../../services/postgres/workflows/change-plan.ts'
 import { deprovisionDatabase } from '../../services/postgres/workflows/deprovision.ts'
 import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
+import { resetDatabase } from '../../services/postgres/workflows/reset.ts'
 import type { TestEngines } from './engines.ts'
 import { createTestSchema } from './schemas.ts'
 import { driveWorkflows } from './workflow-suite.ts'
@@ -48,7 +49,7 @@ export async function openTestDatabases(
   const connectionsForSale = await countConnectionsForSale(server)
   const context: DatabasesContext = { pool, server, secrets, plans, connectionsForSale }
   const table = databaseTable(context)
-  const workflows = [provisionDatabase, changeDatabasePlan, deprovisionDatabase]
+  const workflows = [provisionDatabase, changeDatabasePlan, resetDatabase, deprovisionDatabase]
   const drive = driveWorkflows({ pool, workflows, context })
 
   const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
@@ -87,6 +88,9 @@ export async function openTestDatabases(
         await table.setPlan(tx, await row(addonId), plan)
         return startWorkflow(tx, changeDatabasePlan, addonId)
       }),
+    /** Begins to empty a ready database: the id of the workflow that does it. */
+    requestReset: (addonId: AddonId): Promise<string> =>
+      transaction(pool, (tx) => startWorkflow(tx, resetDatabase, addonId)),
     /** What of that add-on stands on the server: [databases, roles]. */
     onServer: async (addonId: AddonId): Promise<[number, number]> => {
       const { databaseName, roleName } = await row(addonId)

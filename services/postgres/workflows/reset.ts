@@ -1,0 +1,94 @@
+import { followPlanChange } from '#lib/provider/provider-workflows.ts'
+import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
+import { getWorkflow } from '#lib/workflow/workflows-db.ts'
+import { lockDatabase, type DatabaseRow } from '../databases-db.ts'
+import { openPassword, planOf, type DatabasesContext } from '../databases.ts'
+import {
+  closeRole,
+  dropDatabase,
+  ensureDatabase,
+  ensureRole,
+  openDatabase,
+  type AdminSession,
+} from '../server-admin.ts'
+import { holdToSize } from '../size-check.ts'
+import { changeDatabasePlan } from './change-plan.ts'
+import { deprovisionDatabase } from './deprovision.ts'
+import { unlessRemoved } from './unless-removed.ts'
+
+//   close-role ──▶ drop-database ──▶ create-database ──▶ open-database ──▶ open-role ──▶ emptied
+//       └───────────────┴───────────────────┴──────────────────┴──────────────┤
+//                                                                             ├──▶ change-database-plan
+//          deprovision-database, when its removal is wanted ◀─────────────────┘
+
+type Step = 'close-role' | 'drop-database' | 'create-database' | 'open-database' | 'open-role'
+
+/**
+ * Empties a database: it is made anew under its name, for the same role with the same password.
+ * What its owner had preset for it is gone as well, and what it was over its size. From its first
+ * step to its last nobody is let in, so that nothing is written that the drop would take along.
+ */
+export const resetDatabase = defineWorkflow<DatabasesContext>()<Step>({
+  name: 'reset-database',
+  first: 'close-role',
+  steps: {
+    'close-role': whileHere('close-role', async (context, session, { roleName }) => {
+      await closeRole(context.server, session, roleName)
+      return { go: 'drop-database' }
+    }),
+    'drop-database': whileHere('drop-database', async (context, session, row) => {
+      await dropDatabase(context.server, session, namesOf(row))
+      return { go: 'create-database' }
+    }),
+    'create-database': whileHere('create-database', async (_context, session, row) => {
+      await ensureDatabase(session, namesOf(row))
+      return { go: 'open-database' }
+    }),
+    'open-database': whileHere('open-database', async ({ server }, session, row) => {
+      await openDatabase(server, session, namesOf(row))
+      return { go: 'open-role' }
+    }),
+    'open-role': whileHere('open-role', async (context, session, row) => {
+      const password = openPassword(context.secrets, row)
+      await ensureRole(session, {
+        name: row.roleName,
+        password,
+        plan: planOf(context.plans, row),
+      })
+      await holdToSize(context, session, row)
+      return {
+        done: 'emptied',
+        write: (tx) =>
+          followPlanChange(tx, row, {
+            lock: lockDatabase,
+            changePlan: changeDatabasePlan,
+            deprovision: deprovisionDatabase,
+          }),
+      }
+    }),
+  },
+})
+
+const namesOf = ({ databaseName: name, roleName: owner }: DatabaseRow) => ({ name, owner })
+
+/**
+ * Runs a step's work under the database's lock, and only while the workflow stands at that step: a
+ * runner that was halted until others had come to the end must not drop what was written since, nor
+ * shut anybody out. While the lock is held nobody gets past the step.
+ */
+function whileHere(
+  step: Step,
+  work: (
+    context: DatabasesContext,
+    session: AdminSession,
+    row: DatabaseRow,
+  ) => Promise<Outcome<Step>>,
+) {
+  return (context: DatabasesContext, info: StepInfo): Promise<Outcome<Step>> =>
+    unlessRemoved(context, info.subjectId, async (session, row) => {
+      const now = await getWorkflow(context.pool, info.workflowId)
+      if (now?.step !== step || now.result !== null)
+        throw new Error('another runner has taken over')
+      return work(context, session, row)
+    })
+}
