@@ -3,6 +3,7 @@ import { rpcClient } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
 import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
+import { PostgresDataService, RedisDataService } from '#proto/data/v1/data_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { settings, type ApiConfig } from './config.ts'
 import { httpStopMs } from './limits.ts'
@@ -18,6 +19,8 @@ export async function start(config: ApiConfig, lifecycle: Lifecycle): Promise<vo
     apps: rpcClient(nats, 'apps', AppsService),
     broker: rpcClient(nats, 'broker', BrokerService),
     logplex: rpcClient(nats, 'logplex', LogplexService),
+    postgresData: rpcClient(nats, 'data.postgres', PostgresDataService),
+    redisData: rpcClient(nats, 'data.redis', RedisDataService),
     publicUrl: config.publicUrl.replace(/\/+$/, ''),
     log,
   }

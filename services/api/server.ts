@@ -33,6 +33,7 @@ import { manifestRoutes } from './routes/manifests.ts'
 import { oauthTokenRoutes } from './routes/oauth-token.ts'
 import { partnerActionRoutes } from './routes/partner-actions.ts'
 import { platformRoutes } from './routes/platform.ts'
+import { postgresRoutes } from './routes/postgres.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { dashboardRoutes, ssoRoutes } from './routes/sso.ts'
 import { statusRoutes } from './routes/status.ts'
@@ -210,4 +211,5 @@ function ownRoutes(api: Api, context: ApiContext, guards: Guards): void {
   guard(api, guards)
   logTokenRoutes(api, context)
   manifestRoutes(api, context)
+  postgresRoutes(api, context)
 }
