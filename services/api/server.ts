@@ -34,6 +34,7 @@ import { oauthTokenRoutes } from './routes/oauth-token.ts'
 import { partnerActionRoutes } from './routes/partner-actions.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { postgresRoutes } from './routes/postgres.ts'
+import { redisRoutes } from './routes/redis.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { dashboardRoutes, ssoRoutes } from './routes/sso.ts'
 import { statusRoutes } from './routes/status.ts'
@@ -212,4 +213,5 @@ function ownRoutes(api: Api, context: ApiContext, guards: Guards): void {
   logTokenRoutes(api, context)
   manifestRoutes(api, context)
   postgresRoutes(api, context)
+  redisRoutes(api, context)
 }

@@ -135,20 +135,20 @@ const unsupported: readonly Unsupported[] = [
   {
     paths: ['/postgres/v0/databases/*/credentials', '/data/postgres/v1/*/credentials'],
     message:
-      'A database of Plexus has one user. Its URL is in the config: ' +
-      '"heroku config:get DATABASE_URL -a APP".',
+      'A database of Plexus has one credential, "default", and it stays as it was made. See it ' +
+      'with "heroku pg:credentials:url -a APP".',
   },
   {
     paths: ['/client/v11', '/data', '/postgres/v0'],
     message:
-      'Of the pg commands Plexus has "heroku pg:psql" so far. "heroku addons:info" shows plan and ' +
-      'state of a database; SQL through pg:psql shows the rest.',
+      'Of the pg commands Plexus has info, wait, promote, reset, credentials, killall, and those ' +
+      'that are SQL (psql, ps, kill, locks …). Do the rest in SQL through "heroku pg:psql".',
   },
   {
     paths: ['/redis/v0'],
     message:
-      'Plexus has no redis commands yet. Use redis-cli with the URL that ' +
-      '"heroku config:get REDIS_URL -a APP" prints; "heroku addons:info" shows plan and state.',
+      'Of the redis commands Plexus has info, wait, cli, promote, credentials, maxmemory, timeout ' +
+      'and keyspace-notifications. "heroku redis:cli" does what Redis lets you do yourself.',
   },
 ]
 

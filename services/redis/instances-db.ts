@@ -1,17 +1,21 @@
 import type { AddonId } from '#lib/ids.ts'
 import { transaction, type Pool, type Queryable, type Transaction } from '#lib/postgres.ts'
 import type { Resource, ResourceRequest } from '#lib/provider/resource.ts'
+import type { Tuning } from './tuning.ts'
 
-export type InstanceRow = Resource & {
-  /** Null until it is allotted, and again when the instance is gone. */
-  port: number | null
-  /** Sealed; null for a tombstone. */
-  password: string | null
-  adminPassword: string | null
-}
+export type InstanceRow = Resource &
+  Tuning & {
+    /** Null until it is allotted, and again when the instance is gone. */
+    port: number | null
+    /** Sealed; null for a tombstone. */
+    password: string | null
+    adminPassword: string | null
+  }
 
 const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
-  removal_wanted as "removalWanted", port, password, admin_password as "adminPassword"`
+  removal_wanted as "removalWanted", port, password, admin_password as "adminPassword",
+  maxmemory_policy as "maxmemoryPolicy", timeout_seconds as "timeoutSeconds",
+  notify_keyspace_events as "notifyKeyspaceEvents"`
 
 /** The instance's row, also of one that is gone. */
 export async function findInstance(
@@ -71,6 +75,19 @@ export async function updatePlan(tx: Transaction, addonId: AddonId, plan: string
   await tx.query(
     `update instances set previous_plan = plan, plan = $2, updated_at = now() where addon_id = $1`,
     [addonId, plan],
+  )
+}
+
+export async function updateTuning(
+  tx: Transaction,
+  addonId: AddonId,
+  tuning: Tuning,
+): Promise<void> {
+  await tx.query(
+    `update instances set maxmemory_policy = $2, timeout_seconds = $3,
+       notify_keyspace_events = $4, updated_at = now()
+     where addon_id = $1`,
+    [addonId, tuning.maxmemoryPolicy, tuning.timeoutSeconds, tuning.notifyKeyspaceEvents],
   )
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { must } from '#lib/assert.ts'
-import { invalidParams, unavailable } from '#lib/errors.ts'
+import { invalidParams, notFound, unavailable } from '#lib/errors.ts'
 import { formatBytes } from '#lib/format-bytes.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Pool } from '#lib/postgres.ts'
@@ -61,7 +61,7 @@ const planOf = (plans: Plans, plan: string): Plan => must(plans[plan], `plan ${p
 
 /** The instance that a row with a port describes, its passwords in clear. */
 export function instanceOf({ secrets, plans, bind }: InstancesContext, row: InstanceRow): Instance {
-  const { addonId } = row
+  const { addonId, maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents } = row
   const sealed = must(row.password, 'password of an instance')
   const sealedAdmin = must(row.adminPassword, 'admin password of an instance')
   return {
@@ -69,9 +69,38 @@ export function instanceOf({ secrets, plans, bind }: InstancesContext, row: Inst
     bind,
     port: must(row.port, 'port of an instance'),
     plan: planOf(plans, row.plan),
+    tuning: { maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents },
     password: secrets.open(sealed, sealContext(addonId, 'password')),
     adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
   }
+}
+
+export const instanceNotFound = () => notFound('instance')
+
+/** The row of an instance that can be used; otherwise NOT_FOUND. */
+export function assertReady(row: InstanceRow | undefined): InstanceRow {
+  if (row?.state !== 'ready' || row.removalWanted) throw instanceNotFound()
+  return row
+}
+
+export type InstanceCredential = {
+  host: string
+  port: number
+  user: string
+  password: string
+  url: string
+}
+
+/** How a customer gets in; `host` is this machine's name for customers. */
+export function instanceCredential(
+  context: InstancesContext,
+  host: string,
+  row: InstanceRow,
+): InstanceCredential {
+  const { password, port } = instanceOf(context, row)
+  // With the user's name: redis-cli takes an empty one for a user of that name.
+  const user = 'default'
+  return { host, port, user, password, url: `redis://${user}:${password}@${host}:${port}` }
 }
 
 /** The variables of an instance; `publicHost` is this machine's name for customers. */
@@ -80,9 +109,7 @@ export function instanceConfig(
   publicHost: string,
   row: InstanceRow,
 ): Record<string, string> {
-  const { password, port } = instanceOf(context, row)
-  // With the user's name: redis-cli takes an empty one for a user of that name.
-  return { HEROKU_REDIS_URL: `redis://default:${password}@${publicHost}:${port}` }
+  return { HEROKU_REDIS_URL: instanceCredential(context, publicHost, row).url }
 }
 
 /** Throws UNAVAILABLE when every port has its instance. */

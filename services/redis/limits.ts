@@ -18,6 +18,12 @@ export const lookMs = 20
 export const adminConnections = 1
 /** An instance that has no connection for the provider is asked that often before it is restarted. */
 export const fullTriesMax = 4
+/** Instances that are looked at for the data API at a time; what more of them use is not told. */
+export const looksMax = 20
+/** Longest time after which a customer can have idle connections closed: a year. */
+export const timeoutSecondsMax = 365 * 86_400
+/** Longest that a request waits for what it set to hold; it goes on behind it. */
+export const configureWaitMs = 8_000
 /** How long an instance that does not start is left alone before the next try. */
 export const restartBackoff = { firstMs: 1_000, maxMs: 60_000 }
 /** The start does not wait longer than that for the first look at all instances. */

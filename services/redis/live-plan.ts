@@ -8,20 +8,20 @@ import {
   type InstanceHost,
 } from './instance-process.ts'
 import { probeTimeoutMs } from './limits.ts'
-import { adminUser, redisLimits } from './redis-conf.ts'
+import { adminUser, changeable } from './redis-conf.ts'
 
-// A running instance takes another plan's limits as they are, without a restart and without
-// ending a connection. With a smaller plan, connections beyond its number stay; new ones are
-// refused until there are fewer.
+// A running instance takes another plan's limits, and what its customer sets, as they are, without
+// a restart and without ending a connection. With a smaller plan, connections beyond its number
+// stay; new ones are refused until there are fewer.
 //
 // Two instances are restarted instead, their data written out: one that was started before the
 // provider was given the right to set its limits, and one whose connections, ours included, stay
 // all taken. The latter is what somebody looks like who needs the larger plan most.
 
 /**
- * Holds the instance to its plan: in the file that it is started with, and as it runs. One that
- * does not run is started. Throws when it does not answer, and, unless it may be restarted, when
- * it has no connection left for us.
+ * Holds the instance to its plan and to what its customer set: in the file that it is started with,
+ * and as it runs. One that does not run is started. Throws when it does not answer, and, unless it
+ * may be restarted, when it has no connection left for us.
  */
 export async function holdToPlan(
   host: InstanceHost,
@@ -47,7 +47,7 @@ async function setLimits(instance: Instance): Promise<boolean> {
   const { adminPassword: password } = instance
   try {
     await withConnection({ ...instance, username: adminUser, password }, (client) =>
-      client.configSet(redisLimits(instance.plan)),
+      client.configSet(changeable(instance)),
     )
     return true
   } catch (error) {
@@ -73,13 +73,19 @@ export async function readUsedMemory(
 }
 
 /** What writes are measured by: buffers of the append-only file are not counted by the server. */
-function usedMemory(info: string): number {
-  const read = (name: string): number => {
-    const value = new RegExp(`^${name}:(\\d+)\\r?$`, 'm').exec(info)?.[1]
-    if (value === undefined) throw new Error(`no ${name} in what the instance says of its memory`)
-    return Number(value)
-  }
-  return read('used_memory') - read('mem_not_counted_for_evict')
+export function usedMemory(info: string): number {
+  return numberIn(info, 'used_memory') - numberIn(info, 'mem_not_counted_for_evict')
+}
+
+export function numberIn(info: string, name: string): number {
+  return Number(textIn(info, name))
+}
+
+/** A field of what an instance says of itself; throws when it is not there. */
+export function textIn(info: string, name: string): string {
+  const value = new RegExp(`^${name}:([^\\r\\n]*)\\r?$`, 'm').exec(info)?.[1]
+  if (value === undefined) throw new Error(`no ${name} in what the instance says of itself`)
+  return value
 }
 
 type Client = ReturnType<typeof newClient>
@@ -100,7 +106,8 @@ const newClient = (login: { port: number; username: string; password: string }) 
     disableClientInfo: true,
   })
 
-async function withConnection<T>(
+/** Does something as a user of the instance at that port. Throws when it does not answer in time. */
+export async function withConnection<T>(
   login: { port: number; username: string; password: string },
   work: (client: Client) => Promise<T>,
 ): Promise<T> {

@@ -8,6 +8,7 @@ import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { settings, type RedisConfig } from './config.ts'
+import { serveData } from './data-rpc.ts'
 import {
   databaseConnectionsMax,
   firstLookMs,
@@ -62,7 +63,9 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
   const stopSupervision = startPeriodic({ what: 'supervision', everyMs, work: look, log })
   onStop('supervision', stopSupervision)
 
-  onStop('rpc', await serveProvider(nats, { context, runner, publicHost: config.host, log }))
+  const answering = { context, runner, publicHost: config.host, log }
+  onStop('provider rpc', await serveProvider(nats, answering))
+  onStop('data rpc', await serveData(nats, answering))
   onStop('waiting requests', runner.endWaits)
 }
 

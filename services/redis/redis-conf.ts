@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { adminConnections } from './limits.ts'
 import type { Plan } from './plans.ts'
+import type { Tuning } from './tuning.ts'
 
-/** The user as whom the provider looks at an instance and sets its limits; customers are the user "default". */
+/** The user as whom the provider looks at an instance and changes it; customers are the user "default". */
 export const adminUser = 'plexus-admin'
 
 /** What an instance is started with. */
@@ -10,6 +11,7 @@ export type InstanceSettings = {
   port: number
   bind: string
   plan: Plan
+  tuning: Tuning
   password: string
   adminPassword: string
 }
@@ -19,11 +21,12 @@ export type InstanceSettings = {
  *
  * The customer may do what concerns its data, and look at its clients and slow commands; it may
  * not reconfigure, load code, copy from or to other servers, or stop the server. When the memory
- * is full, writing is refused and nothing is thrown away: a queue that loses jobs is worse than
- * one that says it is full. Buffers of clients may take as much memory again as the data.
+ * is full, writing is refused and nothing is thrown away unless the customer chose so: a queue that
+ * loses jobs is worse than one that says it is full. Buffers of clients may take as much memory
+ * again as the data.
  */
 export function redisConf(settings: InstanceSettings): string {
-  const { port, bind, plan, password, adminPassword } = settings
+  const { port, bind, password, adminPassword } = settings
   const customerRights = [
     '~* &* +@all -@admin -migrate',
     '+client|list +client|kill +monitor +slowlog|get +slowlog|len',
@@ -34,8 +37,7 @@ export function redisConf(settings: InstanceSettings): string {
     'dir .',
     'logfile ""',
     'loglevel warning',
-    ...Object.entries(redisLimits(plan)).map(([name, value]) => `${name} ${value}`),
-    'maxmemory-policy noeviction',
+    ...Object.entries(changeable(settings)).map(([name, value]) => `${name} ${value || '""'}`),
     'maxmemory-clients 100%',
     'tcp-keepalive 60',
     'appendonly yes',
@@ -47,11 +49,17 @@ export function redisConf(settings: InstanceSettings): string {
   ].join('\n')}\n`
 }
 
-/** What a plan sets, in redis.conf as well as while the instance runs. */
-export function redisLimits(plan: Plan): { maxmemory: string; maxclients: string } {
+/** What the plan and the customer set, in redis.conf as well as while the instance runs. */
+export function changeable({
+  plan,
+  tuning,
+}: Pick<InstanceSettings, 'plan' | 'tuning'>): Record<string, string> {
   return {
     maxmemory: String(plan.memoryBytesMax),
     maxclients: String(plan.connectionsMax + adminConnections),
+    'maxmemory-policy': tuning.maxmemoryPolicy,
+    timeout: String(tuning.timeoutSeconds),
+    'notify-keyspace-events': tuning.notifyKeyspaceEvents,
   }
 }
 

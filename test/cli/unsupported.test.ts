@@ -16,8 +16,8 @@ test.each([
   [['domains:add', 'www.example.com', '-a', app], 'Plexus has no router'],
   [['pipelines'], 'Plexus has no pipelines'],
   [['apps:transfer', 'friend@example.com', '-a', app], 'heroku access:add EMAIL'],
-  [['pg:info', '-a', 'demo'], 'heroku pg:psql'],
-  [['redis:info', '-a', 'demo'], 'heroku config:get REDIS_URL'],
+  [['pg:links', '-a', 'demo'], 'heroku pg:psql'],
+  [['redis:upgrade', '-v', '7.2', '-a', 'demo', '-c', 'demo'], 'heroku redis:cli'],
   [['webhooks', '-a', app], 'heroku drains:add URL'],
   [['telemetry', '-a', app], 'heroku drains:add URL'],
 ])('heroku %j ends with a sentence of what to do instead', async (args, say) => {

@@ -10,7 +10,10 @@ import { unlessRemoved } from './unless-removed.ts'
 //   set-limits ──▶ changed ──▶ change-instance-plan, when another plan was wanted meanwhile
 //       └─────────────┴──────▶ deprovision-instance, when its removal is wanted
 
-/** Holds an instance to the plan that the table has for it, while it runs: see live-plan.ts. */
+/**
+ * Holds an instance to the plan that the table has for it, and to what its customer set, while it
+ * runs: see live-plan.ts.
+ */
 export const changeInstancePlan: Workflow<InstancesContext> = defineWorkflow<InstancesContext>()({
   name: 'change-instance-plan',
   first: 'set-limits',
