@@ -55,7 +55,10 @@ test('redis:info shows what an instance is and what it uses of its plan', async 
 })
 
 test('redis:wait returns when an instance can be used', async () => {
-  await heroku.ok(['redis:wait', name, '-a', app])
+  await heroku.ok(['addons:create', 'heroku-redis:mini', '-a', app, '--name', 'cli-redis-later'])
+  await heroku.ok(['redis:wait', 'cli-redis-later', '-a', app, '--wait-interval', '1'])
+  expect(await info('cli-redis-later')).toMatchObject({ Status: 'available' })
+  await heroku.ok(['addons:destroy', 'cli-redis-later', '-a', app, '--confirm', app])
 })
 
 test('redis:credentials prints the url', async () => {
