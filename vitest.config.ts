@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 // What a test needs decides where it runs: the unit project needs nothing, integration needs the
 // engines (NATS, Redis, PostgreSQL), system a whole platform, cli also the official heroku CLI.
-// Two cores: files one after the other keep the engines' answers quick. Those of the CLI run two at
-// a time: nearly all of their time is the start of one process after the other.
+// Two cores: files one after the other keep the engines' answers quick. Those of the units and of the
+// CLI run two at a time: most of their time is the start of one process after the other.
 const oneByOne = { fileParallelism: false } as const
 export default defineConfig({
   test: {
@@ -11,7 +11,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          ...oneByOne,
+          maxWorkers: 2,
+          testTimeout: 20_000,
           include: [
             '{lib,services,scripts,local-platform,client,egress-shim}/**/*.test.ts',
             '{provider-check,cli,demo,test}/**/*.test.ts',
@@ -23,6 +24,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           ...oneByOne,
+          sequence: { groupOrder: 1 },
           include: [
             '{lib,services,local-platform}/**/*.pg.test.ts',
             'test/{contract,integration}/**/*.test.ts',
@@ -36,6 +38,7 @@ export default defineConfig({
         test: {
           name: 'system',
           ...oneByOne,
+          sequence: { groupOrder: 1 },
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -45,7 +48,7 @@ export default defineConfig({
         test: {
           name: 'cli',
           maxWorkers: 2,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           include: ['test/cli/**/*.test.ts'],
           globalSetup: ['test/support/cli-platform.ts'],
           testTimeout: 120_000,

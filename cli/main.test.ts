@@ -15,7 +15,7 @@ afterAll(() => rmSync(home, { recursive: true }))
 async function plexus(args: string[], more: NodeJS.ProcessEnv = {}) {
   const env = { PATH: process.env['PATH'], PLEXUS_HOME: home, ...more }
   const main = resolve(import.meta.dirname, 'main.ts')
-  const ended = await run(process.execPath, [main, ...args], { env, timeout: 4_000 }).then(
+  const ended = await run(process.execPath, [main, ...args], { env, timeout: 10_000 }).then(
     ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
     (error: { code: number; stdout: string; stderr: string }) => error,
   )

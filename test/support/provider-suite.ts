@@ -15,6 +15,8 @@ import { startService, type ServiceProcess } from './services.ts'
 
 /** A lease of a killed process has to run out before another goes on with its work. */
 const afterKillMs = 25_000
+/** A provider that lives answers "pending" after 5 s; a killed one is not waited for longer. */
+const callMs = 6_500
 
 /**
  * A provider as a real process, asked over NATS as the broker asks it. Call it once on top of a
@@ -55,9 +57,11 @@ export function openProvider(options: {
     await nats.close()
   })
 
-  const ask = (uuid: string, plan = options.plan) => rpc.provision({ uuid, name: 'test', plan })
-  const change = (uuid: string, plan: string) => rpc.changePlan({ uuid, id: uuid, plan })
-  const remove = (uuid: string, id = '') => rpc.deprovision({ uuid, id })
+  const wait = { timeoutMs: callMs }
+  const ask = (uuid: string, plan = options.plan) =>
+    rpc.provision({ uuid, name: 'test', plan }, wait)
+  const change = (uuid: string, plan: string) => rpc.changePlan({ uuid, id: uuid, plan }, wait)
+  const remove = (uuid: string, id = '') => rpc.deprovision({ uuid, id }, wait)
 
   return {
     /** The service's own schema. */
