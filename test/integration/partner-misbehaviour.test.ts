@@ -21,7 +21,7 @@ async function expectCleanSlate(provider: PartnerProvider, app: string): Promise
   }, 20_000)
 }
 
-describe('an answer that refuses, or cannot be read, is the end: nothing is left, and why is said', () => {
+describe.concurrent('an answer that refuses, or cannot be read, is the end: nothing is left, and why is said', () => {
   const words = (message: string) => ({ status: 422, body: { message } })
   const cases: [string, PartnerFault, string][] = [
     ['422 with a message', words('No more of those today.'), 'No more of those today.'],

@@ -51,6 +51,7 @@ export type AddonBody = {
 
 /** Short, so that a provider which never answers is asked again within a test. */
 const settings = { PLEXUS_PROVIDER_ANSWER_SECONDS: '1', PLEXUS_PROVIDER_RETRY_SECONDS: '2' }
+const servicesPerOwner = 15
 let slugs = 0
 
 export async function openMarketplace(engines: TestEngines): Promise<Marketplace> {
@@ -63,6 +64,8 @@ export async function openMarketplace(engines: TestEngines): Promise<Marketplace
   }
   const customer = await open()
   const running: PartnerProvider[] = []
+  let opened = Promise.resolve(customer)
+  let registered = 0
   const url = natsUrl(engines.layout, engines.credentials, 'operator')
   const nats = await connectNats(url, 'test-operator', silentLog)
   const operator = rpcClient(nats, 'broker', BrokerService)
@@ -82,7 +85,9 @@ export async function openMarketplace(engines: TestEngines): Promise<Marketplace
         })),
       }
       const body = { contents: started.manifest, plans }
-      const { api: owner } = await open()
+      // An account may have twenty; each costs a password's hash.
+      if (registered++ % servicesPerOwner === 0) opened = open()
+      const { api: owner } = await opened
       const pushed = await owner('POST', `/api/v3/addons/${slug}/manifests`, { body })
       if (pushed.status !== 201) throw new Error(`push was refused: ${pushed.text}`)
       started.settings.clientSecret = String(Reflect.get(Object(pushed.body), 'client_secret'))
