@@ -17,6 +17,11 @@ import { withFolderLock } from './folder-lock.mjs'
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
 /** The first Node that runs our TypeScript as it is, import.meta.main included. */
 const nodeNeeded = [24, 2]
+/**
+ * Where Node keeps what it has compiled: a command of ours then starts in half the time (0.27 s
+ * instead of 0.53 s, medians of three), and the official CLI in 0.60 s instead of 0.85 s.
+ */
+const compileCache = process.env['NODE_COMPILE_CACHE'] ?? join(root, '.plexus/compile-cache')
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
@@ -40,6 +45,7 @@ export async function runTypeScript(file, args) {
   const node = findNode()
   const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(root, file), ...args], {
     stdio: 'inherit',
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
   })
   for (const signal of forwarded) process.on(signal, () => child.kill(signal))
   const status = await new Promise((done, failed) => {

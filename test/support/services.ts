@@ -34,6 +34,7 @@ export async function startService(
   const child = spawn(process.execPath, [main], {
     env: {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       // Tests kill processes and wait for others to go on.
       PLEXUS_WORKFLOW_LEASE_SECONDS: '4',
       ...serviceEnv(service, engines),
