@@ -10,6 +10,9 @@ import { findPlatform, nothingRuns } from '../local-platform/running-platform.ts
 import { natsUrl } from '../local-platform/service-env.ts'
 import { defineCommand } from './command.ts'
 
+/** Services answer when they come to it; nobody says how many there are. */
+const answersMs = 1_500
+
 export const status = defineCommand({
   usage: 'status',
   summary: 'Says what runs here and where',
@@ -48,7 +51,9 @@ async function serviceLines(layout: Layout): Promise<string[] | undefined> {
   const nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'status', silentLog)
   try {
     const lines: string[] = []
-    for await (const service of await new Svcm(nats).client().stats()) {
+    // All that come in time: a service that is just busy is not missing.
+    const asked = { strategy: 'timer', maxWait: answersMs } as const
+    for await (const service of await new Svcm(nats).client(asked).stats()) {
       const endpoints = service.endpoints ?? []
       const total = (key: 'num_requests' | 'num_errors'): number =>
         endpoints.reduce((sum, endpoint) => sum + endpoint[key], 0)
