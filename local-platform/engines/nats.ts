@@ -5,6 +5,13 @@ import type { Credentials } from '../credentials.ts'
 import { privateFolder } from '../folders.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
+/**
+ * Answers that a user may send to one question. Whoever asks all services at once (`plexus status`)
+ * asks a process twice that answers under two names, with one address for both answers: at 1 the
+ * server refuses the second.
+ */
+const answersPerQuestionMax = 2
+
 /** nats-server's configuration: JetStream, and a user with rights of its own for each service. */
 export function natsConfig(options: {
   host: string
@@ -16,7 +23,10 @@ export function natsConfig(options: {
   const users = natsUsers.map((user) => ({
     user,
     password: passwords[user],
-    permissions: { ...natsPermissions[user], allow_responses: { max: 1, expires: '2m' } },
+    permissions: {
+      ...natsPermissions[user],
+      allow_responses: { max: answersPerQuestionMax, expires: '2m' },
+    },
   }))
   const config = {
     server_name: 'plexus',

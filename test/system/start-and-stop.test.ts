@@ -99,8 +99,8 @@ describe('from nothing', () => {
 
   test('status names every service that answers', async () => {
     const { stdout } = await plexus(['status'])
-    for (const service of ['apps', 'broker', 'logplex', 'provider-postgres', 'provider-redis'])
-      expect(stdout).toContain(service)
+    const own = ['provider-postgres', 'data-postgres', 'provider-redis', 'data-redis']
+    for (const service of ['apps', 'broker', 'logplex', ...own]) expect(stdout).toContain(service)
     expect(stdout).toContain('state     ready')
   })
 
