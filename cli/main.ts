@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { accountCreate } from './account-create.ts'
 import { addonsForget } from './addons-forget.ts'
+import { addonsReconcile } from './addons-reconcile.ts'
 import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
 import { env } from './env.ts'
@@ -33,6 +34,7 @@ const commands: Record<string, Command> = {
   'account:create': accountCreate,
   'services:state': servicesState,
   'addons:forget': addonsForget,
+  'addons reconcile': addonsReconcile,
 }
 
 async function main(args: string[]): Promise<number> {

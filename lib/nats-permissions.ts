@@ -41,7 +41,7 @@ const consuming = (durable: string): string[] => {
   ]
 }
 
-// Answering a request needs no right of its own: the server lets whoever was asked answer once.
+// Answering a request needs no right of its own: the server lets whoever was asked answer.
 function permissions(
   user: NatsUser,
   rights: { hears?: string[]; says?: string[]; never?: string[] },
@@ -64,7 +64,8 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     // are stuck; attachments are the broker's, and so are the logs of add-ons.
     never: [
       ...calls('apps', 'PutAccount', 'SetAttachment', 'UpdateAttachments', 'RemoveAttachments'),
-      ...calls('broker', 'SetServiceState', 'ForgetAddon'),
+      ...calls('apps', 'ListAttachments', 'ListAppIds'),
+      ...calls('broker', 'SetServiceState', 'ForgetAddon', 'ReconcileAddons'),
       ...calls('logplex', 'EnsureAttachmentToken', 'RemoveAttachmentToken'),
       ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
     ],
@@ -80,7 +81,7 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
     hears: [every('broker')],
     says: [
       ...calls('apps', 'GetApp', 'FilterApps', 'GetConfigVars', 'SetAttachment'),
-      ...calls('apps', 'UpdateAttachments', 'RemoveAttachments'),
+      ...calls('apps', 'UpdateAttachments', 'RemoveAttachments', 'ListAttachments', 'ListAppIds'),
       ...calls('logplex', 'EnsureAttachmentToken', 'RemoveAttachmentToken'),
       ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
       every('provider.*'),

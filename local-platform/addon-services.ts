@@ -1,5 +1,8 @@
-import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
+import { BrokerService, type ReconcileReport } from '#proto/broker/v1/broker_pb.ts'
 import { asOperator } from './operator.ts'
+
+/** A look at everything takes a few milliseconds for each app. */
+const reconcileTimeoutMs = 10 * 60_000
 
 const broker = { name: 'broker', definition: BrokerService } as const
 
@@ -20,4 +23,14 @@ export async function forgetAddon(
   addon: string,
 ): Promise<{ name: string; state: string; providerId: string }> {
   return asOperator(operatorUrl, broker, (client) => client.forgetAddon({ addon }))
+}
+
+/** Compares add-ons with the apps' config and with the providers' resources. */
+export async function reconcileAddons(
+  operatorUrl: string,
+  mending: { repair: boolean; removeUnknown: boolean },
+): Promise<ReconcileReport> {
+  return asOperator(operatorUrl, broker, (client) =>
+    client.reconcileAddons(mending, { timeoutMs: reconcileTimeoutMs }),
+  )
 }

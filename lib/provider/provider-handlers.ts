@@ -11,6 +11,8 @@ import type { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 
 /** Longest that a request waits for its workflow; after that the answer is "pending, ask again". */
 const waitMs = 5_000
+/** Resources in one answer: of each some 60 bytes, in a message of at most 1 MB. */
+const resourcesPageMax = 1_000
 /** A removal meets the request that it removes at most once; the rest is room. */
 const removalTriesMax = 3
 
@@ -73,6 +75,17 @@ export function providerHandlers<R extends Resource, Context>(
       await requestRemoval(options, addonId)
       const { state } = await waitForResource(options, addonId)
       return { pending: state !== 'deprovisioned' }
+    },
+    async listResources({ afterUuid }) {
+      const after = afterUuid === '' ? undefined : parseAddonId(afterUuid)
+      const page = await options.table.list(options.pool, { after, limit: resourcesPageMax })
+      return {
+        resources: page.map(({ addonId, plan, state, removalWanted }) => ({
+          uuid: addonId,
+          plan,
+          ready: state === 'ready' && !removalWanted,
+        })),
+      }
     },
   }
 }

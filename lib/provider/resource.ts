@@ -25,6 +25,8 @@ export type ResourceTable<R extends Resource> = {
   find: (db: Queryable, addonId: AddonId) => Promise<R | undefined>
   /** The row, locked until the transaction ends. */
   lock: (tx: Transaction, addonId: AddonId) => Promise<R | undefined>
+  /** Those that are not gone, by id, from the one behind `after`. */
+  list: (db: Queryable, page: { after: AddonId | undefined; limit: number }) => Promise<R[]>
   /** False when the id is known already, also as a tombstone. */
   insert: (tx: Transaction, request: ResourceRequest) => Promise<boolean>
   /** A resource that never was, deprovisioned. False when the id is known already. */

@@ -89,6 +89,18 @@ export async function findAppsOf(
   return rows.map(toApp)
 }
 
+/** Ids of all apps, ascending, from the one behind `after`. */
+export async function listAppIds(
+  db: Queryable,
+  { after, limit }: { after: AppId | undefined; limit: number },
+): Promise<AppId[]> {
+  const { rows } = await db.query<{ id: AppId }>(
+    'select id from apps where $1::uuid is null or id > $1 order by id limit $2',
+    [after ?? null, limit],
+  )
+  return rows.map(({ id }) => id)
+}
+
 /** False when the name is taken. */
 export async function insertApp(
   tx: Transaction,

@@ -2,6 +2,7 @@ import { parseActor } from '#lib/actor.ts'
 import { badRequest } from '#lib/errors.ts'
 import { parseId, type AccountId, type AppId, type AttachmentId, type ChangeId } from '#lib/ids.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
+import { varsDigest } from '#lib/vars-digest.ts'
 import type { AppsService, Attachment } from '#proto/apps/v1/apps_pb.ts'
 import type { Actor } from '#proto/common/v1/common_pb.ts'
 import { getAccount, putAccount } from './accounts.ts'
@@ -13,8 +14,15 @@ import {
   collaboratorMessage,
   releaseMessage,
 } from './app-messages.ts'
+import { listAppIds } from './apps-db.ts'
 import { createApp, destroyApp, filterApps, getApp, listApps, updateApp } from './apps.ts'
-import { attachAddon, detachAddons, updateAttachments, type BrokerChange } from './attachments.ts'
+import {
+  attachAddon,
+  detachAddons,
+  listAttachments,
+  updateAttachments,
+  type BrokerChange,
+} from './attachments.ts'
 import {
   authenticate,
   createAuthorization,
@@ -24,6 +32,7 @@ import {
 import { addCollaborator, listCollaborators, removeCollaborator } from './collaborators.ts'
 import { getConfigVars, updateConfigVars } from './config-vars.ts'
 import type { AppsContext, Author } from './context.ts'
+import { appIdsPageMax } from './limits.ts'
 import {
   getRelease,
   getReleaseConfigVars,
@@ -181,6 +190,15 @@ function brokerHandlers(context: AppsContext) {
         attachmentIds: request.attachmentIds,
       })
       return releaseMessage(app, release)
+    },
+    listAttachments: async ({ appId }) => ({
+      attachments: (await listAttachments(context, mustParse<AppId>(appId, 'app_id'))).map(
+        ({ vars, ...attachment }) => ({ ...attachment, varsDigest: varsDigest(vars) }),
+      ),
+    }),
+    listAppIds: async ({ afterAppId }) => {
+      const after = afterAppId === '' ? undefined : mustParse<AppId>(afterAppId, 'after_app_id')
+      return { appIds: await listAppIds(context.pool, { after, limit: appIdsPageMax }) }
     },
   } satisfies Partial<Handlers>
 }

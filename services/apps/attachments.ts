@@ -13,7 +13,7 @@ import { lockAppOfPlatform } from './app-access.ts'
 import type { App } from './apps-db.ts'
 import { commit, type AppsContext, type Author } from './context.ts'
 import type { Release } from './releases-db.ts'
-import { changeConfig } from './releases.ts'
+import { changeConfig, currentConfig } from './releases.ts'
 
 /** A change that the broker asks for; whether its user may, the broker has seen to. */
 export type BrokerChange = {
@@ -73,6 +73,14 @@ export function detachAddons(
     })
     return { app, release }
   })
+}
+
+/** The attachments in the app's config now; NOT_FOUND when the app is gone. */
+export async function listAttachments(
+  context: AppsContext,
+  appId: AppId,
+): Promise<AttachedAddon[]> {
+  return (await currentConfig(context, context.pool, { id: appId })).attachments
 }
 
 function parseAttachmentId(text: string): AttachmentId {

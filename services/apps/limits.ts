@@ -11,6 +11,8 @@ export const appsPerAccountMax = 2_000
 export const collaboratorsPerAppMax = 200
 /** Apps that FilterApps is asked about at a time: the answer is some 4 MB, NATS carries 8. */
 export const filterAppsMax = 10_000
+/** Ids in one answer of ListAppIds. */
+export const appIdsPageMax = 1_000
 /** Made-up names that are tried before the caller is asked to choose one. */
 export const appNameTriesMax = 10
 

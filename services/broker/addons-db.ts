@@ -168,6 +168,14 @@ export async function listAppIdsInUse(db: Queryable): Promise<AppId[]> {
   return rows.map(({ appId }) => appId)
 }
 
+/** Those that are not gone. */
+export async function countAddons(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(
+    `select count(*)::int as count from addons where state <> 'deprovisioned'`,
+  )
+  return rows[0]?.count ?? 0
+}
+
 export async function listAddonsById(db: Queryable, ids: AddonId[]): Promise<AddonRow[]> {
   const { rows } = await db.query<AddonRow>(
     `select ${columns} from addons where id = any($1::uuid[])`,

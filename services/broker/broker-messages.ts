@@ -6,6 +6,7 @@ import type {
   AttachmentSchema,
   ManifestSchema,
   PlanSchema,
+  ReconcileReportSchema,
 } from '#proto/broker/v1/broker_pb.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import type { AddonView } from './addon-view.ts'
@@ -13,6 +14,7 @@ import type { AttachmentOfAddon } from './attachments.ts'
 import type { ManifestRevision } from './manifest-revisions.ts'
 import type { ManifestStamp } from './manifests-db.ts'
 import type { PlanOfService } from './plans.ts'
+import type { Report } from './reconcile/reconcile-addons.ts'
 
 // What the broker's nouns look like on the wire.
 
@@ -100,5 +102,19 @@ export function manifestMessage({
     ...manifestRowMessage(row),
     contents: JSON.stringify(contents),
     plans: JSON.stringify(plans),
+  }
+}
+
+export function reportMessage({
+  discrepancies,
+  ...counts
+}: Report): MessageInitShape<typeof ReconcileReportSchema> {
+  return {
+    ...counts,
+    discrepancies: discrepancies.map(
+      ({ kind, addonId, addonName, appId, what, remedy, repaired }) => ({
+        ...{ kind, addonId, addonName, appId, what, remedy, repaired },
+      }),
+    ),
   }
 }

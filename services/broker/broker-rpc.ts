@@ -10,13 +10,14 @@ import {
   listAttachments,
   type AttachmentOfAddon,
 } from './attachments.ts'
-import { addonMessage, attachmentMessage } from './broker-messages.ts'
+import { addonMessage, attachmentMessage, reportMessage } from './broker-messages.ts'
 import { catalogueHandlers } from './catalogue-rpc.ts'
 import type { BrokerContext } from './context.ts'
 import { forgetAddon } from './forget-addon.ts'
 import { createAddon } from './new-addon.ts'
 import { partnerHandlers } from './partner-rpc.ts'
 import { requestPlan } from './plan-change.ts'
+import { reconcileAddons } from './reconcile/reconcile-addons.ts'
 import { resolveAddons, resolveAttachments } from './resolve.ts'
 import { dashboardTicket, getSso, openDashboard } from './sso.ts'
 
@@ -63,6 +64,8 @@ function addonHandlers(context: BrokerContext) {
     },
     openDashboard: (request) => openDashboard(context, request),
     getSso: ({ actor, addon, app }) => getSso(context, { actor: parseActor(actor), addon, app }),
+    reconcileAddons: async ({ repair, removeUnknown }) =>
+      reportMessage(await reconcileAddons(context, { repair, removeUnknown })),
     forgetAddon: async ({ addon }) => addonMessage(await forgetAddon(context, addon)),
   } satisfies Partial<Handlers>
 }

@@ -1,8 +1,8 @@
 import { startPeriodic } from '#lib/periodic.ts'
 import type { BrokerContext } from './context.ts'
 import { deleteGone } from './delete-gone.ts'
-import { deleteGoneEveryMs, reconcileAppsEveryMs } from './limits.ts'
-import { reconcileApps } from './reconcile-apps.ts'
+import { deleteGoneEveryMs, reconcileEveryMs } from './limits.ts'
+import { reconcileByItself } from './reconcile/reconcile-addons.ts'
 
 /**
  * Starts what the broker does without being asked, in every one of its processes.
@@ -13,9 +13,9 @@ export function startHousekeeping(context: BrokerContext): () => Promise<void> {
   const { log, pool } = context
   const stops = [
     startPeriodic({
-      what: 'reconcile apps',
-      everyMs: reconcileAppsEveryMs,
-      work: async () => void (await reconcileApps(context)),
+      what: 'reconcile add-ons',
+      everyMs: reconcileEveryMs,
+      work: () => reconcileByItself(context),
       log,
     }),
     startPeriodic({

@@ -69,10 +69,12 @@ export const waitMsMax = 60_000
 /** Longest that attaching and detaching wait for their release; the work goes on after it. */
 export const attachmentWaitMs = 8_000
 
-/** How often the broker looks for apps whose destruction it was not told of. */
-export const reconcileAppsEveryMs = 10 * 60_000
-/** Apps that are asked about at a time; one answer must fit a message of NATS, 1 MB. */
+/** How often the broker compares what it knows with what the others have. */
+export const reconcileEveryMs = 60 * 60_000
+/** Apps that are asked about at a time; one answer must fit a message of NATS. */
 export const appsPerQuestionMax = 500
+/** Discrepancies that one look tells, and mends; the rest is for the next one. */
+export const discrepanciesMax = 1_000
 
 /** How long the rows of add-ons and attachments that are gone are kept, to be looked at. */
 export const keepGoneDays = 30

@@ -1,5 +1,7 @@
 import { isPlexusError } from '#lib/errors.ts'
 import { derivedId, type AppId, type AttachmentId, type ChangeId } from '#lib/ids.ts'
+import { varsDigest } from '#lib/vars-digest.ts'
+import type { AttachmentDigest } from '#proto/apps/v1/apps_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { openConfig } from './addon-config.ts'
 import type { AddonRow } from './addons-db.ts'
@@ -83,6 +85,17 @@ export async function updatePublished(
   } catch (error) {
     if (!isPlexusError(error, ErrorCode.NOT_FOUND)) throw error
   }
+}
+
+/** True when what apps holds of the attachment is what the add-on has. */
+export async function isPublished(
+  context: StepContext,
+  addon: AddonRow,
+  attachment: AttachmentRow,
+  published: Pick<AttachmentDigest, 'planName' | 'varsDigest'>,
+): Promise<boolean> {
+  const { planName, vars } = await attachmentMessage(context, addon, attachment)
+  return published.planName === planName && published.varsDigest === varsDigest(vars)
 }
 
 /** An attachment with its variables, as apps holds it. */

@@ -48,6 +48,20 @@ export async function lockDatabase(
   return rows[0]
 }
 
+/** Those that are not gone, by add-on, from the one behind `after`. */
+export async function listDatabases(
+  db: Queryable,
+  { after, limit }: { after: AddonId | undefined; limit: number },
+): Promise<DatabaseRow[]> {
+  const { rows } = await db.query<DatabaseRow>(
+    `select ${columns} from databases
+     where state <> 'deprovisioned' and ($1::uuid is null or addon_id > $1)
+     order by addon_id limit $2`,
+    [after ?? null, limit],
+  )
+  return rows
+}
+
 /** False when the add-on is known already. */
 export async function insertDatabase(
   tx: Transaction,

@@ -11,6 +11,7 @@ import {
   findDatabase,
   insertDatabase,
   insertTombstone,
+  listDatabases,
   lockDatabase,
   lockRoom,
   updatePlan,
@@ -56,6 +57,7 @@ export function databaseTable(
   return {
     find: findDatabase,
     lock: lockDatabase,
+    list: listDatabases,
     insert: async (tx: Transaction, request) => {
       const password = `p${randomBytes(passwordBytes).toString('hex')}`
       const sealed = context.secrets.seal(password, sealContext(request.addonId))

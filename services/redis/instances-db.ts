@@ -41,6 +41,20 @@ export async function lockInstance(
   return rows[0]
 }
 
+/** Those that are not gone, by add-on, from the one behind `after`. */
+export async function listInstances(
+  db: Queryable,
+  { after, limit }: { after: AddonId | undefined; limit: number },
+): Promise<InstanceRow[]> {
+  const { rows } = await db.query<InstanceRow>(
+    `select ${columns} from instances
+     where state <> 'deprovisioned' and ($1::uuid is null or addon_id > $1)
+     order by addon_id limit $2`,
+    [after ?? null, limit],
+  )
+  return rows
+}
+
 /** False when the add-on is known already. */
 export async function insertInstance(
   tx: Transaction,

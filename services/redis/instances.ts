@@ -12,6 +12,7 @@ import {
   findInstance,
   insertInstance,
   insertTombstone,
+  listInstances,
   lockInstance,
   updatePlan,
   wantRemoval,
@@ -45,6 +46,7 @@ export function instanceTable(secrets: Secrets): ResourceTable<InstanceRow> {
   return {
     find: findInstance,
     lock: lockInstance,
+    list: listInstances,
     insert: (tx, request) => {
       const seal = (column: 'password' | 'admin_password'): string =>
         secrets.seal(newPassword(), sealContext(request.addonId, column))

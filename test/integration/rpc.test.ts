@@ -24,6 +24,12 @@ afterAll(async () => {
   await server.close()
 })
 
+const otherCalls = {
+  changePlan: async () => ({}),
+  deprovision: async () => ({}),
+  listResources: async () => ({}),
+}
+
 test('a call is answered, refused with its own words, or answered as internal without them', async () => {
   const stop = await serveRpc(server, {
     name: 'provider.postgres',
@@ -35,8 +41,7 @@ test('a call is answered, refused with its own words, or answered as internal wi
         if (plan === 'bug') throw new Error('password is hunter2')
         return { id: uuid, config: { URL: 'postgres://x' } }
       },
-      changePlan: async () => ({}),
-      deprovision: async () => ({}),
+      ...otherCalls,
     },
   })
   const provider = rpcClient(client, 'provider.postgres', ProviderService)
@@ -77,8 +82,7 @@ test('a caller learns whether the answer did not come in time or the connection 
     log: silentLog,
     handlers: {
       provision: () => held.promise,
-      changePlan: async () => ({}),
-      deprovision: async () => ({}),
+      ...otherCalls,
     },
   })
   const nats = await connectNats(natsUrl(layout, credentials, 'broker'), 'test-away', silentLog)

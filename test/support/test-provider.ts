@@ -25,6 +25,9 @@ export type TestProvider = {
   stop: () => Promise<void>
 }
 
+/** Small, so that tests see more than one page. */
+const resourcesPageMax = 2
+
 export async function serveTestProvider(
   nats: NatsConnection,
   name: string,
@@ -93,6 +96,13 @@ export async function serveTestProvider(
           resources.delete(uuid)
           return {}
         }),
+      listResources: async ({ afterUuid }) => ({
+        resources: [...resources]
+          .filter(([uuid]) => uuid > afterUuid)
+          .toSorted(([a], [b]) => (a < b ? -1 : 1))
+          .slice(0, resourcesPageMax)
+          .map(([uuid, { plan }]) => ({ uuid, plan, ready: true })),
+      }),
     },
   })
   return {

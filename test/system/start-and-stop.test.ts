@@ -104,6 +104,11 @@ describe('from nothing', () => {
     expect(stdout).toContain('state     ready')
   })
 
+  test('what the services know of add-ons agrees', async () => {
+    const { stdout } = await plexus(['addons', 'reconcile'])
+    expect(stdout).toMatch(/Compared 2 add-ons, .* 1 apps and 2 resources[^]*Everything agrees\./)
+  })
+
   test('a shell that has only the home finds the platform at its ports', async () => {
     const { PLEXUS_PORT_BASE: _, ...env } = homeEnv(platform.home, platform.portBase)
     const inHome = (args: string[]) => run(process.execPath, [bin, ...args], { env })

@@ -36,6 +36,16 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
         throw error
       }
     },
+    async *listResources() {
+      let afterUuid = ''
+      for (;;) {
+        const { resources } = await client.listResources({ afterUuid }, { timeoutMs })
+        const last = resources.at(-1)
+        if (!last) return
+        yield resources
+        afterUuid = last.uuid
+      }
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BackoffOptions } from '#lib/backoff.ts'
 import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
+import type { Resource } from '#proto/provider/v1/provider_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 
 /**
@@ -15,6 +16,8 @@ export type Provider = {
   provision: (request: ProvisionRequest) => Promise<ProvisionAnswer>
   changePlan: (request: ChangePlanRequest) => Promise<ChangeAnswer>
   deprovision: (request: DeprovisionRequest) => Promise<Removal>
+  /** All resources that it has, a page at a time; absent where the carrier has no call for it. */
+  listResources?: () => AsyncIterable<Resource[]>
   /** How soon a call whose outcome is unknown is made again. */
   retry: BackoffOptions
 }

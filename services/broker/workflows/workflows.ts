@@ -3,6 +3,7 @@ import { changePlan } from './change-plan.ts'
 import { deprovisionAddon } from './deprovision-addon.ts'
 import { detachAddon } from './detach-addon.ts'
 import { provisionAddon } from './provision-addon.ts'
+import { restoreConfig } from './restore-config.ts'
 import { updateConfig } from './update-config.ts'
 
 /** Every workflow of the broker; a process that runs some runs all. */
@@ -12,5 +13,6 @@ export const workflows = [
   deprovisionAddon,
   detachAddon,
   provisionAddon,
+  restoreConfig,
   updateConfig,
 ]

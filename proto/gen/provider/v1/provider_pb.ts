@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file provider/v1/provider.proto.
  */
 export const file_provider_v1_provider: GenFile = /*@__PURE__*/
-  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiLgoSRGVwcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkiJgoTRGVwcm92aXNpb25SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIMqgCCg9Qcm92aWRlclNlcnZpY2USWAoJUHJvdmlzaW9uEiQucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QaJS5wbGV4dXMucHJvdmlkZXIudjEuUHJvdmlzaW9uUmVzcG9uc2USWwoKQ2hhbmdlUGxhbhIlLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVxdWVzdBomLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2USXgoLRGVwcm92aXNpb24SJi5wbGV4dXMucHJvdmlkZXIudjEuRGVwcm92aXNpb25SZXF1ZXN0GicucGxleHVzLnByb3ZpZGVyLnYxLkRlcHJvdmlzaW9uUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiLgoSRGVwcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkiJgoTRGVwcm92aXNpb25SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIioKFExpc3RSZXNvdXJjZXNSZXF1ZXN0EhIKCmFmdGVyX3V1aWQYASABKAkiNQoIUmVzb3VyY2USDAoEdXVpZBgBIAEoCRIMCgRwbGFuGAIgASgJEg0KBXJlYWR5GAMgASgIIkgKFUxpc3RSZXNvdXJjZXNSZXNwb25zZRIvCglyZXNvdXJjZXMYASADKAsyHC5wbGV4dXMucHJvdmlkZXIudjEuUmVzb3VyY2UyjgMKD1Byb3ZpZGVyU2VydmljZRJYCglQcm92aXNpb24SJC5wbGV4dXMucHJvdmlkZXIudjEuUHJvdmlzaW9uUmVxdWVzdBolLnBsZXh1cy5wcm92aWRlci52MS5Qcm92aXNpb25SZXNwb25zZRJbCgpDaGFuZ2VQbGFuEiUucGxleHVzLnByb3ZpZGVyLnYxLkNoYW5nZVBsYW5SZXF1ZXN0GiYucGxleHVzLnByb3ZpZGVyLnYxLkNoYW5nZVBsYW5SZXNwb25zZRJeCgtEZXByb3Zpc2lvbhImLnBsZXh1cy5wcm92aWRlci52MS5EZXByb3Zpc2lvblJlcXVlc3QaJy5wbGV4dXMucHJvdmlkZXIudjEuRGVwcm92aXNpb25SZXNwb25zZRJkCg1MaXN0UmVzb3VyY2VzEigucGxleHVzLnByb3ZpZGVyLnYxLkxpc3RSZXNvdXJjZXNSZXF1ZXN0GikucGxleHVzLnByb3ZpZGVyLnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message plexus.provider.v1.ProvisionRequest
@@ -208,6 +208,73 @@ export const DeprovisionResponseSchema: GenMessage<DeprovisionResponse> = /*@__P
   messageDesc(file_provider_v1_provider, 5);
 
 /**
+ * @generated from message plexus.provider.v1.ListResourcesRequest
+ */
+export type ListResourcesRequest = Message<"plexus.provider.v1.ListResourcesRequest"> & {
+  /**
+   * of the page before; empty: from the first
+   *
+   * @generated from field: string after_uuid = 1;
+   */
+  afterUuid: string;
+};
+
+/**
+ * Describes the message plexus.provider.v1.ListResourcesRequest.
+ * Use `create(ListResourcesRequestSchema)` to create a new message.
+ */
+export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 6);
+
+/**
+ * @generated from message plexus.provider.v1.Resource
+ */
+export type Resource = Message<"plexus.provider.v1.Resource"> & {
+  /**
+   * @generated from field: string uuid = 1;
+   */
+  uuid: string;
+
+  /**
+   * @generated from field: string plan = 2;
+   */
+  plan: string;
+
+  /**
+   * it is not on its way in or out
+   *
+   * @generated from field: bool ready = 3;
+   */
+  ready: boolean;
+};
+
+/**
+ * Describes the message plexus.provider.v1.Resource.
+ * Use `create(ResourceSchema)` to create a new message.
+ */
+export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 7);
+
+/**
+ * @generated from message plexus.provider.v1.ListResourcesResponse
+ */
+export type ListResourcesResponse = Message<"plexus.provider.v1.ListResourcesResponse"> & {
+  /**
+   * empty: there are no more
+   *
+   * @generated from field: repeated plexus.provider.v1.Resource resources = 1;
+   */
+  resources: Resource[];
+};
+
+/**
+ * Describes the message plexus.provider.v1.ListResourcesResponse.
+ * Use `create(ListResourcesResponseSchema)` to create a new message.
+ */
+export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 8);
+
+/**
  * The Partner API's shape, carried over NATS by our own providers. A provider answers at
  * "nats://<name>", the base_url of its manifest. Delivery is at least once: the same uuid is the
  * same resource.
@@ -245,6 +312,16 @@ export const ProviderService: GenService<{
     methodKind: "unary";
     input: typeof DeprovisionRequestSchema;
     output: typeof DeprovisionResponseSchema;
+  },
+  /**
+   * What there is: all that was asked for and is not gone, by uuid. For the reconciler.
+   *
+   * @generated from rpc plexus.provider.v1.ProviderService.ListResources
+   */
+  listResources: {
+    methodKind: "unary";
+    input: typeof ListResourcesRequestSchema;
+    output: typeof ListResourcesResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_provider_v1_provider, 0);
