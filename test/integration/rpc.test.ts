@@ -148,7 +148,9 @@ test('the broker speaks to the logs of its add-ons only, and nobody else does', 
   const api = await connectNats(natsUrl(layout, credentials, 'api'), 'test-api', silentLog)
   const ofAddons = ['EnsureAttachmentToken', 'RemoveAttachmentToken', 'EnsureAddonDrain']
   for (const method of [...ofAddons, 'RemoveAddonLogs']) {
-    await expect(client.request(...call(method))).rejects.not.toThrow(refused)
+    // Whether a logplex is there to answer is not the question.
+    const answer = await client.request(...call(method)).catch((error: unknown) => error)
+    expect(String(answer)).not.toMatch(refused)
     await expect(api.request(...call(method))).rejects.toThrow(refused)
   }
   await api.close()
