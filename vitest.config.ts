@@ -1,10 +1,17 @@
 import { defineConfig } from 'vitest/config'
 
-// What a test needs decides where it runs: the unit project needs nothing, integration needs the
-// engines (NATS, Redis, PostgreSQL), system a whole platform, cli also the official heroku CLI.
+// What a test needs decides where it runs: the unit project needs nothing, pg and integration need
+// the engines (NATS, Redis, PostgreSQL), system a whole platform, cli also the official heroku CLI.
+// pg drives the code beside it, integration the services as processes, whose ports its files share.
 // Two cores: files one after the other keep the engines' answers quick. Those of the units and of the
 // CLI run two at a time: most of their time is the start of one process after the other.
-const oneByOne = { fileParallelism: false } as const
+const oneByOne = { fileParallelism: false, sequence: { groupOrder: 1 } } as const
+const withEngines = {
+  ...oneByOne,
+  globalSetup: ['test/support/engines.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+}
 export default defineConfig({
   test: {
     projects: [
@@ -22,23 +29,22 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'pg',
+          ...withEngines,
+          include: ['{lib,services,local-platform}/**/*.pg.test.ts'],
+        },
+      },
+      {
+        test: {
           name: 'integration',
-          ...oneByOne,
-          sequence: { groupOrder: 1 },
-          include: [
-            '{lib,services,local-platform}/**/*.pg.test.ts',
-            'test/{contract,integration}/**/*.test.ts',
-          ],
-          globalSetup: ['test/support/engines.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
+          ...withEngines,
+          include: ['test/{contract,integration}/**/*.test.ts'],
         },
       },
       {
         test: {
           name: 'system',
           ...oneByOne,
-          sequence: { groupOrder: 1 },
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
