@@ -246,8 +246,13 @@ describe('what a token of an add-on may do', () => {
     expect(refused.status).toBe(422)
     expect(refused.text).toContain('does not declare PATH')
     // What only its provider may do.
-    const byOwner = await market.customer.api('PATCH', `/addons/${one.id}/config`, set)
-    expect(byOwner.status).toBe(404)
+    for (const [method, path] of [
+      ['PATCH', `/addons/${one.id}/config`],
+      ['POST', `/addons/${one.id}/actions/provision`],
+    ] as const) {
+      expect((await market.customer.api(method, path, set)).status).toBe(403)
+      expect((await provider.owner(method, path, set)).status).toBe(404)
+    }
   })
 
   test('ends with the add-on, and with its client secret', async () => {

@@ -1,13 +1,14 @@
-import { notFound } from '#lib/errors.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf, partnerTarget } from '../hooks/identity.ts'
 import { addonCallMs } from '../limits.ts'
+import { requireProvider } from '../provider-only.ts'
 import { AddonConfigParams, AddonParams, UpdateAddonConfig } from '../schemas/addons.ts'
 
 const listed = { ranges: ['name'] } as const
 
 /** An add-on's own variables, under its service's names: to be read, and changed by its provider. */
-export function addonConfigRoutes(api: Api, { broker }: ApiContext): void {
+export function addonConfigRoutes(api: Api, context: ApiContext): void {
+  const { broker } = context
   const shown = ({ vars }: { vars: Record<string, string> }) =>
     Object.entries(vars).map(([name, value]) => ({ name, value }))
 
@@ -37,9 +38,8 @@ export function addonConfigRoutes(api: Api, { broker }: ApiContext): void {
     '/addons/:addon/config',
     { config: { partners: true }, schema: { params: AddonParams, body: UpdateAddonConfig } },
     async (request) => {
-      const partner = partnerTarget(request)
       // What an add-on says of itself is its provider's to say.
-      if (!partner) throw notFound('add_on', 'Only the provider of an add-on may set its config.')
+      const partner = await requireProvider(context, request)
       const set: Record<string, string> = {}
       const unset: string[] = []
       for (const { name, value } of request.body.config) {

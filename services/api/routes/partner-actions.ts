@@ -1,21 +1,20 @@
-import { notFound } from '#lib/errors.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
-import { partnerTarget } from '../hooks/identity.ts'
 import { addonCallMs } from '../limits.ts'
+import { requireProvider } from '../provider-only.ts'
 import { renderAddon } from '../render/addon.ts'
 import { AddonParams } from '../schemas/addons.ts'
 
 /** With what a provider that answered 202 says that it is done, or cannot do it. */
-export function partnerActionRoutes(api: Api, { broker, publicUrl }: ApiContext): void {
+export function partnerActionRoutes(api: Api, context: ApiContext): void {
+  const { broker, publicUrl } = context
   const complete = async (
     request: FastifyRequest<{ Params: { addon: string } }>,
     state: 'provisioned' | 'deprovisioned',
   ) => {
-    const partner = partnerTarget(request)
-    if (!partner) throw notFound('add_on', 'Only the provider of an add-on may say so.')
-    const done = { addonId: partner.addonId, state }
+    const { addonId } = await requireProvider(context, request)
+    const done = { addonId, state }
     const addon = await broker.completePartnerWork(done, { timeoutMs: addonCallMs })
     return renderAddon(addon, listHeader(request.headers['accept-expansion']), publicUrl)
   }
