@@ -1,10 +1,10 @@
 import { must } from '#lib/assert.ts'
 import { conflict, confirmationRequired, invalidParams } from '#lib/errors.ts'
 import type { AttachmentId } from '#lib/ids.ts'
-import type { Transaction } from '#lib/postgres.ts'
+import type { Queryable, Transaction } from '#lib/postgres.ts'
 import type { AppRef } from './access.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
-import { listAddonsById, lockAddon } from './addons-db.ts'
+import { listAddonsById, lockAddon, type AddonRow } from './addons-db.ts'
 import { attachmentVarNames } from './addon-config.ts'
 import {
   listAttachmentsOfAddons,
@@ -116,16 +116,25 @@ export async function refuseLastAttachment(
   attachment: AttachmentRow,
 ): Promise<void> {
   const addon = must(await lockAddon(tx, attachment.addonId), 'add-on of attachment')
-  if (attachment.appId !== addon.appId) return
-  const onApp = await listAttachmentsOfApps(tx, [addon.appId])
+  if (await isLastAttachment(tx, addon, attachment))
+    throw invalidParams(`Cannot destroy last attachment to billing app for resource ${addon.name}`)
+}
+
+/** Whether its add-on has no other attachment on its billing app that is going to stay. */
+export async function isLastAttachment(
+  db: Queryable,
+  addon: Pick<AddonRow, 'id' | 'appId'>,
+  attachment: AttachmentRow,
+): Promise<boolean> {
+  if (attachment.appId !== addon.appId) return false
+  const onApp = await listAttachmentsOfApps(db, [addon.appId])
   const replaced = new Set<AttachmentId | null>(onApp.map(({ replaces }) => replaces))
-  const staying = (await listAttachmentsOfAddons(tx, [addon.id])).filter(
+  const staying = (await listAttachmentsOfAddons(db, [addon.id])).filter(
     ({ id, appId, state }) =>
       appId === addon.appId &&
       id !== attachment.id &&
       (state === 'attached' || state === 'attaching') &&
       !replaced.has(id),
   )
-  if (staying.length === 0)
-    throw invalidParams(`Cannot destroy last attachment to billing app for resource ${addon.name}`)
+  return staying.length === 0
 }

@@ -9,8 +9,13 @@ import { getApp, visibleApps } from './access.ts'
 import { busyMessage } from './addon-state.ts'
 import { viewAttachments, type AddonView, type AttachmentView } from './addon-view.ts'
 import { findVisibleAddon } from './addons.ts'
-import { lockAddon, type AddonRow } from './addons-db.ts'
-import { chooseAttachmentName, refuseLastAttachment, type ChosenName } from './attachment-name.ts'
+import { listAddonsById, lockAddon, type AddonRow } from './addons-db.ts'
+import {
+  chooseAttachmentName,
+  isLastAttachment,
+  refuseLastAttachment,
+  type ChosenName,
+} from './attachment-name.ts'
 import {
   findAttachment,
   insertAttachment,
@@ -70,11 +75,29 @@ export async function createAttachment(
       wanted: order.name,
       confirm: order.confirm,
     })
+    if (chosen.replaces && chosen.replaces.addonId !== addon.id)
+      await keepAttached(context, order, chosen.replaces)
     await writeAttachment(context, { id, order, addon, appId: app.id, chosen })
   })
   context.runner.wake()
   await waitUntilSettled(context, id, attachmentWaitMs)
   return getSettled(context, id)
+}
+
+/**
+ * Gives the add-on of an attachment that is to be replaced another one, when it has no other on its
+ * billing app. The CLI asks for that itself before it promotes, but not for an add-on with more
+ * than one URL, as Redis has them: it takes those for two attachments.
+ */
+async function keepAttached(
+  context: BrokerContext,
+  { actor, app }: AttachmentOrder,
+  replaced: AttachmentRow,
+): Promise<void> {
+  const [addon] = await listAddonsById(context.pool, [replaced.addonId])
+  if (!addon || !(await isLastAttachment(context.pool, addon, replaced))) return
+  const order = { actor, addon: addon.id, app, name: '', confirm: '', namespace: '' }
+  await createAttachment(context, order)
 }
 
 async function writeAttachment(

@@ -65,9 +65,6 @@ describe('attachments', () => {
     await expect(attach(second, app, { name: 'WIDGETS' })).rejects.toMatchObject(
       refused(ErrorCode.CONFIRMATION_REQUIRED, 'already in use'),
     )
-    await expect(attach(second, app, { name: 'WIDGETS', confirm: app.name })).rejects.toMatchObject(
-      refused(ErrorCode.INVALID_PARAMS, 'Cannot destroy last attachment'),
-    )
     await attach(first, app)
     const before = (await platform.releases(owner, app)).length
     const promoted = await attach(second, app, { name: 'WIDGETS', confirm: app.name })
@@ -77,6 +74,20 @@ describe('attachments', () => {
       `Attach WIDGETS (@ref:${second.name})`,
     ])
     expect((await platform.config(owner, app))['WIDGETS_URL']).toBe(`test://${second.id}`)
+  })
+
+  test('one that loses its only name to another keeps another name, as redis:promote expects', async () => {
+    const app = await platform.newApp(owner)
+    const [first, second] = [await create(app), await create(app)]
+    await attach(second, app, { name: 'WIDGETS', confirm: app.name })
+    const { attachments } = await broker.listAttachments({ actor: owner, addon: first.name })
+    expect(attachments).toMatchObject([{ name: expect.stringMatching(/^WIDGETS_[A-Z]+$/) }])
+    const config = await platform.config(owner, app)
+    expect(config['WIDGETS_URL']).toBe(`test://${second.id}`)
+    expect(config[`${attachments[0]?.name}_URL`]).toBe(`test://${first.id}`)
+    // The very same attachment again needs no other name.
+    await attach(second, app, { name: 'WIDGETS', confirm: app.name })
+    expect(Object.keys(await platform.config(owner, app))).toHaveLength(3)
   })
 })
 
