@@ -13,6 +13,8 @@ export type Layout = {
     addonPostgres: number
     /** The first of `redisAddonPorts` ports, one for each Redis add-on. */
     redisAddons: number
+    /** The first of as many ports, at which the same add-ons speak TLS. */
+    redisAddonsTls: number
     logs: number
     syslog: number
   }
@@ -35,6 +37,7 @@ export function layoutAt(home: string, portBase: number): Layout {
       postgres: portBase + 12,
       addonPostgres: portBase + 13,
       redisAddons: portBase + 100,
+      redisAddonsTls: portBase + 100 + redisAddonPorts,
       syslog: portBase + 2001,
       logs: portBase + 4601,
     },

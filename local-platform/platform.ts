@@ -1,11 +1,12 @@
 import { resolve, join } from 'node:path'
 import { createLog } from '#lib/log.ts'
+import { issueAddonCertificate } from './addon-certificate.ts'
 import type { Binaries } from './binaries.ts'
 import type { Credentials } from './credentials.ts'
 import type { EngineFiles } from './engines/engine.ts'
 import { startNats } from './engines/nats.ts'
 import { postgresAccount, reachableFolder } from './engines/postgres-account.ts'
-import { addonServerSettings, startPostgres } from './engines/postgres.ts'
+import { addonServerSettings, startPostgres, type PostgresOptions } from './engines/postgres.ts'
 import { startRedis } from './engines/redis.ts'
 import type { Layout } from './layout.ts'
 import { migrateAll } from './migrate.ts'
@@ -52,16 +53,17 @@ export async function startEngines(platform: Platform): Promise<void> {
   const { layout, credentials, binaries, say, keep } = platform
   const { home, ports } = layout
   const account = await postgresAccount()
+  const certificate = await issueAddonCertificate(home)
   const postgres = async (
     name: string,
     port: number,
     password: string,
-    settings: string[] = [],
+    own: Pick<PostgresOptions, 'settings' | 'certificate'> = {},
   ): Promise<void> => {
     const dir = await reachableFolder(join(home, name), account, say)
     const files = processFiles(home, name)
     const login = { user: account, superuser: 'plexus' }
-    const options = { name, dir, port, password, files, settings, ...login }
+    const options = { name, dir, port, password, files, ...own, ...login }
     await keep(name, () => startPostgres({ ...options, binDir: binaries.postgresBin }))
   }
   await Promise.all([
@@ -84,12 +86,10 @@ export async function startEngines(platform: Platform): Promise<void> {
       }),
     ),
     postgres('postgres', ports.postgres, credentials.databaseSuperuser),
-    postgres(
-      'addon-postgres',
-      ports.addonPostgres,
-      credentials.addonPostgresSuperuser,
-      addonServerSettings,
-    ),
+    postgres('addon-postgres', ports.addonPostgres, credentials.addonPostgresSuperuser, {
+      settings: addonServerSettings,
+      certificate,
+    }),
   ])
 }
 

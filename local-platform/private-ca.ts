@@ -16,8 +16,12 @@ export type PrivateCa = {
   certificateFile: string
   /** PEM, as in that file. */
   certificate: string
-  /** The key and certificate of a server (PEM), for names within what the CA is limited to. */
-  issue: (names: string[]) => Promise<{ key: string; cert: string }>
+  /**
+   * The key and certificate of a server (PEM), for names within what the CA is limited to.
+   *
+   * @param days how long it is valid; 90 unless told otherwise.
+   */
+  issue: (names: string[], days?: number) => Promise<{ key: string; cert: string }>
 }
 
 const dayMs = 24 * 3600_000
@@ -65,13 +69,17 @@ export async function loadPrivateCa(ca: {
   return {
     certificateFile,
     certificate,
-    issue: (names) => issue({ commonName, privateKey }, names),
+    issue: (names, days = serverDays) => issue({ commonName, privateKey }, names, days),
   }
 }
 
-async function issue(ca: Issuer, names: string[]): Promise<{ key: string; cert: string }> {
+async function issue(
+  ca: Issuer,
+  names: string[],
+  days: number,
+): Promise<{ key: string; cert: string }> {
   const privateKey = newPrivateKey()
-  const certificate = await serverCertificate(ca, privateKey, names, validFor(serverDays))
+  const certificate = await serverCertificate(ca, privateKey, names, validFor(days))
   return { key: keyPem(privateKey), cert: certificate.toString() }
 }
 

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path'
+import { addonCertificateFile } from './addon-certificate.ts'
 import type { Credentials, DatabaseService } from './credentials.ts'
 import { redisAddonPorts, type Layout } from './layout.ts'
 
@@ -81,6 +82,8 @@ function ownEnv(
         PLEXUS_ADDON_REDIS_HOST: 'localhost',
         PLEXUS_ADDON_REDIS_PORT_FIRST: String(ports.redisAddons),
         PLEXUS_ADDON_REDIS_PORT_COUNT: String(redisAddonPorts),
+        PLEXUS_ADDON_REDIS_TLS_PEM: addonCertificateFile(home),
+        PLEXUS_ADDON_REDIS_TLS_PORT_FIRST: String(ports.redisAddonsTls),
         PLEXUS_REDIS_SERVER: redisServer,
       }
     case 'logplex':

@@ -31,6 +31,8 @@ export type PostgresOptions = {
   /** Whom it runs as; needed for root, whom PostgreSQL refuses. */
   user?: { uid: number; gid: number } | undefined
   settings?: string[]
+  /** Key and certificate (PEM): whoever wants to, speaks TLS with it. */
+  certificate?: string | undefined
   files?: EngineFiles
 }
 
@@ -49,6 +51,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
   )
   if (!exists) await initialise(options, data)
   await forgetDeadPostmaster(data)
+  const settings = [...(options.settings ?? []), ...(await certificateSettings(options))]
   const start = (): Promise<Engine> =>
     startEngine({
       name,
@@ -67,7 +70,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
         // Its compiler is not among the programs that are fetched, and our queries are short.
         '-c',
         'jit=off',
-        ...(options.settings ?? []).flatMap((setting) => ['-c', setting]),
+        ...settings.flatMap((setting) => ['-c', setting]),
       ],
       logFile: files.logFile ?? join(dir, 'postgres.log'),
       pidFile: files.pidFile ?? join(dir, 'postgres.pid'),
@@ -88,6 +91,17 @@ export async function startPostgres(options: PostgresOptions): Promise<Engine> {
       await delay(leavingProbeMs)
     }
   }
+}
+
+/** The server's own copy of its key: PostgreSQL refuses one that others own, or can read. */
+async function certificateSettings(options: PostgresOptions): Promise<string[]> {
+  const { dir, user, certificate } = options
+  if (certificate === undefined) return []
+  const file = join(dir, 'server.pem')
+  await writeFile(`${file}.new`, certificate, { mode: 0o600 })
+  if (user) await chown(`${file}.new`, user.uid, user.gid)
+  await rename(`${file}.new`, file)
+  return ['ssl=on', `ssl_cert_file=${file}`, `ssl_key_file=${file}`]
 }
 
 /**

@@ -14,7 +14,7 @@ const healthTimeoutMs = 1_000
 export async function assertPortsFree({ ports }: Layout, patienceMs: number): Promise<void> {
   const end = Date.now() + patienceMs
   // Instances of Redis add-ons may have outlived a crash: their provider takes them up again.
-  const { redisAddons: _, ...fixed } = ports
+  const { redisAddons: _, redisAddonsTls: __, ...fixed } = ports
   for (const [name, port] of Object.entries(fixed)) {
     while (!(await isFree(port))) {
       if (Date.now() > end)

@@ -153,7 +153,7 @@ test("Plexus's own manifests are Heroku's Postgres and Redis", async () => {
       manifest: {
         slug: 'heroku-redis',
         baseUrl: 'nats://redis',
-        configVars: ['HEROKU_REDIS_URL'],
+        configVars: ['HEROKU_REDIS_URL', 'HEROKU_REDIS_TLS_URL'],
       },
       plans: { defaultAttachmentName: 'REDIS' },
     },

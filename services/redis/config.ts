@@ -21,6 +21,14 @@ export const settings = {
   portCount: integer('PLEXUS_ADDON_REDIS_PORT_COUNT', {
     help: 'how many ports there are, and so how many instances',
   }),
+  tlsPem: text('PLEXUS_ADDON_REDIS_TLS_PEM', {
+    fallback: '',
+    help: 'PEM file with the private key and certificates that instances speak TLS with; empty: none do',
+  }),
+  tlsPortFirst: port('PLEXUS_ADDON_REDIS_TLS_PORT_FIRST', {
+    fallback: 0,
+    help: 'first of as many ports again, one for the TLS of each instance',
+  }),
   redisServer: text('PLEXUS_REDIS_SERVER', {
     fallback: 'redis-server',
     help: 'the program that each instance runs, Redis 7.0 or newer',

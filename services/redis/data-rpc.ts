@@ -14,6 +14,7 @@ import {
   instanceCredential,
   instanceNotFound,
   instanceOf,
+  instanceTlsCredential,
   type InstancesContext,
 } from './instances.ts'
 import { looksMax } from './limits.ts'
@@ -53,6 +54,7 @@ function dataHandlers({
       const row = assertReady(await findInstance(pool, parseAddonId(addonId)))
       const running = await getRunningWorkflow(pool, row.addonId)
       const instance = instanceOf(context, row)
+      const tlsCredential = instanceTlsCredential(context, publicHost, row)
       const seen = await share(row.addonId, () => observeInstance(host, instance))
       return {
         credential: instanceCredential(context, publicHost, row),
@@ -60,6 +62,7 @@ function dataHandlers({
         connectionsMax: instance.plan.connectionsMax,
         memoryBytesMax: BigInt(instance.plan.memoryBytesMax),
         settings: instance.tuning,
+        ...(tlsCredential && { tlsCredential }),
         ...(seen && { observation: observationMessage(seen) }),
       }
     },

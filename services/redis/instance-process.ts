@@ -6,7 +6,7 @@ import type { AddonId } from '#lib/ids.ts'
 import { findInstances, instanceMark } from '#lib/redis-instances.ts'
 import { lookMs, startTimeoutMs, stopTimeoutMs } from './limits.ts'
 import { probe, type ProbeResult } from './probe.ts'
-import { redisConf, type InstanceSettings } from './redis-conf.ts'
+import { redisConf, tlsFile, type InstanceSettings } from './redis-conf.ts'
 
 // An instance is a redis-server process of its own, which outlives this one. Its folder:
 //
@@ -39,7 +39,7 @@ export async function probeInstance(host: InstanceHost, instance: Instance): Pro
 /**
  * Leaves the instance running: adopts the process that is there, or starts one on its data.
  *
- * @returns 'port-taken' when somebody else has its port. Throws when it could not be started, and
+ * @returns 'port-taken' when somebody else has a port of its. Throws when it could not be started, and
  * when its process is there but does not answer: it is then left alone.
  */
 export async function ensureRunning(
@@ -68,11 +68,23 @@ async function prepareFolder(host: InstanceHost, instance: Instance): Promise<vo
   await writeConf(host, instance)
 }
 
-/** Writes what the instance is started with into its folder, all of it or nothing. */
+/** Writes what the instance is started with into its folder, each file whole or not at all. */
 export async function writeConf(host: InstanceHost, instance: Instance): Promise<void> {
+  if (instance.tls) await writeKey(folderOf(host, instance.addonId), instance.tls.pem)
   const conf = join(folderOf(host, instance.addonId), 'redis.conf')
   await writeFile(`${conf}.new`, redisConf(instance), { mode: 0o600 })
   await rename(`${conf}.new`, conf)
+}
+
+/**
+ * The instance's own copy of its key. It is made where only we write: in the instance's folder a
+ * link could lead us elsewhere.
+ */
+async function writeKey(folder: string, pem: string): Promise<void> {
+  const fresh = join(folder, `${tlsFile}.new`)
+  await writeFile(fresh, pem, { mode: 0o600 })
+  if (isRoot()) await chown(fresh, nobody.uid, nobody.gid)
+  await rename(fresh, join(folder, 'data', tlsFile))
 }
 
 const isRoot = (): boolean => process.getuid?.() === 0
@@ -114,8 +126,12 @@ async function startProcess(
     if (found === 'ours' || found === 'full') return 'started'
     if (found === 'foreign') return 'port-taken'
     if (failure) throw failure
-    if (child.exitCode !== null || child.signalCode !== null || Date.now() > end)
-      throw new Error(`redis-server did not start: ${await tail(log)}`)
+    if (child.exitCode !== null || child.signalCode !== null || Date.now() > end) {
+      const said = await tail(log)
+      // Only this port was looked at: the one for TLS may be somebody else's as well.
+      if (said.includes('Failed listening on port')) return 'port-taken'
+      throw new Error(`redis-server did not start: ${said}`)
+    }
     await delay(lookMs)
   }
 }

@@ -7,13 +7,15 @@ export type InstanceRow = Resource &
   Tuning & {
     /** Null until it is allotted, and again when the instance is gone. */
     port: number | null
+    /** Null also while its provider speaks no TLS. */
+    tlsPort: number | null
     /** Sealed; null for a tombstone. */
     password: string | null
     adminPassword: string | null
   }
 
 const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
-  removal_wanted as "removalWanted", port, password, admin_password as "adminPassword",
+  removal_wanted as "removalWanted", port, tls_port as "tlsPort", password, admin_password as "adminPassword",
   maxmemory_policy as "maxmemoryPolicy", timeout_seconds as "timeoutSeconds",
   notify_keyspace_events as "notifyKeyspaceEvents"`
 
@@ -125,7 +127,7 @@ export async function markDeprovisioning(tx: Transaction, addonId: AddonId): Pro
 /** What is left of an instance that is gone: no secret, and its port is free for another. */
 export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Promise<void> {
   await tx.query(
-    `update instances set state = 'deprovisioned', port = null, password = null,
+    `update instances set state = 'deprovisioned', port = null, tls_port = null, password = null,
        admin_password = null, updated_at = now()
      where addon_id = $1`,
     [addonId],
@@ -164,26 +166,28 @@ export async function listStandingInstances(db: Queryable): Promise<InstanceRow[
 export async function allotPort(
   pool: Pool,
   addonId: AddonId,
+  column: 'port' | 'tls_port',
   choose: (taken: ReadonlySet<number>) => Promise<number>,
 ): Promise<void> {
   await transaction(pool, async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(hashtext(current_schema() || '.ports'))`)
     const { rows } = await tx.query<{ addonId: string; port: number }>(
-      'select addon_id as "addonId", port from instances where port is not null',
+      `select addon_id as "addonId", ${column} as port from instances where ${column} is not null`,
     )
     if (rows.some((row) => row.addonId === addonId)) return
     const port = await choose(new Set(rows.map((row) => row.port)))
-    await tx.query('update instances set port = $2, updated_at = now() where addon_id = $1', [
-      addonId,
-      port,
-    ])
+    await tx.query(
+      `update instances set ${column} = $2, updated_at = now()
+       where addon_id = $1 and state <> 'deprovisioned'`,
+      [addonId, port],
+    )
   })
 }
 
-/** Takes the port from an instance that could not start on it and was never ready. */
-export async function releasePort(db: Queryable, addonId: AddonId): Promise<void> {
+/** Takes its ports from an instance that could not start on it and was never ready. */
+export async function releasePorts(db: Queryable, addonId: AddonId): Promise<void> {
   await db.query(
-    `update instances set port = null, updated_at = now()
+    `update instances set port = null, tls_port = null, updated_at = now()
      where addon_id = $1 and state = 'provisioning'`,
     [addonId],
   )

@@ -21,6 +21,7 @@ import {
 import { readUsedMemory } from './live-plan.ts'
 import type { Plan, Plans } from './plans.ts'
 import type { PortRange } from './ports.ts'
+import type { InstancesTls } from './tls.ts'
 
 /** What the workflows and the supervision work with. */
 export type InstancesContext = {
@@ -32,6 +33,8 @@ export type InstancesContext = {
   ports: PortRange
   host: InstanceHost
   bind: string
+  /** Undefined where instances speak no TLS. */
+  tls: InstancesTls | undefined
 }
 
 const passwordBytes = 32
@@ -62,8 +65,9 @@ export function instanceTable(secrets: Secrets): ResourceTable<InstanceRow> {
 const planOf = (plans: Plans, plan: string): Plan => must(plans[plan], `plan ${plan}`)
 
 /** The instance that a row with a port describes, its passwords in clear. */
-export function instanceOf({ secrets, plans, bind }: InstancesContext, row: InstanceRow): Instance {
-  const { addonId, maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents } = row
+export function instanceOf(context: InstancesContext, row: InstanceRow): Instance {
+  const { secrets, plans, bind, tls } = context
+  const { addonId, tlsPort, maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents } = row
   const sealed = must(row.password, 'password of an instance')
   const sealedAdmin = must(row.adminPassword, 'admin password of an instance')
   return {
@@ -74,6 +78,7 @@ export function instanceOf({ secrets, plans, bind }: InstancesContext, row: Inst
     tuning: { maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents },
     password: secrets.open(sealed, sealContext(addonId, 'password')),
     adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
+    tls: tls && tlsPort !== null ? { port: tlsPort, pem: tls.certificate.pem() } : undefined,
   }
 }
 
@@ -105,13 +110,30 @@ export function instanceCredential(
   return { host, port, user, password, url: `redis://${user}:${password}@${host}:${port}` }
 }
 
+/** How a customer gets in with TLS; undefined where the instance speaks none. */
+export function instanceTlsCredential(
+  context: InstancesContext,
+  host: string,
+  row: InstanceRow,
+): InstanceCredential | undefined {
+  const { tls } = instanceOf(context, row)
+  if (!tls) return undefined
+  const { user, password } = instanceCredential(context, host, row)
+  const url = `rediss://${user}:${password}@${host}:${tls.port}`
+  return { host, port: tls.port, user, password, url }
+}
+
 /** The variables of an instance; `publicHost` is this machine's name for customers. */
 export function instanceConfig(
   context: InstancesContext,
   publicHost: string,
   row: InstanceRow,
 ): Record<string, string> {
-  return { HEROKU_REDIS_URL: instanceCredential(context, publicHost, row).url }
+  const withTls = instanceTlsCredential(context, publicHost, row)
+  return {
+    HEROKU_REDIS_URL: instanceCredential(context, publicHost, row).url,
+    ...(withTls && { HEROKU_REDIS_TLS_URL: withTls.url }),
+  }
 }
 
 /** Throws UNAVAILABLE when every port has its instance. */

@@ -19,6 +19,7 @@ import { redisPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
 import { atMost, createSupervision, stopAllInstances } from './supervision.ts'
+import { openTls } from './tls.ts'
 import { changeInstancePlan } from './workflows/change-plan.ts'
 import { deprovisionInstance } from './workflows/deprovision.ts'
 import { provisionInstance } from './workflows/provision.ts'
@@ -46,6 +47,7 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
     ports: { first: config.portFirst, count: config.portCount },
     host: { dir: resolve(config.dir), redisServer: config.redisServer },
     bind: config.bind,
+    tls: await openTls(config, log),
   }
   if (config.stopOnExit)
     onStop('instances', () => stopAllInstances(context, log), stopTimeoutMs + 5_000)

@@ -14,7 +14,12 @@ export type InstanceSettings = {
   tuning: Tuning
   password: string
   adminPassword: string
+  /** The port at which it speaks TLS, and what with: key and certificates, PEM. */
+  tls: { port: number; pem: string } | undefined
 }
+
+/** Where an instance finds its key and certificates: in its working folder. */
+export const tlsFile = 'tls.pem'
 
 /**
  * The configuration of an instance. Passwords stand in it as hashes only.
@@ -49,12 +54,21 @@ export function redisConf(settings: InstanceSettings): string {
   ].join('\n')}\n`
 }
 
-/** What the plan and the customer set, in redis.conf as well as while the instance runs. */
+/** What can become otherwise while the instance runs, as it stands in redis.conf. */
 export function changeable({
   plan,
   tuning,
-}: Pick<InstanceSettings, 'plan' | 'tuning'>): Record<string, string> {
+  tls,
+}: Pick<InstanceSettings, 'plan' | 'tuning' | 'tls'>): Record<string, string> {
   return {
+    // Named again, the file is read again.
+    ...(tls && {
+      'tls-port': String(tls.port),
+      'tls-cert-file': tlsFile,
+      'tls-key-file': tlsFile,
+      // Customers have passwords, not certificates.
+      'tls-auth-clients': 'no',
+    }),
     maxmemory: String(plan.memoryBytesMax),
     maxclients: String(plan.connectionsMax + adminConnections),
     'maxmemory-policy': tuning.maxmemoryPolicy,

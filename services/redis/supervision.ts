@@ -3,7 +3,7 @@ import { backoffMs } from '#lib/backoff.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import { transaction } from '#lib/postgres.ts'
-import { ensureRunning, probeInstance, stopInstance } from './instance-process.ts'
+import { ensureRunning, probeInstance, stopInstance, type Instance } from './instance-process.ts'
 import {
   findInstance,
   listReadyInstances,
@@ -14,6 +14,7 @@ import {
 } from './instances-db.ts'
 import { instanceOf, type InstancesContext } from './instances.ts'
 import { instancesWorkedOnMax, restartBackoff } from './limits.ts'
+import { createTlsUpkeep, type TlsUpkeep } from './tls-upkeep.ts'
 
 export type Supervision = {
   /**
@@ -27,30 +28,42 @@ type Failures = Map<AddonId, { tries: number; notBeforeMs: number }>
 
 export function createSupervision(context: InstancesContext, log: Log): Supervision {
   const failures: Failures = new Map()
+  const upkeep = createTlsUpkeep(context)
   return {
-    look: () =>
-      transaction(context.pool, async (tx) => {
+    look: async () => {
+      await reloadCertificate(context, log)
+      await transaction(context.pool, async (tx) => {
         if (!(await trySupervisionLock(tx))) return
         const rows = await listReadyInstances(tx)
         const known = new Set(rows.map(({ addonId }) => addonId))
         for (const addonId of failures.keys()) if (!known.has(addonId)) failures.delete(addonId)
-        await eachOf(rows, (row) => keepRunning(context, row, failures, log))
-      }),
+        upkeep.prune(known)
+        await eachOf(rows, (row) => keepRunning({ context, failures, upkeep, log }, row))
+      })
+    },
   }
 }
 
+/** What speaks TLS goes on with the certificate that it has. */
+async function reloadCertificate({ tls }: InstancesContext, log: Log): Promise<void> {
+  await tls?.certificate
+    .reload()
+    .catch((error: unknown) => log.error({ err: error, alert: true }, 'certificate is not renewed'))
+}
+
 async function keepRunning(
-  context: InstancesContext,
+  options: { context: InstancesContext; failures: Failures; upkeep: TlsUpkeep; log: Log },
   row: InstanceRow,
-  failures: Failures,
-  log: Log,
 ): Promise<void> {
+  const { context, failures, upkeep, log } = options
   const { addonId } = row
   const failed = failures.get(addonId)
   if (failed && failed.notBeforeMs > Date.now()) return
   try {
     const found = await probeInstance(context.host, instanceOf(context, row))
-    if (found !== 'ours' && found !== 'full') await restart(context, addonId, log)
+    if (found === 'ours') await upkeep.keep(row)
+    // A full one has no connection for us: its turn comes when it has.
+    else if (found !== 'full') await restart(context, addonId, log)
     failures.delete(addonId)
   } catch (error) {
     const tries = (failed?.tries ?? 0) + 1
@@ -67,9 +80,14 @@ async function restart(context: InstancesContext, addonId: AddonId, log: Log): P
     const instance = instanceOf(context, row)
     const result = await ensureRunning(context.host, instance)
     // Customers know this port: another one would be no help to them.
-    if (result === 'port-taken') throw new Error(`somebody else has its port ${instance.port}`)
+    if (result === 'port-taken') throw new Error(`somebody else has ${portsOf(instance)}`)
     log.info({ addon: addonId, port: instance.port, result }, 'instance runs again')
   })
+}
+
+/** How a message names them. */
+function portsOf({ port, tls }: Instance): string {
+  return tls ? `its port ${port}, or ${tls.port} for TLS` : `its port ${port}`
 }
 
 /** Stops every instance, its data written out; the next start of the provider starts them again. */

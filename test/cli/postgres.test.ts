@@ -1,9 +1,11 @@
+import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { herokuCli } from '../support/heroku-cli.ts'
 
-const heroku = herokuCli(inject('platformEnv'))
+const platformEnv = inject('platformEnv')
+const heroku = herokuCli(platformEnv)
 const app = 'cli-postgres'
 const name = 'cli-pg-main'
 const spare = 'cli-pg-spare'
@@ -81,6 +83,21 @@ test('pg:credentials and pg:credentials:url show the one credential', async () =
   const other = await heroku.run(['pg:credentials:url', '-n', 'reports', '-a', app])
   expect(other.code).not.toBe(0)
   expect(other.stderr).toContain('databases of Plexus have one')
+})
+
+test('pg:psql speaks TLS, as the CLI demands for other hosts, also with who checks the server', async () => {
+  const query = ['-c', 'select ssl, version from pg_stat_ssl where pid = pg_backend_pid()']
+  const modes: Record<string, string>[] = [
+    { PGSSLMODE: 'require' },
+    {
+      PGSSLMODE: 'verify-full',
+      PGSSLROOTCERT: join(platformEnv['PLEXUS_HOME'] ?? '', 'addon-tls/ca.pem'),
+    },
+  ]
+  for (const mode of modes) {
+    const demanding = herokuCli({ ...platformEnv, ...mode })
+    expect(await demanding.ok(['pg:psql', '-a', app, ...query])).toMatch(/ t +\| TLSv1\.[23]/)
+  }
 })
 
 test('pg:promote makes another database the primary one, and keeps a name for the former', async () => {

@@ -1,8 +1,11 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { herokuCli } from '../support/heroku-cli.ts'
 
-const heroku = herokuCli(inject('platformEnv'))
+const platformEnv = inject('platformEnv')
+const heroku = herokuCli(platformEnv)
 const app = 'cli-redis'
 const name = 'cli-redis-main'
 const spare = 'cli-redis-spare'
@@ -48,7 +51,10 @@ test('redis:info shows what an instance is and what it uses of its plan', async 
   const all: unknown = JSON.parse(await heroku.ok(['redis:info', '--json', '-a', app]))
   expect(all).toEqual(
     expect.arrayContaining([
-      expect.objectContaining({ name, resource_url: await urlOf() }),
+      expect.objectContaining({
+        ...{ name, plan: 'mini', prefer_native_tls: true },
+        resource_url: await urlOf('REDIS_TLS_URL'),
+      }),
       expect.objectContaining({ name: spare, app: expect.objectContaining({ name: app }) }),
     ]),
   )
@@ -61,18 +67,29 @@ test('redis:wait returns when an instance can be used', async () => {
   await heroku.ok(['addons:destroy', 'cli-redis-later', '-a', app, '--confirm', app])
 })
 
-test('redis:credentials prints the url', async () => {
-  expect((await heroku.ok(['redis:credentials', name, '-a', app])).trim()).toBe(await urlOf())
+test('redis:credentials prints the url for TLS', async () => {
+  const said = (await heroku.ok(['redis:credentials', name, '-a', app])).trim()
+  expect(said).toBe(await urlOf('REDIS_TLS_URL'))
+  const ca = await readFile(join(platformEnv['PLEXUS_HOME'] ?? '', 'addon-tls/ca.pem'), 'utf8')
+  const client = await createClient({ url: said, socket: { tls: true, ca } }).connect()
+  expect(await client.ping()).toBe('PONG')
+  client.destroy()
   const reset = await heroku.run(['redis:credentials', name, '--reset', '-a', app])
   expect(reset.code).toBe(2)
   expect(reset.stderr).toContain('Error ID: not_implemented')
 })
 
-test('redis:cli talks to an instance, after a warning that nothing is encrypted', async () => {
-  const typed = [{ question: '> ', text: 'INCR visits' }]
-  const { code, stdout } = await heroku.run(['redis:cli', name, '-a', app, '--confirm', app], typed)
-  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/\b1\b/) })
+test('redis:cli talks TLS to an instance, and warns of nothing', async () => {
+  const { port, password } = new URL(await urlOf('REDIS_TLS_URL'))
+  const typed = [{ question: '> ', text: 'CLIENT LIST' }]
+  const { code, stdout, stderr } = await heroku.run(['redis:cli', name, '-a', app], typed)
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(new RegExp(`laddr=\\S+:${port} .* cmd=client\\|list`)),
+  })
   expect(stdout).toContain('Disconnected from instance.')
+  expect(stdout + stderr).not.toMatch(/Insecure action/)
+  expect(stdout + stderr).not.toContain(password)
 })
 
 test('redis:promote makes another instance the primary one, and keeps a name for the former', async () => {

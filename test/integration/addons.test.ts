@@ -70,7 +70,7 @@ const canConnect = async (url: string): Promise<boolean> => {
 test('Postgres and Redis are given as DATABASE_URL and REDIS_URL, work, and go', async () => {
   const [database, redis] = [await create('heroku-postgresql'), await create('heroku-redis')]
   expect(database).toMatchObject({ state: 'provisioned', configVars: ['DATABASE_URL'] })
-  expect(redis).toMatchObject({ state: 'provisioned', configVars: ['REDIS_URL'] })
+  expect(redis).toMatchObject({ state: 'provisioned', configVars: ['REDIS_TLS_URL', 'REDIS_URL'] })
   const { DATABASE_URL = '', REDIS_URL = '' } = await config()
   expect(DATABASE_URL).toMatch(/^postgres:\/\//)
   expect(await canConnect(DATABASE_URL)).toBe(true)

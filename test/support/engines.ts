@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import 'vitest'
 import type { TestProject } from 'vitest/node'
 import { createLog } from '#lib/log.ts'
+import { issueAddonCertificate } from '../../local-platform/addon-certificate.ts'
 import { findBinaries } from '../../local-platform/binaries.ts'
 import {
   ensureMasterKey,
@@ -85,6 +86,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       port: ports.addonPostgres,
       password: credentials.addonPostgresSuperuser,
       settings: [...postgres.settings, ...addonServerSettings],
+      certificate: await issueAddonCertificate(home),
     }),
   ])
   await prepareDatabase({

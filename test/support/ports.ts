@@ -5,7 +5,7 @@ import { layoutAt } from '../../local-platform/layout.ts'
 const lowestBase = 10_000
 const highestBase = 27_000
 /** More than a base's ports are apart, so that no two bases share one that is not asked for. */
-const baseStep = 500
+const baseStep = 1_000
 /** A port of a base that nothing of Plexus uses. */
 const claimOffset = 9
 

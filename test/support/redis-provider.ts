@@ -43,6 +43,7 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
     ports: { first: engines.layout.ports.redisAddons, count: redisAddonPorts },
     host: { dir, redisServer: engines.redisServer },
     bind: '127.0.0.1 -::1',
+    tls: undefined,
   }
   const table = instanceTable(secrets)
   const workflows = [provisionInstance, changeInstancePlan, deprovisionInstance]

@@ -5,7 +5,8 @@ import { infoRow, infoShare, infoTime, type InfoRow } from './data-info.ts'
 import { isoTime } from './time.ts'
 
 export function renderInstance(addon: Addon, instance: Instance) {
-  const credential = must(instance.credential, 'credential of an instance')
+  const { tlsCredential } = instance
+  const credential = tlsCredential ?? must(instance.credential, 'credential of an instance')
   const slug = must(addon.plan, 'plan of an add-on').name.split(':').at(-1)
   return {
     addon_id: addon.id,
@@ -14,10 +15,11 @@ export function renderInstance(addon: Addon, instance: Instance) {
     info: instanceInfo(addon, instance),
     metaas_source: addon.id,
     name: addon.name,
-    // `redis:cli` speaks TLS, which instances do not, unless the plan's name begins like this.
-    plan: `hobby-${slug}`,
+    // `redis:cli` speaks TLS, also to an instance that does not, unless a plan's name begins so.
+    plan: tlsCredential ? slug : `hobby-${slug}`,
     port: credential.port,
-    prefer_native_tls: false,
+    // At this very port. `redis:cli` would otherwise look for it at the next one.
+    prefer_native_tls: tlsCredential !== undefined,
     resource_url: credential.url,
     version: instance.observation?.version ?? '',
   }

@@ -1,9 +1,10 @@
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { ensureRunning } from '../instance-process.ts'
-import { allotPort, markReady, releasePort } from '../instances-db.ts'
+import { allotPort, markReady, releasePorts } from '../instances-db.ts'
 import { instanceOf, type InstancesContext } from '../instances.ts'
 import { chooseFreePort } from '../ports.ts'
+import { allotTlsPort } from '../tls-upkeep.ts'
 import { deprovisionInstance } from './deprovision.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
@@ -19,7 +20,9 @@ export const provisionInstance = defineWorkflow<InstancesContext>()({
   steps: {
     'allot-port': (context, { subjectId }) =>
       unlessRemoved(context, subjectId, async ({ addonId }) => {
-        await allotPort(context.pool, addonId, (taken) => chooseFreePort(context.ports, taken))
+        const choose = (taken: ReadonlySet<number>) => chooseFreePort(context.ports, taken)
+        await allotPort(context.pool, addonId, 'port', choose)
+        await allotTlsPort(context, addonId)
         return { go: 'start-process' }
       }),
     'start-process': (context, { subjectId }) =>
@@ -27,7 +30,7 @@ export const provisionInstance = defineWorkflow<InstancesContext>()({
         const { addonId } = row
         if (row.port === null) return { go: 'allot-port' }
         if ((await ensureRunning(context.host, instanceOf(context, row))) === 'port-taken') {
-          await releasePort(context.pool, addonId)
+          await releasePorts(context.pool, addonId)
           return { go: 'allot-port' }
         }
         return {

@@ -1,0 +1,166 @@
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { createClient } from 'redis'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import type { AddonId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { issueServerPem } from '../../local-platform/addon-certificate.ts'
+import { eventually } from '../../test/support/eventually.ts'
+import {
+  connectCustomer,
+  openTestInstances,
+  processesOf,
+  type TestInstances,
+} from '../../test/support/redis-provider.ts'
+import { instanceConfig } from './instances.ts'
+import { createSupervision, stopAllInstances } from './supervision.ts'
+import { openTls } from './tls.ts'
+
+const engines = inject('engines')
+let folder: string
+let pemFile: string
+let ca: string
+let instances: TestInstances
+
+const issue = (caFolder = folder): Promise<string> =>
+  issueServerPem({ caFolder, file: pemFile, hosts: [] })
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'plexus-tls-'))
+  pemFile = join(folder, 'server.pem')
+  await issue()
+  ca = await readFile(join(folder, 'ca.pem'), 'utf8')
+  instances = await openTestInstances(engines)
+})
+afterAll(async () => {
+  await instances.close()
+  await rm(folder, { recursive: true })
+})
+
+const open = (redisServer = engines.redisServer) =>
+  openTls(
+    {
+      tlsPem: pemFile,
+      tlsPortFirst: engines.layout.ports.redisAddonsTls,
+      portCount: 50,
+      redisServer,
+    },
+    silentLog,
+  )
+
+const tlsUrlOf = async (addonId: AddonId): Promise<string | undefined> => {
+  const row = await instances.row(addonId)
+  return instanceConfig(instances.context, 'localhost', row)['HEROKU_REDIS_TLS_URL']
+}
+
+/** What a client that trusts that CA reads through TLS. */
+const read = async (url: string | undefined, trusted: string): Promise<string | null> => {
+  const client = createClient({
+    url: url ?? '',
+    socket: { tls: true, ca: trusted, reconnectStrategy: false },
+  })
+  client.on('error', () => undefined)
+  await client.connect()
+  try {
+    return await client.get('key')
+  } finally {
+    client.destroy()
+  }
+}
+
+/** The certificate that is served there, by its serial number. */
+const serialAt = async (url: string | undefined): Promise<string> => {
+  const socket = connect({ port: Number(new URL(url ?? '').port), host: 'localhost', ca })
+  await once(socket, 'secureConnect')
+  const { serialNumber } = socket.getPeerCertificate()
+  socket.destroy()
+  return serialNumber
+}
+
+test('an instance from before there was a certificate speaks TLS as well, without a restart', async () => {
+  const { addonId, url } = await instances.provision('mini')
+  expect(await tlsUrlOf(addonId)).toBeUndefined()
+  const [pid] = processesOf(addonId)
+  const client = await connectCustomer(url)
+  await client.set('key', 'kept')
+
+  instances.context.tls = await open()
+  await createSupervision(instances.context, silentLog).look()
+  const tlsUrl = await tlsUrlOf(addonId)
+  expect(tlsUrl).toMatch(/^rediss:\/\/default:p[0-9a-f]{64}@localhost:\d+$/)
+  expect(await read(tlsUrl, ca)).toBe('kept')
+  expect(await client.get('key')).toBe('kept')
+  expect(processesOf(addonId)).toEqual([pid])
+  expect(await instances.urlOf(addonId)).toBe(url)
+  client.destroy()
+
+  // And so it is started from now on.
+  await stopAllInstances(instances.context, silentLog)
+  await createSupervision(instances.context, silentLog).look()
+  expect(await tlsUrlOf(addonId)).toBe(tlsUrl)
+  // It answers before it has read its data.
+  await eventually(async () => expect(await read(tlsUrl, ca)).toBe('kept'))
+})
+
+test('a new instance has both urls, and its key is for nobody else', async () => {
+  const { addonId, url } = await instances.provision('mini')
+  const client = await connectCustomer(url)
+  await client.set('key', 'value')
+  const tlsUrl = await tlsUrlOf(addonId)
+  expect(await read(tlsUrl, ca)).toBe('value')
+  await expect(client.configGet('tls-key-file')).rejects.toThrow(/NOPERM/)
+  client.destroy()
+  const key = await stat(join(instances.context.host.dir, addonId, 'data/tls.pem'))
+  expect(key.mode & 0o777).toBe(0o600)
+
+  const elsewhere = join(folder, 'elsewhere')
+  await issueServerPem({ caFolder: elsewhere, file: join(elsewhere, 'server.pem'), hosts: [] })
+  const other = await readFile(join(elsewhere, 'ca.pem'), 'utf8')
+  await expect(read(tlsUrl, other)).rejects.toThrow(/certificate/)
+})
+
+test('a port for TLS that somebody takes in between is left for another', async () => {
+  const { addonId, workflowId } = await instances.request('mini')
+  expect(await instances.drive.step(workflowId)).toBe('allot-port')
+  const { tlsPort } = await instances.row(addonId)
+  const stranger = createServer().listen({ port: tlsPort ?? 0, host: '127.0.0.1' })
+  await once(stranger, 'listening')
+  expect(await instances.drive.finish(workflowId)).toBe('ready')
+  expect((await instances.row(addonId)).tlsPort).not.toBe(tlsPort)
+  expect(await read(await tlsUrlOf(addonId), ca)).toBeNull()
+  stranger.close()
+})
+
+test('a renewed certificate is served without a restart, and one that is no good is not', async () => {
+  const { addonId } = await instances.provision('mini')
+  const tlsUrl = await tlsUrlOf(addonId)
+  const before = await serialAt(tlsUrl)
+  const [pid] = processesOf(addonId)
+  const { look } = createSupervision(instances.context, silentLog)
+  await look()
+  const good = await issue()
+  await look()
+  const renewed = await serialAt(tlsUrl)
+  expect(renewed).not.toBe(before)
+  expect(processesOf(addonId)).toEqual([pid])
+
+  const [key = ''] = (await issue()).split('-----BEGIN CERTIFICATE')
+  await writeFile(pemFile, key + good.slice(good.indexOf('-----BEGIN CERTIFICATE')))
+  await look()
+  expect(await serialAt(tlsUrl)).toBe(renewed)
+  await expect(open()).rejects.toThrow(/holds no private key with its certificate/)
+  await issue()
+})
+
+test('a Redis that is built without TLS runs without', async () => {
+  const withoutTls = join(folder, 'redis-server')
+  const refuse = `case "$*" in *--tls-*) echo "Bad directive or wrong number of arguments" >&2; exit 1;; esac`
+  await writeFile(withoutTls, `#!/bin/sh\n${refuse}\nexec ${engines.redisServer} "$@"\n`)
+  await chmod(withoutTls, 0o755)
+  expect(await open(withoutTls)).toBeUndefined()
+  await expect(open(join(folder, 'none'))).rejects.toThrow(/ENOENT/)
+})
