@@ -23,6 +23,7 @@ COPY scripts ./scripts
 COPY services ./services
 
 # A new volume takes its owner from the folder that it is mounted on first.
-RUN mkdir -m 700 /nats /master-key /redis-addons && chown node:node /nats /master-key /redis-addons
+RUN mkdir -m 700 /nats /master-key /redis-addons /addon-ca /addon-tls \
+  && chown node:node /nats /master-key /redis-addons /addon-ca /addon-tls
 USER node
 CMD ["node", "services/api/main.ts"]

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { X509Certificate } from 'node:crypto'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from '#lib/config.ts'
 import { settings as migrate } from '../scripts/migrate-command.ts'
+import { settings as certificate } from '../scripts/write-addon-certificate.ts'
 import { settings as setup } from '../scripts/write-nats-config.ts'
 import { settings as api } from '../services/api/config.ts'
 import { settings as apps } from '../services/apps/config.ts'
@@ -33,6 +35,7 @@ const compose = parse(source, { merge: true }) as Compose
 /** Settings of what each of our containers runs, by the file in its command. */
 const programs = {
   'scripts/write-nats-config.ts': setup,
+  'scripts/write-addon-certificate.ts': certificate,
   'scripts/migrate-command.ts': migrate,
   'services/api/main.ts': api,
   'services/apps/main.ts': apps,
@@ -101,7 +104,7 @@ test('every program of ours runs in it, and finds all that its configuration ask
   }
 })
 
-test('only who needs it can see the passwords of NATS, and only who seals the master key', () => {
+test('only who needs it can see the passwords of NATS, the master key, and the keys of TLS', () => {
   const mounting = (volume: string) =>
     Object.entries(compose.services)
       .filter(([, { volumes = [] }]) => volumes.some((each) => each.startsWith(`${volume}:`)))
@@ -115,6 +118,49 @@ test('only who needs it can see the passwords of NATS, and only who seals the ma
     'redis-provider',
     'logplex',
   ])
+  expect(mounting('addon-ca')).toEqual(['certificate'])
+  expect(mounting('addon-tls')).toEqual(['certificate', 'addon-database', 'redis-provider'])
+})
+
+test("the add-ons' certificate is for the name in their urls, and PostgreSQL gets a key of its own", () => {
+  const folder = mkdtempSync(join(tmpdir(), 'plexus-compose-'))
+  try {
+    const file = join(folder, 'tls/server.pem')
+    const asked = compose.services['certificate']?.environment ?? {}
+    execFileSync(process.execPath, [join(root, 'scripts/write-addon-certificate.ts')], {
+      env: {
+        PLEXUS_ADDON_HOST: interpolate(asked['PLEXUS_ADDON_HOST'] ?? '', {
+          PLEXUS_PUBLIC_HOST: 'db.test',
+        }),
+        PLEXUS_ADDON_CA_DIR: join(folder, 'ca'),
+        PLEXUS_ADDON_CERTIFICATE: file,
+      },
+    })
+    const issued = new X509Certificate(readFileSync(file))
+    expect(issued.checkHost('db.test')).toBe('db.test')
+    expect(issued.checkHost('localhost')).toBe('localhost')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+
+    // What the server's container does, with the image's program and account as ours.
+    const own = join(folder, 'own.pem')
+    const owner = execFileSync('id', ['-un'], { encoding: 'utf8' }).trim()
+    const group = execFileSync('id', ['-gn'], { encoding: 'utf8' }).trim()
+    const [shell = '', flags = '', script = '', ...args] =
+      compose.services['addon-database']?.command ?? []
+    const here = script
+      .replaceAll('$$', '$')
+      .replaceAll('/addon-tls/server.pem', file)
+      .replaceAll('/var/lib/postgresql/server.pem', own)
+      .replace('-o postgres -g postgres', `-o ${owner} -g ${group}`)
+      .replace('docker-entrypoint.sh', 'echo')
+    const ran = execFileSync(shell, [flags, here, ...args], { encoding: 'utf8' })
+    expect(ran).toMatch(/^postgres -p 4013 -c ssl=on /)
+    expect(ran).toContain('ssl_key_file=/var/lib/postgresql/server.pem')
+    expect(statSync(own).mode & 0o777).toBe(0o600)
+    expect(readFileSync(own)).toEqual(readFileSync(file))
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })
 
 test("nats-server's configuration is for its user alone", () => {
@@ -144,7 +190,7 @@ test("PostgreSQL's data is in its volume, not in a nameless one that the image d
     const { image, volumes } = compose.services[name] ?? {}
     // From 18 on the images keep it elsewhere.
     expect(image).toBe('postgres:17-alpine')
-    expect(volumes).toEqual([`${name}:/var/lib/postgresql/data`])
+    expect(volumes).toContain(`${name}:/var/lib/postgresql/data`)
   }
 })
 
