@@ -15,10 +15,13 @@ export type ServiceProcess = {
 }
 
 const started = new Set<ChildProcess>()
+let isOver = false
 
 // Whatever becomes of a test, the file that started a service does not leave it behind. This hook is
-// registered before those of the file, and so runs after them.
+// registered before those of the file, and so runs after them. A hook of the file that took too long
+// still goes on then, and must start nothing more: vitest waits for ever for what holds its stderr.
 const killStarted = (): void => {
+  isOver = true
   for (const child of started) child.kill('SIGKILL')
 }
 afterAll(killStarted)
@@ -30,6 +33,7 @@ export async function startService(
   engines: TestEngines,
   overrides: Record<string, string> = {},
 ): Promise<ServiceProcess> {
+  if (isOver) throw new Error(`the tests that wanted ${service} are over`)
   const main = resolve(import.meta.dirname, '../../services', service, 'main.ts')
   const child = spawn(process.execPath, [main], {
     env: {
