@@ -1,5 +1,5 @@
 import type { Account } from '#proto/apps/v1/apps_pb.ts'
-import { isoTime } from './time.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 /** Heroku's account. Plexus knows an e-mail address; what it has no notion of is null or false. */
 export function renderAccount(account: Account) {

@@ -2,7 +2,7 @@ import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { must } from '#lib/assert.ts'
 import type { Authorization } from '#proto/apps/v1/apps_pb.ts'
 import type { Identity } from '../hooks/identity.ts'
-import { isoTime } from './time.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 // What the CLI looks for in a token that is shown in part: what stands before and behind the
 // asterisks must be the beginning and the end of the whole one.

@@ -1,6 +1,6 @@
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import { formatBytes } from '#lib/format-bytes.ts'
-import { isoTime } from './time.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 /** A line of `heroku pg:info` and `redis:info`: a name with its values. */
 export type InfoRow = { name: string; values: (string | number)[] }

@@ -1,7 +1,7 @@
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
-import { renderAppRef } from './app.ts'
-import { isoTime } from './time.ts'
+import { renderAppRef } from '#lib/platform-api/app.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 /** @param addonNames of the app's add-ons by id; one that has just gone has the empty name */
 export function renderDrain(drain: Drain, app: App, addonNames: ReadonlyMap<string, string>) {

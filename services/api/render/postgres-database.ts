@@ -4,7 +4,7 @@ import { derivedId } from '#lib/ids.ts'
 import type { Addon } from '#proto/broker/v1/broker_pb.ts'
 import type { Credential, Database } from '#proto/data/v1/data_pb.ts'
 import { infoRow, infoShare, infoTime, type InfoRow } from './data-info.ts'
-import { isoTime } from './time.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 export function renderDatabase(addon: Addon, database: Database) {
   const credential = must(database.credential, 'credential of a database')

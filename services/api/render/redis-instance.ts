@@ -2,7 +2,7 @@ import { must } from '#lib/assert.ts'
 import type { Addon } from '#proto/broker/v1/broker_pb.ts'
 import type { Instance, InstanceSettings } from '#proto/data/v1/data_pb.ts'
 import { infoRow, infoShare, infoTime, type InfoRow } from './data-info.ts'
-import { isoTime } from './time.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 export function renderInstance(addon: Addon, instance: Instance) {
   const { tlsCredential } = instance

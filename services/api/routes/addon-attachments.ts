@@ -4,7 +4,7 @@ import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
 import { actorOf, partnerTarget } from '../hooks/identity.ts'
 import { addonCallMs } from '../limits.ts'
-import { renderAttachment } from '../render/addon-attachment.ts'
+import { renderAttachment } from '#lib/platform-api/addon-attachment.ts'
 import {
   AppAttachmentParams,
   AttachmentParams,

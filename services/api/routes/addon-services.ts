@@ -2,8 +2,8 @@ import { notFound } from '#lib/errors.ts'
 import { isUuid } from '#lib/ids.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
-import { renderAddonService } from '../render/addon-service.ts'
-import { renderPlan } from '../render/plan.ts'
+import { renderAddonService } from '#lib/platform-api/addon-service.ts'
+import { renderPlan } from '#lib/platform-api/plan.ts'
 import { PlanParams, ServiceParams, ServicePlanParams } from '../schemas/addon-services.ts'
 
 const listed = { ranges: ['id', 'name'] } as const

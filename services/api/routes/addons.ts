@@ -5,7 +5,7 @@ import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
 import { actorOf, partnerTarget } from '../hooks/identity.ts'
 import { addonCallMs, addonWaitMs } from '../limits.ts'
-import { renderAddon } from '../render/addon.ts'
+import { renderAddon } from '#lib/platform-api/addon.ts'
 import {
   AddonParams,
   AppAddonParams,

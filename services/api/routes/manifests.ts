@@ -2,7 +2,7 @@ import { Type } from '@fastify/type-provider-typebox'
 import type { Manifest } from '#proto/broker/v1/broker_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
-import { isoTime } from '../render/time.ts'
+import { isoTime } from '#lib/platform-api/time.ts'
 
 const SlugParams = Type.Object({ slug: Type.String() })
 const RevisionParams = Type.Object({ slug: Type.String(), id: Type.String() })

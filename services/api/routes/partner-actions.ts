@@ -1,9 +1,9 @@
 import type { FastifyRequest } from 'fastify'
+import { renderAddon } from '#lib/platform-api/addon.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
 import { addonCallMs } from '../limits.ts'
 import { requireProvider } from '../provider-only.ts'
-import { renderAddon } from '../render/addon.ts'
 import { AddonParams } from '../schemas/addons.ts'
 
 /** With what a provider that answered 202 says that it is done, or cannot do it. */

@@ -1,6 +1,6 @@
 import { notFound, type PlexusError } from '#lib/errors.ts'
 import type { Api, ApiContext } from '../context.ts'
-import { region, stack } from '../render/platform.ts'
+import { region, stack } from '#lib/platform-api/platform.ts'
 import { AppParams } from '../schemas/fields.ts'
 import { FeatureParams, RegionParams, StackParams } from '../schemas/platform.ts'
 import { targetApp } from '../targets.ts'

@@ -1,10 +1,9 @@
-import { derivedId } from '#lib/ids.ts'
 import type { Release } from '#proto/apps/v1/apps_pb.ts'
 import { isoTime } from './time.ts'
+import { renderUser } from './user.ts'
 
 export function renderRelease(release: Release) {
   const createdAt = isoTime(release.createdAt)
-  const { userId, userEmail } = release
   return {
     addon_plan_names: release.addonPlanNames,
     app: { id: release.appId, name: release.appName },
@@ -20,7 +19,7 @@ export function renderRelease(release: Release) {
     slug: null,
     status: release.status,
     updated_at: createdAt,
-    user: { email: userEmail, id: userId || derivedId(`user ${userEmail}`) },
+    user: renderUser({ id: release.userId, email: release.userEmail }),
     version: release.version,
   }
 }
