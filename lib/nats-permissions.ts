@@ -73,8 +73,10 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   apps: permissions('apps', {
     hears: [every('apps')],
     says: tells(
-      ...['app_created', 'app_renamed', 'app_destroyed', 'app_logged'],
-      ...['collaborator_removed', 'release_created'],
+      ...['app_created', 'app_updated', 'app_destroyed', 'app_logged', 'release_created'],
+      ...['collaborator_added', 'collaborator_removed'],
+      // Of an older version; some may still be in the outbox.
+      'app_renamed',
     ),
   }),
   broker: permissions('broker', {
@@ -85,7 +87,7 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
       ...calls('logplex', 'EnsureAttachmentToken', 'RemoveAttachmentToken'),
       ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
       every('provider.*'),
-      ...tells('addon_changed'),
+      ...tells('addon_changed', 'attachment_changed'),
       ...consuming(durables.broker),
     ],
   }),

@@ -68,7 +68,10 @@ export function collaboratorMessage(
   }
 }
 
-export function releaseMessage(app: App, release: Release): MessageInitShape<typeof ReleaseSchema> {
+export function releaseMessage(
+  app: Pick<App, 'id' | 'name'>,
+  release: Release,
+): MessageInitShape<typeof ReleaseSchema> {
   return {
     id: release.id,
     appId: app.id,

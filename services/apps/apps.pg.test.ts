@@ -160,17 +160,17 @@ test('collaborators are added by email or uuid, listed with the owner first, and
   expect((await api.listCollaborators({ actor, app })).collaborators).toHaveLength(2)
 })
 
-test('that somebody was removed is told, with the account and the time', async () => {
+test('that somebody was added and removed is told, with the account, by whom and the time', async () => {
   const { id: appId } = await apps.newApp(owner)
   const told: Event[] = []
   const durable = `test-${appId}`
   await ensureEventConsumer(apps.nats, durable)
   const consumer = await consumeEvents(apps.nats, {
     durable,
-    facts: ['collaborator_removed'],
+    facts: ['collaborator_added', 'collaborator_removed'],
     handle: async (event) => {
-      if (event.fact.case === 'collaboratorRemoved' && event.fact.value.appId === appId)
-        told.push(event)
+      const { fact } = event
+      if (fact.value && 'accountId' in fact.value && fact.value.appId === appId) told.push(event)
     },
     log: silentLog,
   })
@@ -179,10 +179,17 @@ test('that somebody was removed is told, with the account and the time', async (
     await apps.api.addCollaborator({ actor: owner, app: appId, user: friend.email })
     await apps.api.removeCollaborator({ actor, app: appId, user: friend.email })
   }
-  await eventually(() => expect(told).toHaveLength(2))
+  await eventually(() => expect(told).toHaveLength(4))
   await consumer.stop()
+  expect(told.map(({ fact }) => [fact.case, Object(fact.value).actor.email])).toEqual([
+    ['collaboratorAdded', owner.email],
+    ['collaboratorRemoved', owner.email],
+    ['collaboratorAdded', owner.email],
+    ['collaboratorRemoved', friend.email],
+  ])
   for (const { fact, time } of told) {
-    expect(fact.value).toMatchObject({ appId, accountId: friend.accountId })
+    const collaborator = { app: { id: appId }, account: { email: friend.email } }
+    expect(fact.value).toMatchObject({ appId, accountId: friend.accountId, collaborator })
     const at = time ? timestampDate(time).getTime() : 0
     expect(at).toBeGreaterThanOrEqual(before)
     expect(at).toBeLessThanOrEqual(Date.now())

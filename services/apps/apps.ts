@@ -15,7 +15,7 @@ import {
 } from './apps-db.ts'
 import { countMemberships, insertCollaborator } from './collaborators-db.ts'
 import { commit, type AppsContext, type User } from './context.ts'
-import { recordAppCreated, recordAppDestroyed, recordAppRenamed } from './facts.ts'
+import { recordAppCreated, recordAppDestroyed, recordAppUpdated } from './facts.ts'
 import { appNameTriesMax, appsPerAccountMax, filterAppsMax } from './limits.ts'
 import { appendRelease } from './releases.ts'
 
@@ -40,7 +40,7 @@ export function createApp(
           `longer need.`,
       )
     const app = await insertNewApp(tx, owner, name)
-    await recordAppCreated(tx, app, app.createdAt)
+    await recordAppCreated(tx, app)
     const author = user
     const config = emptyConfig
     await appendRelease(context, tx, {
@@ -127,8 +127,9 @@ export async function updateApp(
       if (name === app.name && maintenance === app.maintenance) return app
       const updatedAt = new Date()
       await updateAppRow(tx, { id: app.id, name, maintenance, updatedAt })
-      if (name !== app.name) await recordAppRenamed(tx, { id: app.id, name }, updatedAt)
-      return { ...app, name, maintenance, updatedAt }
+      const updated = { ...app, name, maintenance, updatedAt }
+      await recordAppUpdated(tx, { app: updated, previous: app, actor: user })
+      return updated
     })
   } catch (error) {
     if (isUniqueViolation(error, 'apps_name')) throw invalidParams(nameTaken)
@@ -145,7 +146,7 @@ export function destroyApp(
     const app = await lockApp(tx, request.user, request.app)
     assertOwner(app, 'destroy it')
     await deleteApp(tx, app.id)
-    await recordAppDestroyed(tx, app, new Date())
+    await recordAppDestroyed(tx, app, request.user)
     return app
   })
 }

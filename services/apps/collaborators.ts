@@ -13,7 +13,7 @@ import {
   type Collaborator,
 } from './collaborators-db.ts'
 import { commit, type AppsContext, type User } from './context.ts'
-import { recordCollaboratorRemoved } from './facts.ts'
+import { recordCollaboratorAdded, recordCollaboratorRemoved } from './facts.ts'
 import { appsPerAccountMax, collaboratorsPerAppMax } from './limits.ts'
 
 type CollaboratorRequest = {
@@ -60,7 +60,9 @@ export function addCollaborator(
     const createdAt = new Date()
     const row = { id: newId<CollaboratorId>(), role: 'collaborator' as const, createdAt }
     await insertCollaborator(tx, { ...row, appId: app.id, accountId: account.id })
-    return { app, collaborator: { ...row, updatedAt: createdAt, account } }
+    const collaborator = { ...row, updatedAt: createdAt, account }
+    await recordCollaboratorAdded(tx, { app, collaborator, actor: request.user })
+    return { app, collaborator }
   })
 }
 
@@ -79,8 +81,7 @@ export function removeCollaborator(
     if (collaborator.role === 'owner')
       throw forbidden(`${collaborator.account.email} owns ${app.name} and cannot be removed.`)
     await deleteCollaborator(tx, collaborator.id)
-    const { id: accountId } = collaborator.account
-    await recordCollaboratorRemoved(tx, { appId: app.id, accountId }, new Date())
+    await recordCollaboratorRemoved(tx, { app, collaborator, actor: request.user })
     return { app, collaborator }
   })
 }

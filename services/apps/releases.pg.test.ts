@@ -287,7 +287,7 @@ test("each release is told on JetStream, with its two lines for the app's log", 
   await ensureEventConsumer(apps.nats, durable)
   const consumer = await consumeEvents(apps.nats, {
     durable,
-    facts: ['app_created', 'app_renamed', 'app_destroyed', 'release_created', 'app_logged'],
+    facts: ['app_created', 'app_updated', 'app_destroyed', 'release_created', 'app_logged'],
     handle: async ({ fact }) => {
       if (fact.case !== 'addonChanged' && fact.value?.appId === id) told.push(fact)
     },
@@ -312,8 +312,11 @@ test("each release is told on JetStream, with its two lines for the app's log", 
     ...release(1, 'Initial release'),
     ...release(2, 'Enable Logplex'),
     ...release(3, 'Set A config vars'),
-    { case: 'appRenamed', value: { name: newName } },
-    { case: 'appDestroyed', value: { name: newName } },
+    {
+      case: 'appUpdated',
+      value: { app: { id, name: newName }, previous: { name }, actor },
+    },
+    { case: 'appDestroyed', value: { name: newName, app: { id, name: newName }, actor } },
   ])
 })
 

@@ -28,7 +28,7 @@ import {
   type ReleaseWithConfig,
 } from './releases-db.ts'
 
-type AppRef = Pick<App, 'id'>
+type AppRef = Pick<App, 'id' | 'name'>
 
 /**
  * Makes the app's next release, unless `change` answers that nothing changes, or a release of this
@@ -82,7 +82,7 @@ export async function appendRelease(
   const sealedConfig = secrets.seal(JSON.stringify(config), sealContext(id))
   await insertRelease(tx, { ...release, sealedConfig, changeId })
   await touchReleasedApp(tx, { id: app.id, releasedAt: release.createdAt })
-  await recordReleaseCreated(tx, release)
+  await recordReleaseCreated(tx, app, release)
   return release
 }
 
@@ -90,7 +90,7 @@ export async function appendRelease(
 export async function currentConfig(
   context: AppsContext,
   db: Queryable,
-  app: AppRef,
+  app: Pick<App, 'id'>,
 ): Promise<AppConfig> {
   const newest = await findNewestRelease(db, app.id)
   // Destroyed since the caller found it.

@@ -1,10 +1,8 @@
-import { create } from '@bufbuild/protobuf'
 import { unreachable } from '#lib/assert.ts'
-import { recordFact } from '#lib/events/outbox.ts'
-import type { AddonId, AppId } from '#lib/ids.ts'
+import type { AddonId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
-import { AddonChangedSchema } from '#proto/events/v1/events_pb.ts'
 import { setAddonDeprovisioned, setAddonState, type AddonState } from './addons-db.ts'
+import { changeAddon } from './facts.ts'
 
 //   provisioning ──▶ provisioned ──▶ deprovisioning ──▶ deprovisioned
 //        └──────── refused, given up, or destroyed ──▲
@@ -12,13 +10,12 @@ import { setAddonDeprovisioned, setAddonState, type AddonState } from './addons-
 /** Moves an add-on on and records the fact; only the steps and starts of workflows do so. */
 export async function moveAddon(
   tx: Transaction,
-  addon: { id: AddonId; appId: AppId },
+  { id }: { id: AddonId },
   state: AddonState,
 ): Promise<void> {
-  if (state === 'deprovisioned') await setAddonDeprovisioned(tx, addon.id)
-  else await setAddonState(tx, addon.id, state)
-  const value = create(AddonChangedSchema, { addonId: addon.id, appId: addon.appId, state })
-  await recordFact(tx, { case: 'addonChanged', value }, new Date())
+  await changeAddon(tx, id, () =>
+    state === 'deprovisioned' ? setAddonDeprovisioned(tx, id) : setAddonState(tx, id, state),
+  )
 }
 
 /**

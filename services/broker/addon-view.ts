@@ -1,4 +1,5 @@
 import { must } from '#lib/assert.ts'
+import type { Queryable } from '#lib/postgres.ts'
 import { appNames, type AppRef } from './access.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import { listAddonsById, type AddonRow, type AddonState } from './addons-db.ts'
@@ -6,7 +7,7 @@ import { attachmentVarNames } from './addon-config.ts'
 import { logInputUrl } from './addon-logs.ts'
 import { listAttachmentsOfAddons, type AttachmentRow } from './attachments-db.ts'
 import type { StepContext } from './context.ts'
-import { plansById } from './plans.ts'
+import { plansById, type PlanOfService } from './plans.ts'
 import type { PlanRow } from './plans-db.ts'
 
 /** An add-on with everything that an answer shows of it. */
@@ -47,9 +48,36 @@ export async function viewAddons(context: StepContext, addons: AddonRow[]): Prom
       [...addons, ...attachments].map(({ appId }) => appId),
     ),
   ])
-  const appRef = (id: AppRef['id']): AppRef => ({ id, name: names.get(id) ?? '' })
+  return assemble(addons, attachments, {
+    plans,
+    names,
+    logInputOf: (attachment) => logInputUrl(context.secrets, attachment),
+  })
+}
+
+/**
+ * What the database alone knows of an add-on: apps have the empty name, and where attachments write
+ * logs to is left out. For what is told of it from within a transaction.
+ */
+export async function viewBareAddon(db: Queryable, addon: AddonRow): Promise<AddonView> {
+  const attachments = await listAttachmentsOfAddons(db, [addon.id])
+  const plans = await plansById(db, [addon.planId])
+  const [view] = assemble([addon], attachments, { plans, names: new Map(), logInputOf: () => '' })
+  return must(view, 'view of add-on')
+}
+
+function assemble(
+  addons: AddonRow[],
+  attachments: AttachmentRow[],
+  known: {
+    plans: ReadonlyMap<string, PlanOfService>
+    names: ReadonlyMap<AppRef['id'], string>
+    logInputOf: (attachment: AttachmentRow) => string
+  },
+): AddonView[] {
+  const appRef = (id: AppRef['id']): AppRef => ({ id, name: known.names.get(id) ?? '' })
   return addons.map((addon) => {
-    const { plan, service } = must(plans.get(addon.planId), 'plan of add-on')
+    const { plan, service } = must(known.plans.get(addon.planId), 'plan of add-on')
     const own = attachments
       // One that still waits for another's name is not to be seen yet.
       .filter((attachment) => attachment.addonId === addon.id && attachment.replaces === null)
@@ -59,7 +87,7 @@ export async function viewAddons(context: StepContext, addons: AddonRow[]): Prom
         configVars: hasVars(attachment)
           ? attachmentVarNames(service, addon.configNames, attachment.name)
           : [],
-        logInputUrl: logInputUrl(context.secrets, attachment),
+        logInputUrl: known.logInputOf(attachment),
       }))
     const billed = own.filter(({ app }) => app.id === addon.appId)
     return {

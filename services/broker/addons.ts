@@ -20,6 +20,7 @@ import {
 import { openConfig } from './addon-config.ts'
 import { listAttachmentsOfAddons } from './attachments-db.ts'
 import type { Actor, BrokerContext, StepContext } from './context.ts'
+import { changeAddon } from './facts.ts'
 import { failureShownSeconds, waitMsMax, wishTriesMax } from './limits.ts'
 import { checkAddonName } from './naming.ts'
 import { startDeprovisioning } from './workflows/deprovision-addon.ts'
@@ -91,7 +92,7 @@ export async function renameAddon(
       const addon = await lockAddon(tx, id)
       const busy = addon && busyMessage(addon)
       if (busy) throw conflict(busy)
-      await renameAddonRow(tx, id, name)
+      await changeAddon(tx, id, () => renameAddonRow(tx, id, name), ref.actor)
     })
   } catch (error) {
     if (isUniqueViolation(error, 'addons_name')) throw invalidParams('Name is already taken')

@@ -11,6 +11,7 @@ import { optionsPlace } from './addon-config.ts'
 import { chooseAttachmentName, refuseLastAttachment, type ChosenName } from './attachment-name.ts'
 import { insertAttachment } from './attachments-db.ts'
 import type { Actor, BrokerContext } from './context.ts'
+import { recordAddonCreated } from './facts.ts'
 import { withFreeNames } from './free-names.ts'
 import { addonsPerAppMax, optionsBytesMax, waitMsMax } from './limits.ts'
 import { checkAddonName, makeAddonName } from './naming.ts'
@@ -107,6 +108,7 @@ async function insertOrder(
     replaces: chosen.replaces?.id ?? null,
   })
   if (chosen.replaces) await refuseLastAttachment(tx, chosen.replaces)
+  await recordAddonCreated(tx, addonId)
   return { addonId, workflowId: await startWorkflow(tx, provisionAddon, addonId) }
 }
 

@@ -5,6 +5,7 @@ import { raiseWish } from '#lib/workflow/workflows-db.ts'
 import { mustFindAddon } from '../addons-db.ts'
 import { findAttachment, moveAttachment, setAttachmentFailure } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
+import { recordAttached } from '../facts.ts'
 import { publishAttachment } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import { removeAttachments, waitForName } from './detach-addon.ts'
@@ -40,7 +41,8 @@ export const attachAddon = defineWorkflow<StepContext>()({
       return {
         done: 'attached',
         write: async (tx) => {
-          await moveAttachment(tx, attachment.id, 'attaching', 'attached')
+          if (await moveAttachment(tx, attachment.id, 'attaching', 'attached'))
+            await recordAttached(tx, attachment.id)
           await raiseWish(tx, addon.id, 'attachment-settled')
         },
       }

@@ -5,6 +5,7 @@ import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/defin
 import { mustFindAddon, setChangeFailure, setWantedPlan, type AddonRow } from '../addons-db.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 import type { StepContext } from '../context.ts'
+import { changeAddon } from '../facts.ts'
 import { planChangeSecondsMax, providerPollSecondsMin } from '../limits.ts'
 import { planOf } from '../plans.ts'
 import type { ChangeAnswer } from '../providers/provider.ts'
@@ -65,7 +66,7 @@ async function saveChange(
   addon: AddonRow,
   { message, config }: Pick<ChangeAnswer, 'message' | 'config'>,
 ): Promise<void> {
-  await setWantedPlan(tx, addon.id, message)
+  await changeAddon(tx, addon.id, () => setWantedPlan(tx, addon.id, message))
   if (Object.keys(config).length > 0) await mergeConfig(tx, context, addon.id, config)
 }
 

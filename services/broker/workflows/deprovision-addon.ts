@@ -37,15 +37,16 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
       const [first] = attachments
       if (!first) return { go: addon.logsOpened ? 'close-logs' : 'call-provider' }
       const ofApp = attachments.filter(({ appId }) => appId === first.appId)
+      const actor = { accountId: addon.actorId, email: addon.actorEmail }
       await unpublishAttachments(context, {
         addonName: addon.name,
         appId: first.appId,
         attachments: ofApp,
-        actor: { accountId: addon.actorId, email: addon.actorEmail },
+        actor,
         changeId: derivedId<ChangeId>(`${workflowId} ${first.appId}`),
       })
       const ids = ofApp.map(({ id }) => id)
-      return { go: 'remove-attachments', write: (tx) => removeAttachments(tx, ids) }
+      return { go: 'remove-attachments', write: (tx) => removeAttachments(tx, ids, actor) }
     },
 
     // Before the provider, which may take hours: what is destroyed gets no more of the app's lines.

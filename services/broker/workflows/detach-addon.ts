@@ -13,6 +13,7 @@ import {
   type AttachmentRow,
 } from '../attachments-db.ts'
 import type { Actor, StepContext } from '../context.ts'
+import { tellRemoved } from '../facts.ts'
 import { dependencyPollSeconds } from '../limits.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
 
@@ -76,9 +77,18 @@ export async function startDetaching(
   return true
 }
 
-/** Marks attachments removed and wakes whoever waits for one of their names. */
-export async function removeAttachments(tx: Transaction, ids: AttachmentId[]): Promise<void> {
-  for (const successor of await removeAttachmentRows(tx, ids)) {
+/**
+ * Marks attachments removed and wakes whoever waits for one of their names.
+ *
+ * @param actor who has them removed; left out, it is who asked last for anything of each
+ */
+export async function removeAttachments(
+  tx: Transaction,
+  ids: AttachmentId[],
+  actor?: Actor,
+): Promise<void> {
+  const successors = await tellRemoved(tx, ids, () => removeAttachmentRows(tx, ids), actor)
+  for (const successor of successors) {
     // Attached by a workflow of its own, or as its add-on's first by that of the add-on.
     await raiseWish(tx, successor.id, 'named')
     await raiseWish(tx, successor.addonId, 'named')

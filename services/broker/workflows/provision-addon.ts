@@ -24,6 +24,7 @@ import {
 } from '../addons-db.ts'
 import { findFirstAttachment, moveAttachment, type AttachmentRow } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
+import { recordAttached } from '../facts.ts'
 import { newGrant } from '../grants.ts'
 import {
   providerPollSecondsMax,
@@ -142,7 +143,8 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       return {
         done: 'provisioned',
         write: async (tx) => {
-          await moveAttachment(tx, attachment.id, 'attaching', 'attached')
+          if (await moveAttachment(tx, attachment.id, 'attaching', 'attached'))
+            await recordAttached(tx, attachment.id)
           await moveAddon(tx, addon, 'provisioned')
           // What was wished or set while this step ran would be seen by nobody else.
           const workflow = await getWorkflow(tx, workflowId)

@@ -4,6 +4,12 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { App, Collaborator, Release } from "../../apps/v1/apps_pb.ts";
+import { file_apps_v1_apps } from "../../apps/v1/apps_pb.ts";
+import type { Addon, Attachment } from "../../broker/v1/broker_pb.ts";
+import { file_broker_v1_broker } from "../../broker/v1/broker_pb.ts";
+import type { Actor } from "../../common/v1/common_pb.ts";
+import { file_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,11 +18,13 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file events/v1/events.proto.
  */
 export const file_events_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChZldmVudHMvdjEvZXZlbnRzLnByb3RvEhBwbGV4dXMuZXZlbnRzLnYxItgDCgVFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgthcHBfY3JlYXRlZBgDIAEoCzIcLnBsZXh1cy5ldmVudHMudjEuQXBwQ3JlYXRlZEgAEjMKC2FwcF9yZW5hbWVkGAQgASgLMhwucGxleHVzLmV2ZW50cy52MS5BcHBSZW5hbWVkSAASNwoNYXBwX2Rlc3Ryb3llZBgFIAEoCzIeLnBsZXh1cy5ldmVudHMudjEuQXBwRGVzdHJveWVkSAASOwoPcmVsZWFzZV9jcmVhdGVkGAYgASgLMiAucGxleHVzLmV2ZW50cy52MS5SZWxlYXNlQ3JlYXRlZEgAEjEKCmFwcF9sb2dnZWQYByABKAsyGy5wbGV4dXMuZXZlbnRzLnYxLkFwcExvZ2dlZEgAEjcKDWFkZG9uX2NoYW5nZWQYCCABKAsyHi5wbGV4dXMuZXZlbnRzLnYxLkFkZG9uQ2hhbmdlZEgAEkUKFGNvbGxhYm9yYXRvcl9yZW1vdmVkGAkgASgLMiUucGxleHVzLmV2ZW50cy52MS5Db2xsYWJvcmF0b3JSZW1vdmVkSABCBgoEZmFjdCIqCgpBcHBDcmVhdGVkEg4KBmFwcF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIioKCkFwcFJlbmFtZWQSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiLAoMQXBwRGVzdHJveWVkEg4KBmFwcF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIm4KDlJlbGVhc2VDcmVhdGVkEg4KBmFwcF9pZBgBIAEoCRISCgpyZWxlYXNlX2lkGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SEwoLZGVzY3JpcHRpb24YBCABKAkSEgoKdXNlcl9lbWFpbBgFIAEoCSJLCglBcHBMb2dnZWQSDgoGYXBwX2lkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRIPCgdwcm9jZXNzGAMgASgJEg0KBWxpbmVzGAQgAygJIj8KDEFkZG9uQ2hhbmdlZBIQCghhZGRvbl9pZBgBIAEoCRIOCgZhcHBfaWQYAiABKAkSDQoFc3RhdGUYAyABKAkiOQoTQ29sbGFib3JhdG9yUmVtb3ZlZBIOCgZhcHBfaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZldmVudHMvdjEvZXZlbnRzLnByb3RvEhBwbGV4dXMuZXZlbnRzLnYxIpMFCgVFdmVudBIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCgthcHBfY3JlYXRlZBgDIAEoCzIcLnBsZXh1cy5ldmVudHMudjEuQXBwQ3JlYXRlZEgAEjMKC2FwcF9yZW5hbWVkGAQgASgLMhwucGxleHVzLmV2ZW50cy52MS5BcHBSZW5hbWVkSAASNwoNYXBwX2Rlc3Ryb3llZBgFIAEoCzIeLnBsZXh1cy5ldmVudHMudjEuQXBwRGVzdHJveWVkSAASOwoPcmVsZWFzZV9jcmVhdGVkGAYgASgLMiAucGxleHVzLmV2ZW50cy52MS5SZWxlYXNlQ3JlYXRlZEgAEjEKCmFwcF9sb2dnZWQYByABKAsyGy5wbGV4dXMuZXZlbnRzLnYxLkFwcExvZ2dlZEgAEjcKDWFkZG9uX2NoYW5nZWQYCCABKAsyHi5wbGV4dXMuZXZlbnRzLnYxLkFkZG9uQ2hhbmdlZEgAEkUKFGNvbGxhYm9yYXRvcl9yZW1vdmVkGAkgASgLMiUucGxleHVzLmV2ZW50cy52MS5Db2xsYWJvcmF0b3JSZW1vdmVkSAASMwoLYXBwX3VwZGF0ZWQYCiABKAsyHC5wbGV4dXMuZXZlbnRzLnYxLkFwcFVwZGF0ZWRIABJBChJjb2xsYWJvcmF0b3JfYWRkZWQYCyABKAsyIy5wbGV4dXMuZXZlbnRzLnYxLkNvbGxhYm9yYXRvckFkZGVkSAASQQoSYXR0YWNobWVudF9jaGFuZ2VkGAwgASgLMiMucGxleHVzLmV2ZW50cy52MS5BdHRhY2htZW50Q2hhbmdlZEgAQgYKBGZhY3QiKgoKQXBwQ3JlYXRlZBIOCgZhcHBfaWQYASABKAkSDAoEbmFtZRgCIAEoCSIqCgpBcHBSZW5hbWVkEg4KBmFwcF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIo0BCgpBcHBVcGRhdGVkEg4KBmFwcF9pZBgBIAEoCRIgCgNhcHAYAiABKAsyEy5wbGV4dXMuYXBwcy52MS5BcHASJQoIcHJldmlvdXMYAyABKAsyEy5wbGV4dXMuYXBwcy52MS5BcHASJgoFYWN0b3IYBCABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yInYKDEFwcERlc3Ryb3llZBIOCgZhcHBfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIgCgNhcHAYAyABKAsyEy5wbGV4dXMuYXBwcy52MS5BcHASJgoFYWN0b3IYBCABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yIpgBCg5SZWxlYXNlQ3JlYXRlZBIOCgZhcHBfaWQYASABKAkSEgoKcmVsZWFzZV9pZBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEhMKC2Rlc2NyaXB0aW9uGAQgASgJEhIKCnVzZXJfZW1haWwYBSABKAkSKAoHcmVsZWFzZRgGIAEoCzIXLnBsZXh1cy5hcHBzLnYxLlJlbGVhc2UiSwoJQXBwTG9nZ2VkEg4KBmFwcF9pZBgBIAEoCRIOCgZzb3VyY2UYAiABKAkSDwoHcHJvY2VzcxgDIAEoCRINCgVsaW5lcxgEIAMoCSK6AQoMQWRkb25DaGFuZ2VkEhAKCGFkZG9uX2lkGAEgASgJEg4KBmFwcF9pZBgCIAEoCRINCgVzdGF0ZRgDIAEoCRImCgVhZGRvbhgEIAEoCzIXLnBsZXh1cy5icm9rZXIudjEuQWRkb24SKQoIcHJldmlvdXMYBSABKAsyFy5wbGV4dXMuYnJva2VyLnYxLkFkZG9uEiYKBWFjdG9yGAYgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvciK3AQoRQXR0YWNobWVudENoYW5nZWQSFQoNYXR0YWNobWVudF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRIOCgZhcHBfaWQYAyABKAkSDwoHcmVtb3ZlZBgEIAEoCBIwCgphdHRhY2htZW50GAUgASgLMhwucGxleHVzLmJyb2tlci52MS5BdHRhY2htZW50EiYKBWFjdG9yGAYgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvciKTAQoRQ29sbGFib3JhdG9yQWRkZWQSDgoGYXBwX2lkGAEgASgJEhIKCmFjY291bnRfaWQYAiABKAkSMgoMY29sbGFib3JhdG9yGAMgASgLMhwucGxleHVzLmFwcHMudjEuQ29sbGFib3JhdG9yEiYKBWFjdG9yGAQgASgLMhcucGxleHVzLmNvbW1vbi52MS5BY3RvciKVAQoTQ29sbGFib3JhdG9yUmVtb3ZlZBIOCgZhcHBfaWQYASABKAkSEgoKYWNjb3VudF9pZBgCIAEoCRIyCgxjb2xsYWJvcmF0b3IYAyABKAsyHC5wbGV4dXMuYXBwcy52MS5Db2xsYWJvcmF0b3ISJgoFYWN0b3IYBCABKAsyFy5wbGV4dXMuY29tbW9uLnYxLkFjdG9yYgZwcm90bzM", [file_apps_v1_apps, file_broker_v1_broker, file_common_v1_common, file_google_protobuf_timestamp]);
 
 /**
  * A fact that has happened, told on JetStream after the database has it (transactional outbox).
  * Delivery is at least once; id is also the Nats-Msg-Id.
+ * Where a fact carries a resource, that is as it was at that moment, and without its secrets. Facts
+ * of older versions have none.
  *
  * @generated from message plexus.events.v1.Event
  */
@@ -78,6 +86,24 @@ export type Event = Message<"plexus.events.v1.Event"> & {
      */
     value: CollaboratorRemoved;
     case: "collaboratorRemoved";
+  } | {
+    /**
+     * @generated from field: plexus.events.v1.AppUpdated app_updated = 10;
+     */
+    value: AppUpdated;
+    case: "appUpdated";
+  } | {
+    /**
+     * @generated from field: plexus.events.v1.CollaboratorAdded collaborator_added = 11;
+     */
+    value: CollaboratorAdded;
+    case: "collaboratorAdded";
+  } | {
+    /**
+     * @generated from field: plexus.events.v1.AttachmentChanged attachment_changed = 12;
+     */
+    value: AttachmentChanged;
+    case: "attachmentChanged";
   } | { case: undefined; value?: undefined };
 };
 
@@ -111,6 +137,8 @@ export const AppCreatedSchema: GenMessage<AppCreated> = /*@__PURE__*/
   messageDesc(file_events_v1_events, 1);
 
 /**
+ * No longer told: AppUpdated says it.
+ *
  * @generated from message plexus.events.v1.AppRenamed
  */
 export type AppRenamed = Message<"plexus.events.v1.AppRenamed"> & {
@@ -133,6 +161,40 @@ export const AppRenamedSchema: GenMessage<AppRenamed> = /*@__PURE__*/
   messageDesc(file_events_v1_events, 2);
 
 /**
+ * Another name, or maintenance switched on or off.
+ *
+ * @generated from message plexus.events.v1.AppUpdated
+ */
+export type AppUpdated = Message<"plexus.events.v1.AppUpdated"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: plexus.apps.v1.App app = 2;
+   */
+  app?: App | undefined;
+
+  /**
+   * @generated from field: plexus.apps.v1.App previous = 3;
+   */
+  previous?: App | undefined;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 4;
+   */
+  actor?: Actor | undefined;
+};
+
+/**
+ * Describes the message plexus.events.v1.AppUpdated.
+ * Use `create(AppUpdatedSchema)` to create a new message.
+ */
+export const AppUpdatedSchema: GenMessage<AppUpdated> = /*@__PURE__*/
+  messageDesc(file_events_v1_events, 3);
+
+/**
  * @generated from message plexus.events.v1.AppDestroyed
  */
 export type AppDestroyed = Message<"plexus.events.v1.AppDestroyed"> & {
@@ -145,6 +207,16 @@ export type AppDestroyed = Message<"plexus.events.v1.AppDestroyed"> & {
    * @generated from field: string name = 2;
    */
   name: string;
+
+  /**
+   * @generated from field: plexus.apps.v1.App app = 3;
+   */
+  app?: App | undefined;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 4;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -152,7 +224,7 @@ export type AppDestroyed = Message<"plexus.events.v1.AppDestroyed"> & {
  * Use `create(AppDestroyedSchema)` to create a new message.
  */
 export const AppDestroyedSchema: GenMessage<AppDestroyed> = /*@__PURE__*/
-  messageDesc(file_events_v1_events, 3);
+  messageDesc(file_events_v1_events, 4);
 
 /**
  * @generated from message plexus.events.v1.ReleaseCreated
@@ -182,6 +254,11 @@ export type ReleaseCreated = Message<"plexus.events.v1.ReleaseCreated"> & {
    * @generated from field: string user_email = 5;
    */
   userEmail: string;
+
+  /**
+   * @generated from field: plexus.apps.v1.Release release = 6;
+   */
+  release?: Release | undefined;
 };
 
 /**
@@ -189,7 +266,7 @@ export type ReleaseCreated = Message<"plexus.events.v1.ReleaseCreated"> & {
  * Use `create(ReleaseCreatedSchema)` to create a new message.
  */
 export const ReleaseCreatedSchema: GenMessage<ReleaseCreated> = /*@__PURE__*/
-  messageDesc(file_events_v1_events, 4);
+  messageDesc(file_events_v1_events, 5);
 
 /**
  * Lines that the platform itself writes into an app's log: app[api].
@@ -227,9 +304,11 @@ export type AppLogged = Message<"plexus.events.v1.AppLogged"> & {
  * Use `create(AppLoggedSchema)` to create a new message.
  */
 export const AppLoggedSchema: GenMessage<AppLogged> = /*@__PURE__*/
-  messageDesc(file_events_v1_events, 5);
+  messageDesc(file_events_v1_events, 6);
 
 /**
+ * It was made, or its state, name or plan is another one.
+ *
  * @generated from message plexus.events.v1.AddonChanged
  */
 export type AddonChanged = Message<"plexus.events.v1.AddonChanged"> & {
@@ -249,6 +328,25 @@ export type AddonChanged = Message<"plexus.events.v1.AddonChanged"> & {
    * @generated from field: string state = 3;
    */
   state: string;
+
+  /**
+   * its apps have no names here, which are the apps service's to know
+   *
+   * @generated from field: plexus.broker.v1.Addon addon = 4;
+   */
+  addon?: Addon | undefined;
+
+  /**
+   * absent: it was made
+   *
+   * @generated from field: plexus.broker.v1.Addon previous = 5;
+   */
+  previous?: Addon | undefined;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 6;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -256,7 +354,87 @@ export type AddonChanged = Message<"plexus.events.v1.AddonChanged"> & {
  * Use `create(AddonChangedSchema)` to create a new message.
  */
 export const AddonChangedSchema: GenMessage<AddonChanged> = /*@__PURE__*/
-  messageDesc(file_events_v1_events, 6);
+  messageDesc(file_events_v1_events, 7);
+
+/**
+ * It is in its app's config now, or no longer.
+ *
+ * @generated from message plexus.events.v1.AttachmentChanged
+ */
+export type AttachmentChanged = Message<"plexus.events.v1.AttachmentChanged"> & {
+  /**
+   * @generated from field: string attachment_id = 1;
+   */
+  attachmentId: string;
+
+  /**
+   * @generated from field: string addon_id = 2;
+   */
+  addonId: string;
+
+  /**
+   * where it is attached
+   *
+   * @generated from field: string app_id = 3;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: bool removed = 4;
+   */
+  removed: boolean;
+
+  /**
+   * without names of apps, and without its log input
+   *
+   * @generated from field: plexus.broker.v1.Attachment attachment = 5;
+   */
+  attachment?: Attachment | undefined;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 6;
+   */
+  actor?: Actor | undefined;
+};
+
+/**
+ * Describes the message plexus.events.v1.AttachmentChanged.
+ * Use `create(AttachmentChangedSchema)` to create a new message.
+ */
+export const AttachmentChangedSchema: GenMessage<AttachmentChanged> = /*@__PURE__*/
+  messageDesc(file_events_v1_events, 8);
+
+/**
+ * @generated from message plexus.events.v1.CollaboratorAdded
+ */
+export type CollaboratorAdded = Message<"plexus.events.v1.CollaboratorAdded"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string account_id = 2;
+   */
+  accountId: string;
+
+  /**
+   * @generated from field: plexus.apps.v1.Collaborator collaborator = 3;
+   */
+  collaborator?: Collaborator | undefined;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 4;
+   */
+  actor?: Actor | undefined;
+};
+
+/**
+ * Describes the message plexus.events.v1.CollaboratorAdded.
+ * Use `create(CollaboratorAddedSchema)` to create a new message.
+ */
+export const CollaboratorAddedSchema: GenMessage<CollaboratorAdded> = /*@__PURE__*/
+  messageDesc(file_events_v1_events, 9);
 
 /**
  * The account may no longer see the app. The event's time is that of the removal: it may have been
@@ -274,6 +452,16 @@ export type CollaboratorRemoved = Message<"plexus.events.v1.CollaboratorRemoved"
    * @generated from field: string account_id = 2;
    */
   accountId: string;
+
+  /**
+   * @generated from field: plexus.apps.v1.Collaborator collaborator = 3;
+   */
+  collaborator?: Collaborator | undefined;
+
+  /**
+   * @generated from field: plexus.common.v1.Actor actor = 4;
+   */
+  actor?: Actor | undefined;
 };
 
 /**
@@ -281,5 +469,5 @@ export type CollaboratorRemoved = Message<"plexus.events.v1.CollaboratorRemoved"
  * Use `create(CollaboratorRemovedSchema)` to create a new message.
  */
 export const CollaboratorRemovedSchema: GenMessage<CollaboratorRemoved> = /*@__PURE__*/
-  messageDesc(file_events_v1_events, 7);
+  messageDesc(file_events_v1_events, 10);
 
