@@ -35,11 +35,28 @@ function newCredentials(): Credentials {
   }
 }
 
-/** The credentials under `home`, made if there are none: whole or not at all. */
+/**
+ * The credentials under `home`, made if there are none: whole or not at all. Those of a service that
+ * is newer than the file are added to it.
+ */
 export async function loadCredentials(home: string): Promise<Credentials> {
   const file = join(home, 'credentials.json')
-  const made = await createOnce(file, `${JSON.stringify(newCredentials(), null, 2)}\n`)
-  return JSON.parse(made) as Credentials
+  const fresh = newCredentials()
+  const kept = JSON.parse(await createOnce(file, print(fresh))) as Credentials
+  const whole = {
+    ...fresh,
+    ...kept,
+    nats: { ...fresh.nats, ...kept.nats },
+    database: { ...fresh.database, ...kept.database },
+  }
+  if (countOf(whole) > countOf(kept)) await replace(file, print(whole))
+  return whole
+}
+
+const print = (credentials: Credentials): string => `${JSON.stringify(credentials, null, 2)}\n`
+
+function countOf(credentials: Credentials): number {
+  return [credentials, credentials.nats, credentials.database].flatMap(Object.keys).length
 }
 
 /** Path of the master key file under `home`, made if there is none. */
@@ -56,7 +73,11 @@ async function createOnce(file: string, content: string): Promise<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
+  await replace(file, content)
+  return content
+}
+
+async function replace(file: string, content: string): Promise<void> {
   await writeFile(`${file}.new`, content, { mode: 0o600 })
   await rename(`${file}.new`, file)
-  return content
 }

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -45,11 +53,12 @@ const programs = {
   'services/redis/main.ts': redis,
 }
 
-/** What make-env writes for the file's variables. */
-function madeEnv(): Record<string, string> {
+/** What make-env writes for the file's variables, beside those that are in an .env already. */
+function madeEnv(present = ''): Record<string, string> {
   const folder = mkdtempSync(join(tmpdir(), 'plexus-compose-'))
   try {
     cpSync(join(root, 'docker'), join(folder, 'docker'), { recursive: true })
+    if (present !== '') writeFileSync(join(folder, '.env'), present)
     execFileSync('sh', [join(folder, 'docker/make-env')], { stdio: 'pipe' })
     const lines = readFileSync(join(folder, '.env'), 'utf8').trim().split('\n')
     return Object.fromEntries(lines.map((line) => line.split('=', 2) as [string, string]))
@@ -102,6 +111,16 @@ test('every program of ours runs in it, and finds all that its configuration ask
     const known = new Set(Object.values(program).map((setting) => setting.env))
     expect(Object.keys(environment).filter((name) => !known.has(name))).toEqual([])
   }
+})
+
+test('make-env adds what an .env lacks, and changes nothing of it', () => {
+  const mine = { PLEXUS_NATS_PASSWORD_API: 'mine', COMPOSE_PROJECT_NAME: 'plexus' }
+  const present = Object.entries(mine).map(([name, value]) => `${name}=${value}`)
+  const made = madeEnv(present.join('\n'))
+  expect(made).toMatchObject(mine)
+  expect(Object.keys(made).toSorted()).toEqual(
+    [...Object.keys(madeEnv()), 'COMPOSE_PROJECT_NAME'].toSorted(),
+  )
 })
 
 test('only who needs it can see the passwords of NATS, the master key, and the keys of TLS', () => {
