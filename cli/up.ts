@@ -35,7 +35,7 @@ const portsPatienceMs = 3_000
 export const up = defineCommand({
   usage: 'up',
   summary: 'Starts everything here and shows the demo log (npm start)',
-  help: `Starts NATS, Redis, PostgreSQL and the six services, makes the demo app at the first start, and
+  help: `Starts NATS, Redis, PostgreSQL and the seven services, makes the demo app at the first start, and
 writes $PLEXUS_HOME/env when all is ready. Ctrl-C stops everything.
 
       --watch            services start anew when their files change (npm run dev)

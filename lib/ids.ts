@@ -12,9 +12,13 @@ export type AttachmentId = Id<'attachment'>
 export type AuthorizationId = Id<'authorization'>
 export type ChangeId = Id<'change'>
 export type CollaboratorId = Id<'collaborator'>
+export type DeliveryId = Id<'delivery'>
 export type DrainId = Id<'drain'>
 export type ReleaseId = Id<'release'>
 export type SessionId = Id<'session'>
+export type TopicId = Id<'topic'>
+export type WebhookEventId = Id<'webhook event'>
+export type WebhookId = Id<'webhook'>
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

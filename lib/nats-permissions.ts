@@ -18,6 +18,7 @@ export const natsUsers = [
   'operator',
   'postgres',
   'redis',
+  'webhooks',
 ] as const
 export type NatsUser = (typeof natsUsers)[number]
 
@@ -57,7 +58,7 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   operator: { publish: { allow: ['>'], deny: [] }, subscribe: ['>'] },
   api: permissions('api', {
     says: [
-      ...[every('apps'), every('broker'), every('logplex')],
+      ...[every('apps'), every('broker'), every('logplex'), every('webhooks')],
       ...[every('data.postgres'), every('data.redis')],
     ],
     // Accounts are the operator's affair, as is what is said of services and of add-ons that
@@ -100,5 +101,13 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   }),
   redis: permissions('redis', {
     hears: [every('provider.redis'), every('data.redis')],
+  }),
+  webhooks: permissions('webhooks', {
+    hears: [every('webhooks')],
+    says: [
+      ...calls('apps', 'FilterApps'),
+      ...calls('broker', 'GetPartnerAddon'),
+      ...consuming(durables.webhooks),
+    ],
   }),
 }

@@ -8,6 +8,7 @@ export type RpcServiceName =
   | 'apps'
   | 'broker'
   | 'logplex'
+  | 'webhooks'
   | `provider.${string}`
   | 'data.postgres'
   | 'data.redis'
@@ -21,7 +22,11 @@ export const eventSubject = (fact: string): string => `plexus.events.${fact}`
 export const allEvents = 'plexus.events.>'
 
 /** Who follows the facts, by user, and the name of its durable consumer. */
-export const durables = { broker: 'broker-apps', logplex: 'logplex' } as const
+export const durables = {
+  broker: 'broker-apps',
+  logplex: 'logplex',
+  webhooks: 'webhooks',
+} as const
 
 /** Doorbell of the logs: "this app's log has grown to this number" (logplex to logplex). */
 export const logGrewSubject = (shard: number): string => `plexus.log.grew.${shard}`

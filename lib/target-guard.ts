@@ -52,6 +52,11 @@ export function isLocalHost(host: string): boolean {
   return isIP(address) !== 0 && isLocalAddress(address)
 }
 
+/** The same, and for the names that mean this machine: what a url is judged by when it is given. */
+export function isLocalTarget(host: string): boolean {
+  return host === 'localhost' || host.endsWith('.localhost') || isLocalHost(host)
+}
+
 export function localTargetError(host: string): Error {
   return new Error(`${host} is a local or private address, which may not be reached from here`)
 }

@@ -5,7 +5,14 @@ import { natsUsers, type NatsUser } from '#lib/nats-permissions.ts'
 import { newMasterKeyLine } from '#lib/secrets/secrets.ts'
 
 /** Services that keep tables: each has a schema and a role of its own name. */
-export const databaseServices = ['apps', 'broker', 'logplex', 'postgres', 'redis'] as const
+export const databaseServices = [
+  'apps',
+  'broker',
+  'logplex',
+  'postgres',
+  'redis',
+  'webhooks',
+] as const
 export type DatabaseService = (typeof databaseServices)[number]
 
 /** Passwords of one copy of Plexus, made at its first start and readable by its owner only. */

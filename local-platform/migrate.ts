@@ -7,6 +7,7 @@ import * as broker from '../services/broker/schema.ts'
 import * as logplex from '../services/logplex/schema.ts'
 import * as postgres from '../services/postgres/schema.ts'
 import * as redis from '../services/redis/schema.ts'
+import * as webhooks from '../services/webhooks/schema.ts'
 import type { DatabaseService } from './credentials.ts'
 
 /**
@@ -22,7 +23,7 @@ export async function migrateAll(options: {
   log: Log
 }): Promise<string[]> {
   const applied: string[] = []
-  for (const { schema, migrations } of [apps, broker, logplex, postgres, redis]) {
+  for (const { schema, migrations } of [apps, broker, logplex, postgres, redis, webhooks]) {
     const files = await migrate(options.databaseUrl(schema), schema, migrations)
     applied.push(...files.map((file) => `${schema}: ${file}`))
   }

@@ -106,7 +106,7 @@ export async function prepare({ layout, credentials }: Platform): Promise<string
   })
 }
 
-/** Starts the six services, all at once: they find each other over NATS, in any order. */
+/** Starts the seven services, all at once: they find each other over NATS, in any order. */
 export async function startServices(platform: Platform): Promise<void> {
   await Promise.all(serviceNames.map((service) => startService(platform, service)))
 }

@@ -3,7 +3,15 @@ import { addonCertificateFile } from './addon-certificate.ts'
 import type { Credentials, DatabaseService } from './credentials.ts'
 import { redisAddonPorts, type Layout } from './layout.ts'
 
-export const serviceNames = ['apps', 'broker', 'postgres', 'redis', 'logplex', 'api'] as const
+export const serviceNames = [
+  'apps',
+  'broker',
+  'postgres',
+  'redis',
+  'logplex',
+  'webhooks',
+  'api',
+] as const
 export type ServiceName = (typeof serviceNames)[number]
 
 /** The platform's own database: one, with a schema and a role for each service. */
@@ -95,6 +103,12 @@ function ownEnv(
         PLEXUS_SYSLOG_ADDR: `${local}:${ports.syslog}`,
         // The platform's own machine is the only place a drain of the embedded copy may be.
         PLEXUS_DRAINS_MAY_BE_LOCAL: 'true',
+      }
+    case 'webhooks':
+      return {
+        PLEXUS_API_URL: apiUrl,
+        // As with drains: the receivers of the embedded copy are on its own machine.
+        PLEXUS_WEBHOOKS_MAY_BE_LOCAL: 'true',
       }
   }
 }

@@ -23,6 +23,7 @@ export const settings = {
   logplex: secret('PLEXUS_DATABASE_PASSWORD_LOGPLEX', { help: 'password for the role logplex' }),
   postgres: secret('PLEXUS_DATABASE_PASSWORD_POSTGRES', { help: 'password for the role postgres' }),
   redis: secret('PLEXUS_DATABASE_PASSWORD_REDIS', { help: 'password for the role redis' }),
+  webhooks: secret('PLEXUS_DATABASE_PASSWORD_WEBHOOKS', { help: 'password for the role webhooks' }),
 }
 
 type Target = {

@@ -24,6 +24,7 @@ export const settings = {
   operator: password('operator'),
   postgres: password('postgres'),
   redis: password('redis'),
+  webhooks: password('webhooks'),
 }
 
 async function main(env: NodeJS.ProcessEnv): Promise<void> {

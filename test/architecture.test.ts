@@ -176,7 +176,7 @@ describe('what is written where', () => {
   })
 
   test("a service's schema is named by that service only", () => {
-    const services = ['apps', 'broker', 'logplex', 'postgres', 'redis']
+    const services = ['apps', 'broker', 'logplex', 'postgres', 'redis', 'webhooks']
     const wrong = inFolder('services').filter(({ path, text }) =>
       services.some(
         (other) =>
@@ -219,7 +219,7 @@ describe('what is written where', () => {
 
 describe('the layout', () => {
   test('every service has its main and its config', () => {
-    for (const service of ['api', 'apps', 'broker', 'logplex', 'postgres', 'redis']) {
+    for (const service of ['api', 'apps', 'broker', 'logplex', 'postgres', 'redis', 'webhooks']) {
       const files = readdirSync(join(root, 'services', service))
       const missing = ['main.ts', 'config.ts'].filter((file) => !files.includes(file))
       expect({ service, missing }).toEqual({ service, missing: [] })

@@ -25,6 +25,7 @@ import { settings as broker } from '../services/broker/config.ts'
 import { settings as logplex } from '../services/logplex/config.ts'
 import { settings as postgres } from '../services/postgres/config.ts'
 import { settings as redis } from '../services/redis/config.ts'
+import { settings as webhooks } from '../services/webhooks/config.ts'
 
 type Service = {
   command?: string[]
@@ -51,6 +52,7 @@ const programs = {
   'services/logplex/main.ts': logplex,
   'services/postgres/main.ts': postgres,
   'services/redis/main.ts': redis,
+  'services/webhooks/main.ts': webhooks,
 }
 
 /** What make-env writes for the file's variables, beside those that are in an .env already. */
@@ -136,6 +138,7 @@ test('only who needs it can see the passwords of NATS, the master key, and the k
     'postgres',
     'redis-provider',
     'logplex',
+    'webhooks',
   ])
   expect(mounting('addon-ca')).toEqual(['certificate'])
   expect(mounting('addon-tls')).toEqual(['certificate', 'addon-database', 'redis-provider'])

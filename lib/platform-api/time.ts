@@ -14,6 +14,7 @@ export function isoTimeOrNull(time: Timestamp | undefined): string | null {
   return time ? isoTime(time) : null
 }
 
-function isoSeconds(date: Date): string {
+/** The same of a date. */
+export function isoSeconds(date: Date): string {
   return `${date.toISOString().slice(0, 19)}Z`
 }

@@ -143,7 +143,14 @@ test('a reset empties what its owner wrote', async () => {
 test('nobody but the api may ask the providers for their data', async () => {
   const { layout, credentials } = engines
   const asked = { addonId: postgres.id }
-  for (const user of ['apps', 'broker', 'logplex', 'postgres', 'redis'] satisfies NatsUser[]) {
+  for (const user of [
+    'apps',
+    'broker',
+    'logplex',
+    'postgres',
+    'redis',
+    'webhooks',
+  ] satisfies NatsUser[]) {
     const nats = await connectNats(natsUrl(layout, credentials, user), 'test', silentLog)
     const clients = [
       rpcClient(nats, 'data.postgres', PostgresDataService).getDatabase(asked, { timeoutMs: 500 }),

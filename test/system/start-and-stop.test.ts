@@ -100,7 +100,8 @@ describe('from nothing', () => {
   test('status names every service that answers', async () => {
     const { stdout } = await plexus(['status'])
     const own = ['provider-postgres', 'data-postgres', 'provider-redis', 'data-redis']
-    for (const service of ['apps', 'broker', 'logplex', ...own]) expect(stdout).toContain(service)
+    for (const service of ['apps', 'broker', 'logplex', 'webhooks', ...own])
+      expect(stdout).toContain(service)
     expect(stdout).toContain('state     ready')
   })
 

@@ -1,5 +1,5 @@
 import { invalidParams } from '#lib/errors.ts'
-import { isLocalHost } from '#lib/target-guard.ts'
+import { isLocalTarget } from '#lib/target-guard.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
 const schemes = new Set(['http:', 'https:', 'syslog:'])
@@ -23,14 +23,10 @@ export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
   if (!schemes.has(url.protocol))
     throw invalidDestination(`${url.protocol} is no drain. Use https://, http:// or syslog://.`)
   if (url.hostname === '') throw invalidDestination('it names no host.')
-  if (!mayBeLocal && isLocal(url.hostname))
+  if (!mayBeLocal && isLocalTarget(url.hostname))
     throw invalidDestination(
       `${url.hostname} is a local or private address, which drains may not reach here.`,
     )
-}
-
-function isLocal(hostname: string): boolean {
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || isLocalHost(hostname)
 }
 
 function invalidDestination(reason: string): Error {
