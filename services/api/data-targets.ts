@@ -1,8 +1,8 @@
-import { forbidden, isPlexusError, notFound } from '#lib/errors.ts'
+import { notFound } from '#lib/errors.ts'
 import type { Addon } from '#proto/broker/v1/broker_pb.ts'
-import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { ApiContext } from './context.ts'
 import { actorOf, type Identified } from './hooks/identity.ts'
+import { requireBillingApp } from './targets.ts'
 
 /** Add-on services that the data API is for, by slug. */
 export type DataService = 'heroku-postgresql' | 'heroku-redis'
@@ -48,14 +48,6 @@ export async function ownDatabase(
   service: DataService,
 ): Promise<Addon> {
   const addon = await usableDatabase(context, request, service)
-  try {
-    await context.apps.getApp({ actor: actorOf(request), app: addon.app?.id ?? '' })
-    return addon
-  } catch (error) {
-    if (!isPlexusError(error, ErrorCode.NOT_FOUND)) throw error
-    throw forbidden(
-      `${addon.name} is billed to an app that you have no access to; only that app's people may` +
-        ' change it.',
-    )
-  }
+  await requireBillingApp(context, request, addon)
+  return addon
 }

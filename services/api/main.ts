@@ -5,6 +5,7 @@ import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
 import { PostgresDataService, RedisDataService } from '#proto/data/v1/data_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
+import { WebhooksService } from '#proto/webhooks/v1/webhooks_pb.ts'
 import { settings, type ApiConfig } from './config.ts'
 import { httpStopMs } from './limits.ts'
 import { buildServer } from './server.ts'
@@ -19,6 +20,7 @@ export async function start(config: ApiConfig, lifecycle: Lifecycle): Promise<vo
     apps: rpcClient(nats, 'apps', AppsService),
     broker: rpcClient(nats, 'broker', BrokerService),
     logplex: rpcClient(nats, 'logplex', LogplexService),
+    webhooks: rpcClient(nats, 'webhooks', WebhooksService),
     postgresData: rpcClient(nats, 'data.postgres', PostgresDataService),
     redisData: rpcClient(nats, 'data.redis', RedisDataService),
     publicUrl: config.publicUrl.replace(/\/+$/, ''),

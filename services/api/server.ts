@@ -38,6 +38,8 @@ import { redisRoutes } from './routes/redis.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { dashboardRoutes, ssoRoutes } from './routes/sso.ts'
 import { statusRoutes } from './routes/status.ts'
+import { webhookHistoryRoutes } from './routes/webhook-history.ts'
+import { webhookRoutes } from './routes/webhooks.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
 import { createTokenChecks, type CheckPartner, type CheckToken } from './token-check.ts'
 import { refuseUnrouted } from './unsupported.ts'
@@ -204,6 +206,8 @@ function herokuRoutes(api: Api, context: ApiContext, guards: Guards): void {
   addonAttachmentRoutes(api, context)
   logSessionRoutes(api, context)
   logDrainRoutes(api, context)
+  webhookRoutes(api, context)
+  webhookHistoryRoutes(api, context)
   platformRoutes(api, context)
 }
 

@@ -1,9 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { must } from '#lib/assert.ts'
 import { isUuid } from '#lib/ids.ts'
-import { notFound } from '#lib/errors.ts'
+import { forbidden, isPlexusError, notFound } from '#lib/errors.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { ActorSchema } from '#proto/common/v1/common_pb.ts'
+import type { Addon } from '#proto/broker/v1/broker_pb.ts'
+import { ErrorCode, type ActorSchema } from '#proto/common/v1/common_pb.ts'
 import type { ApiContext } from './context.ts'
 import { actorOf, identityOf, type Identified, type PartnerIdentity } from './hooks/identity.ts'
 
@@ -16,6 +17,23 @@ export function targetApp(
   request: Identified & { params: { app: string } },
 ): Promise<App> {
   return apps.getApp({ actor: actorOf(request), app: request.params.app })
+}
+
+/** Refuses who sees an add-on through another app only: it is changed by its billing app's people. */
+export async function requireBillingApp(
+  { apps }: ApiContext,
+  request: Identified,
+  addon: Addon,
+): Promise<void> {
+  try {
+    await apps.getApp({ actor: actorOf(request), app: addon.app?.id ?? '' })
+  } catch (error) {
+    if (!isPlexusError(error, ErrorCode.NOT_FOUND)) throw error
+    throw forbidden(
+      `${addon.name} is billed to an app that you have no access to; only that app's people may` +
+        ' change it.',
+    )
+  }
 }
 
 /** Every app that the provider's add-on is on: the billing app, and those that it is attached to. */

@@ -77,12 +77,6 @@ const unsupported: readonly Unsupported[] = [
       'with "heroku access:add EMAIL -a APP".',
   },
   {
-    paths: ['/apps/*/webhook-deliveries', '/apps/*/webhook-events', '/apps/*/webhooks'],
-    message:
-      'Plexus sends no webhooks yet. Add a log drain instead, with "heroku drains:add URL -a APP": ' +
-      'it gets a line for every change of an app.',
-  },
-  {
     paths: ['/apps/*/telemetry-drains', '/telemetry-drains'],
     message: 'Plexus drains logs only. Add a drain for them with "heroku drains:add URL -a APP".',
   },

@@ -308,3 +308,18 @@ test('a webhook that is removed is told nothing more, and there are ten at most'
   await eventually(() => expect(versions().filter((version) => version === 2)).toHaveLength(10))
   expect(receiver.posts.length - posts).toBeLessThanOrEqual(11)
 })
+
+test('an address of this machine is not reached, whatever name leads there', async () => {
+  const guarded = openReceiverHttp({ mayBeLocal: false, answerMs: 1_000 })
+  for (const host of ['127.0.0.1', 'localhost'])
+    expect(
+      await guarded.post(
+        `http://${host}:${receiver.port}/`,
+        {},
+        '{}',
+        new AbortController().signal,
+      ),
+    ).toEqual({ code: null, error: 'LocalAddress' })
+  await guarded.close()
+  expect(receiver.posts).toEqual([])
+})

@@ -18,7 +18,6 @@ test.each([
   [['apps:transfer', 'friend@example.com', '-a', app], 'heroku access:add EMAIL'],
   [['pg:links', '-a', 'demo'], 'heroku pg:psql'],
   [['redis:upgrade', '-v', '7.2', '-a', 'demo', '-c', 'demo'], 'heroku redis:cli'],
-  [['webhooks', '-a', app], 'heroku drains:add URL'],
   [['telemetry', '-a', app], 'heroku drains:add URL'],
 ])('heroku %j ends with a sentence of what to do instead', async (args, say) => {
   const { code, stderr } = await heroku.run(args)
@@ -46,6 +45,6 @@ test('maintenance is switched on and off', async () => {
 
 test('status tells which services of Plexus answer', async () => {
   const said = await heroku.ok(['status'])
-  for (const system of ['Apps', 'Add-ons', 'Logs'])
+  for (const system of ['Apps', 'Add-ons', 'Logs', 'Webhooks'])
     expect(said).toMatch(new RegExp(`^${system}: +No known issues`, 'm'))
 })

@@ -96,7 +96,7 @@ function prepareEach(map: Json): Json {
   return Object.fromEntries(Object.entries(map).map(([name, schema]) => [name, prepare(schema)]))
 }
 
-/** What names Heroku's own hosts and regions, and the state that its CLI knows but its schema not. */
+/** What names Heroku's own hosts and regions, and what its CLI knows but its schema not. */
 function relax(schema: Json): void {
   const at = (...path: string[]): Json =>
     path.reduce<Json>((node, key) => node[key] as Json, schema['definitions'] as Json)
@@ -105,4 +105,6 @@ function relax(schema: Json): void {
   delete at('region', 'definitions', 'provider', 'properties', 'region')['enum']
   const state = at('add-on', 'definitions', 'state')
   state['enum'] = [...(state['enum'] as string[]), 'deprovisioning']
+  const payload = at('app-webhook-event', 'definitions', 'payload', 'properties')
+  payload['published_at'] = { type: 'string', format: 'date-time' }
 }

@@ -30,7 +30,7 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
 
   beforeAll(async () => {
     check = loadHerokuSchema()
-    for (const name of ['apps', 'logplex', 'postgres', 'broker', 'api'] as const)
+    for (const name of ['apps', 'logplex', 'postgres', 'broker', 'webhooks', 'api'] as const)
       services.push(await startService(name, engines))
     const { token } = await createAccount(engines)
     send = apiClient(`http://127.0.0.1:${engines.layout.ports.api}`, token)
@@ -136,6 +136,28 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
     expect(await ask('GET', `/apps/${app}/log-drains`)).toMatchObject([{ url, addon: null }])
     await ask('GET', `/apps/${app}/log-drains/${encodeURIComponent(url)}`)
     await ask('DELETE', `/apps/${app}/log-drains/${encodeURIComponent(url)}`)
+  })
+
+  test('webhooks, deliveries and events, of an app and of an add-on', async () => {
+    const name = await createApp()
+    const addon = nameOf(await ask('POST', `/apps/${name}/addons`, { plan: 'heroku-postgresql' }))
+    const body = { include: ['api:release'], level: 'notify', url: 'http://127.0.0.1:9/' }
+    for (const base of [`/apps/${name}`, `/addons/${addon}`]) {
+      const id = idOf(await ask('POST', `${base}/webhooks`, body))
+      await ask('GET', `${base}/webhooks`)
+      await ask('GET', `${base}/webhooks/${id}`)
+      await ask('PATCH', `${base}/webhooks/${id}`, { include: ['api:release', 'dyno'] })
+      await ask('PATCH', `/apps/${name}/config-vars`, { A: base })
+      const [first] = await eventually(async () => {
+        const deliveries = (await ask('GET', `${base}/webhook-deliveries`)) as object[]
+        expect(deliveries).toMatchObject([{ status: 'failed' }])
+        return deliveries
+      })
+      await ask('GET', `${base}/webhook-deliveries/${idOf(first)}`)
+      const [event] = (await ask('GET', `${base}/webhook-events`)) as object[]
+      await ask('GET', `${base}/webhook-events/${idOf(event)}`)
+      await ask('DELETE', `${base}/webhooks/${id}`)
+    }
   })
 
   test('an add-on and its attachments, short and expanded, from creation to destruction', async () => {

@@ -62,7 +62,6 @@ test.each([
   ['GET', '/pipelines?eq[name]=x', 'no pipelines'],
   ['POST', '/account/app-transfers', 'access:add'],
   ['POST', '/teams/apps', 'no teams'],
-  ['POST', '/apps/:app/webhooks', 'drains:add'],
   ['POST', '/telemetry-drains', 'drains:add'],
   ['PATCH', '/apps/:app/features/preboot', 'no features'],
   ['POST', '/account/keys', 'no git'],

@@ -386,6 +386,7 @@ test('with logplex and broker away only their routes fail, and say so', async ()
       { system: 'Apps', status: 'green' },
       { system: 'Add-ons', status: 'red' },
       { system: 'Logs', status: 'red' },
+      { system: 'Webhooks', status: 'red' },
     ],
   })
 })

@@ -37,3 +37,7 @@ export function isSigned({ headers, text }: Post, secret: string): boolean {
   const expected = createHmac('sha256', secret).update(text).digest('base64')
   return headers['heroku-webhook-hmac-sha256'] === expected
 }
+
+/** What has arrived of one kind of resource, in its order. */
+export const toldOf = ({ posts }: WebhookReceiver, resource: string): Told[] =>
+  posts.map(({ told }) => told).filter((told) => told.resource === resource)

@@ -4,6 +4,7 @@ const exposed = [
   'Accept-Ranges',
   'Content-Range',
   'ETag',
+  'Heroku-Webhook-Secret',
   'Last-Modified',
   'Next-Range',
   'RateLimit-Remaining',

@@ -21,13 +21,15 @@ export function statusRoutes(api: Api, context: ApiContext): void {
   })
 }
 
-function askServices({ apps, broker, logplex }: ApiContext): Promise<SystemStatus[]> {
+function askServices({ apps, broker, logplex, webhooks }: ApiContext): Promise<SystemStatus[]> {
   const patience = { timeoutMs: statusAnswerMs }
   const nobodys = derivedId('app of the status page')
+  const topicOfNobody = { kind: 'app', resourceId: nobodys, appId: nobodys }
   return Promise.all([
     statusOf('Apps', apps.filterApps({ appIds: [nobodys] }, patience)),
     statusOf('Add-ons', broker.listAddonServices({}, patience)),
     statusOf('Logs', logplex.listTokens({ appId: nobodys }, patience)),
+    statusOf('Webhooks', webhooks.listWebhooks({ topic: topicOfNobody }, patience)),
   ])
 }
 

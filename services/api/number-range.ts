@@ -1,0 +1,53 @@
+import type { FastifyReply } from 'fastify'
+import { describePage } from './hooks/ranges.ts'
+import { nextRange, parseRange, unsatisfiable, type Range } from './range.ts'
+
+/** The part of a list that is asked for by a number of its items, as the services take it. */
+export type NumberRange = {
+  range: Range
+  descending: boolean
+  limit: number
+  /** Bounds in the direction of the order, inclusive; 0: open. */
+  first: number
+  last: number
+}
+
+/**
+ * Reads the Range header of a list that its service cuts by a number, such as a release's version.
+ * Undefined when nothing can lie within it, for which the services have no number left to say so.
+ *
+ * @param highest above every bound, for the service's own numbers go no further
+ * @throws ApiRefusal requested_range_not_satisfiable for another property, or a bound that is none.
+ */
+export function parseNumberRange(
+  header: string | undefined,
+  property: string,
+  highest: number,
+): NumberRange | undefined {
+  // Clients ask every list for `id ..`; the order of this one is that of its numbers.
+  const range = parseRange(header, [property, 'id'])
+  const { start, end, startExclusive, endExclusive, descending, max: limit } = range
+  const bounds = [start, end].filter((bound) => bound !== undefined)
+  const isNumber = (bound: string): boolean => /^\d{1,16}$/.test(bound) && Number(bound) < highest
+  if (!bounds.every(isNumber) || (range.property === 'id' && bounds.length > 0))
+    throw unsatisfiable([property])
+  const step = descending ? -1 : 1
+  const first = start === undefined ? 0 : Number(start) + (startExclusive ? step : 0)
+  const last = end === undefined ? 0 : Number(end) - (endExclusive ? step : 0)
+  const beyond = descending ? start !== undefined && first < 1 : end !== undefined && last < 1
+  return beyond ? undefined : { range: { ...range, property }, descending, limit, first, last }
+}
+
+/** Sets the headers of a page, from what the service answered; `numberOf` is an item's number. */
+export function describeNumberPage<T>(
+  reply: FastifyReply,
+  { range }: NumberRange,
+  list: { items: T[]; hasMore: boolean; numberOf: (item: T) => number | bigint },
+): void {
+  const { items, hasMore } = list
+  const { property } = range
+  const valueOf = (item: T): string => String(list.numberOf(item))
+  const last = items.at(-1)
+  const next = hasMore && last !== undefined ? nextRange(range, valueOf(last)) : undefined
+  describePage(reply, { page: { items, next }, properties: [property], property, valueOf })
+}
