@@ -14,6 +14,7 @@ import {
   running,
 } from '../../test/support/broker-workflows.ts'
 import { renameAddon, wishDestroyed } from './addons.ts'
+import { requestPlan } from './plan-change.ts'
 
 beforeAll(() => openBrokerWorkflows(inject('engines')))
 afterAll(closeBrokerWorkflows)
@@ -24,7 +25,7 @@ async function told(): Promise<Event['fact'][]> {
   return rows.map(({ event }) => fromBinary(EventSchema, event).fact)
 }
 
-/** "create provisioning", "ATTACHED" and so on: what each fact says in short. */
+/** "provisioning to provisioned", "attached WIDGETS" and so on: what a fact says in short. */
 const short = (fact: Event['fact']): string => {
   if (fact.case === 'attachmentChanged')
     return `${fact.value.removed ? 'detached' : 'attached'} ${fact.value.attachment?.name}`
@@ -41,6 +42,8 @@ test("an add-on's life is told with what it is, what it was and who asked", asyn
   await platform.apps.addCollaborator({ actor: owner, app: app.id, user: friend.email })
   const ref = { actor: friend, addon: id, app: '' }
   await renameAddon(context, ref, `${name}-new`)
+  await requestPlan(context, ref, { plan: 'large', waitMs: 0 })
+  await drive.finish(await running(id))
   await wishDestroyed(pool, id, { actor: friend, force: true })
   await drive.finish(await running(id))
 
@@ -50,6 +53,7 @@ test("an add-on's life is told with what it is, what it was and who asked", asyn
     'attached WIDGETS',
     'provisioning to provisioned',
     'attached SHARED',
+    'provisioned to provisioned',
     'provisioned to provisioned',
     'provisioned to deprovisioning',
     'detached WIDGETS',
@@ -63,7 +67,11 @@ test("an add-on's life is told with what it is, what it was and who asked", asyn
     addon: { id, name: `${name}-new`, configVars: ['WIDGETS_URL'] },
     previous: { name },
   })
-  expect(facts[7]?.value).toMatchObject({
+  expect(facts[5]?.value).toMatchObject({
+    addon: { plan: { name: 'widgets:large' } },
+    previous: { plan: { name: 'widgets:small' } },
+  })
+  expect(facts[8]?.value).toMatchObject({
     appId: other.id,
     attachment: { name: 'SHARED', logInputUrl: '', addon: { id, app: { id: app.id } } },
   })
