@@ -74,7 +74,8 @@ afterAll(async () => {
 
 /** Several stand for as many processes. */
 const send = (processes = 1): void => {
-  for (let n = 0; n < processes; n++) senders.push(startSender({ ...sending, log: silentLog }))
+  for (let n = 0; n < processes; n++)
+    senders.push(startSender({ ...sending, stopMs: 2_000, log: silentLog }))
 }
 
 const subscribe = (level: string, include = ['api:release']) =>
@@ -169,6 +170,20 @@ test.each(['sync', 'notify'])(
   },
 )
 
+test('what a stop cuts off is no failure of the receiver, and is sent again', async () => {
+  await subscribe('notify')
+  await release(1)
+  receiver.answers = ['hang']
+  const patient = openReceiverHttp({ mayBeLocal: true, answerMs: 60_000 })
+  const sender = startSender({ ...sending, http: patient, stopMs: 50, log: silentLog })
+  await eventually(() => expect(receiver.posts).toHaveLength(1))
+  await sender.stop()
+  await patient.close()
+  expect(await outcomes()).toEqual(['scheduled 1'])
+  send()
+  await eventually(async () => expect(await outcomes()).toEqual(['succeeded 2']))
+})
+
 test('after 72 hours a delivery is tried once more, and then the next has its turn', async () => {
   await subscribe('sync')
   await release(1, 2, 3)
@@ -189,7 +204,7 @@ test('between two tries the wait doubles; another url is tried at once', async (
   receiver.otherwise = 500
   await release(1)
   const slow = { ...sending, retryMs: 60_000 }
-  senders.push(startSender({ ...slow, log: silentLog }))
+  senders.push(startSender({ ...slow, stopMs: 2_000, log: silentLog }))
   await eventually(async () => expect(await outcomes()).toEqual(['retrying 1']))
   const [row] = (await list()).deliveries
   const waitMs = must(row?.nextAttemptAt, 'next attempt').getTime() - Date.now()

@@ -11,7 +11,7 @@ import { WebhooksService } from '#proto/webhooks/v1/webhooks_pb.ts'
 import { settings, type WebhooksConfig } from './config.ts'
 import { followFacts } from './follow-facts.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { leaseMarginMs } from './limits.ts'
+import { leaseMarginMs, stopMs } from './limits.ts'
 import { openReceiverHttp } from './receiver-http.ts'
 import { migrations, schema } from './schema.ts'
 import { startSender } from './sender.ts'
@@ -34,7 +34,7 @@ export async function start(config: WebhooksConfig, lifecycle: Lifecycle): Promi
   const http = openReceiverHttp({ mayBeLocal, answerMs })
   lifecycle.onStop('connections to receivers', http.close)
   const retryMs = config.retrySeconds * 1000
-  const sending = { pool, secrets, http, retryMs, leaseMs: answerMs + leaseMarginMs, log }
+  const sending = { pool, secrets, http, retryMs, leaseMs: answerMs + leaseMarginMs, stopMs, log }
   const sender = startSender(sending)
   lifecycle.onStop('sender', sender.stop)
 

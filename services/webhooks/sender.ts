@@ -7,7 +7,7 @@ import {
   type Attempt,
   type AttemptContext,
 } from './attempt.ts'
-import { attemptsInFlightMax, pollMs, stopMs } from './limits.ts'
+import { attemptsInFlightMax, pollMs } from './limits.ts'
 
 export type Sender = {
   /** Something may be due: look now. */
@@ -16,9 +16,13 @@ export type Sender = {
   stop: () => Promise<void>
 }
 
-/** Sends what is due, as often as it is. Any number of processes may do so on the same tables. */
-export function startSender(context: AttemptContext & { log: Log }): Sender {
-  const { log } = context
+/**
+ * Sends what is due, as often as it is. Any number of processes may do so on the same tables.
+ *
+ * @param context.stopMs how long attempts that are under way may take when it is stopped
+ */
+export function startSender(context: AttemptContext & { log: Log; stopMs: number }): Sender {
+  const { log, stopMs } = context
   const inFlight = new Map<string, Promise<void>>()
   const cutOff = new AbortController()
   let stopped = false
