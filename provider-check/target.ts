@@ -18,6 +18,8 @@ export type TargetChoice = {
 
 const natsMessage =
   'its base_url is a nats:// address: such a provider is part of Plexus and speaks no HTTP'
+const osbMessage =
+  'its api.version is "osb": an Open Service Broker is checked by the checker of that project'
 /** Stands for the urls that are put in afterwards. */
 const anyUrls = { base_url: 'https://provider.invalid/heroku/resources' }
 
@@ -26,11 +28,16 @@ export function readTarget(source: string, value: unknown, choice: TargetChoice)
   const isProduction = !choice.test && choice.url === undefined
   try {
     const manifest = chooseUrls(source, value, choice)
-    if (!manifest.baseUrl.startsWith('nats:')) return { manifest, problem: '', isProduction }
-    return { manifest: undefined, problem: natsMessage, isProduction }
+    const problem = whyUntested(manifest)
+    return { manifest: problem === '' ? manifest : undefined, problem, isProduction }
   } catch (error) {
     return { manifest: undefined, problem: (error as Error).message, isProduction }
   }
+}
+
+function whyUntested({ baseUrl, apiVersion }: Manifest): string {
+  if (apiVersion === 'osb') return osbMessage
+  return baseUrl.startsWith('nats:') ? natsMessage : ''
 }
 
 function chooseUrls(source: string, value: unknown, { test, url }: TargetChoice): Manifest {

@@ -1,8 +1,11 @@
 import { isLocalHost } from '#lib/target-guard.ts'
 import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
 
-/** Version 1 of the Partner API is the one before uuids; providers of that time still run. */
-const apiVersions = ['1', '3'] as const
+/**
+ * Version 1 of the Partner API is the one before uuids; providers of that time still run. "osb" is
+ * no version of it, but the Open Service Broker API.
+ */
+const apiVersions = ['1', '3', 'osb'] as const
 export type PartnerApiVersion = (typeof apiVersions)[number]
 
 /**
@@ -24,16 +27,23 @@ export type Manifest = {
   /** Empty where the carrier needs none: nats. */
   password: string
   ssoSalt: string
-  /** Its scheme chooses the carrier: https (Heroku's contract) or nats (a provider of our own). */
+  /**
+   * Its scheme chooses the carrier: https (Heroku's contract, or the Open Service Broker API) or
+   * nats (a provider of our own).
+   */
   baseUrl: string
   /** Where a browser is sent with a form; empty: no dashboard, or that of version 1 by GET. */
   ssoUrl: string
+  /** Of a service of an Open Service Broker only. */
+  osb: { serviceId: string; username: string } | undefined
 }
 
 export const slugPattern = /^[a-z][a-z0-9-]{0,99}$/
 export const configVarPattern = /^[A-Z][A-Z0-9_]{0,199}$/
 /** Shown in terminals: one line, and nothing in it that steers one. */
 export const shownTextPattern = /^[^\p{Cc}]{1,500}$/u
+/** A provider's own id of a service or a plan; it goes into urls. */
+export const foreignIdPattern = /^[^\p{Cc}]{1,200}$/u
 /** Entries of each list in a manifest. */
 const entriesMax = 100
 const natsUrlPattern = /^nats:\/\/[a-z][a-z0-9-]*$/
@@ -67,10 +77,21 @@ export function parseManifest(source: string, value: unknown): Manifest {
     ...urls,
     password: secretsNeeded ? parsePassword(api) : '',
     ssoSalt: (secretsNeeded && api.optionalSecret('sso_salt')) || '',
+    osb: urls.apiVersion === 'osb' ? parseOsb(api) : undefined,
   }
   if (urls.ssoUrl !== '' && manifest.ssoSalt === '')
     api.fail('sso_salt', 'is required beside sso_url', undefined)
   return manifest
+}
+
+/** Whose id in the catalog it is, and who calls: one broker has one user for all its services. */
+function parseOsb(api: JsonFields): Manifest['osb'] {
+  const osb = api.object('osb')
+  return {
+    serviceId: osb.text('service_id', foreignIdPattern),
+    // A colon would end it: it is half of HTTP's basic authentication.
+    username: osb.text('username', /^[^\p{Cc}:]{1,200}$/u),
+  }
 }
 
 function parsePassword(api: JsonFields): string {
@@ -111,10 +132,17 @@ function parseUrls(api: JsonFields): Pick<Manifest, 'apiVersion' | 'baseUrl' | '
   const fields = api.object('production')
   const given = fields.text('base_url')
   checkUrl(fields, 'base_url', given)
+  if (apiVersion === 'osb') return { apiVersion, baseUrl: osbUrl(fields, given), ssoUrl: '' }
   const ssoUrl = fields.optionalText('sso_url') ?? ''
   if (ssoUrl !== '') checkUrl(fields, 'sso_url', ssoUrl)
   const isWhole = apiVersion === '3' || given.endsWith(pathOfVersion1)
   return { apiVersion, baseUrl: isWhole ? given : given.replace(/\/*$/, pathOfVersion1), ssoUrl }
+}
+
+function osbUrl(fields: JsonFields, given: string): string {
+  if (given.startsWith('nats:'))
+    fields.fail('base_url', 'must be an https:// url where version is "osb"', given)
+  return given.replace(/\/*$/, '')
 }
 
 /** https, nats for our own, and http where nothing of it leaves the machine or its network. */

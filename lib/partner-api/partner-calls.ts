@@ -9,7 +9,7 @@ export type Partner = Pick<Manifest, 'slug' | 'password' | 'baseUrl' | 'apiVersi
 
 /** One request to a provider, whole but for its connection. */
 export type PartnerCall = {
-  method: 'POST' | 'PUT' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   url: string
   headers: Record<string, string>
   /** JSON; absent where there is none. */

@@ -24,6 +24,8 @@ export type AddonServiceRow = {
   /** As the manifest names them: us, eu, … or * for all. */
   regions: string[]
   sealedCredentials: string
+  /** The provider's own id of it; empty where it needs none. */
+  providerServiceId: string
   createdAt: Date
   updatedAt: Date
 }
@@ -49,6 +51,7 @@ const declared = {
   requires: 'requires',
   regions: 'regions',
   sealed_credentials: 'sealedCredentials',
+  provider_service_id: 'providerServiceId',
 } as const satisfies Record<string, keyof Declared>
 
 const declaredColumns = Object.keys(declared)

@@ -61,6 +61,7 @@ export async function declareService(
     ssoUrl: manifest.ssoUrl,
     requires: manifest.requires,
     regions: manifest.regions,
+    providerServiceId: manifest.osb?.serviceId ?? '',
     sealedCredentials: sealCredentials(secrets, id, manifest, known),
   })
   for (const plan of plans.plans) await putPlan(tx, { id: newId(), addonServiceId: id, ...plan })

@@ -5,6 +5,7 @@ import type { AddonServiceRow } from './addon-services-db.ts'
 import { listAddonsById, type AddonRow, type AddonState } from './addons-db.ts'
 import { attachmentVarNames } from './addon-config.ts'
 import { logInputUrl } from './addon-logs.ts'
+import { attachmentConfigNames } from './attachment-config.ts'
 import { listAttachmentsOfAddons, type AttachmentRow } from './attachments-db.ts'
 import type { StepContext } from './context.ts'
 import { plansById, type PlanOfService } from './plans.ts'
@@ -85,7 +86,7 @@ function assemble(
         attachment,
         app: appRef(attachment.appId),
         configVars: hasVars(attachment)
-          ? attachmentVarNames(service, addon.configNames, attachment.name)
+          ? attachmentVarNames(service, attachmentConfigNames(addon, attachment), attachment.name)
           : [],
         logInputUrl: known.logInputOf(attachment),
       }))
@@ -103,8 +104,9 @@ function assemble(
   })
 }
 
-function hasVars({ state }: AttachmentRow): boolean {
-  return state === 'attached' || state === 'detaching'
+/** One that was refused is detached, too, and never had any. */
+export function hasVars({ state, failure }: AttachmentRow): boolean {
+  return (state === 'attached' || state === 'detaching') && failure === ''
 }
 
 export async function viewAddon(context: StepContext, addon: AddonRow): Promise<AddonView> {

@@ -31,6 +31,12 @@ export type AddonRow = {
   logDrainToken: string
   /** Empty: the provider answered none. */
   sealedLogDrainUrl: string
+  /** The provider has been asked for it, and may have something of it. */
+  maybeMade: boolean
+  /** What the provider calls the work that it is at; empty: it has no name. Null: there is none. */
+  operation: string | null
+  /** Empty: the provider answered none. */
+  sealedDashboardUrl: string
   confirm: string
   failure: string
   failureCode: number
@@ -47,7 +53,8 @@ const columns = `addons.id, addons.name, addons.state, addons.plan_id as "planId
   forgotten, config_version as "configVersion", wanted_plan_id as "wantedPlanId",
   change_failure as "changeFailure", change_failure_code as "changeFailureCode",
   logs_opened as "logsOpened", log_drain_token as "logDrainToken",
-  sealed_log_drain_url as "sealedLogDrainUrl", addons.confirm, addons.failure,
+  sealed_log_drain_url as "sealedLogDrainUrl", maybe_made as "maybeMade", addons.operation,
+  sealed_dashboard_url as "sealedDashboardUrl", addons.confirm, addons.failure,
   addons.failure_code as "failureCode", addons.actor_id as "actorId",
   addons.actor_email as "actorEmail", addons.created_at as "createdAt",
   addons.updated_at as "updatedAt"`
@@ -62,8 +69,8 @@ export async function insertAddon(
 ): Promise<void> {
   await tx.query(
     `insert into addons (id, name, state, plan_id, app_id, sealed_options, confirm, actor_id,
-       actor_email)
-     values ($1, $2, 'provisioning', $3, $4, $5, $6, $7, $8)`,
+       actor_email, maybe_made)
+     values ($1, $2, 'provisioning', $3, $4, $5, $6, $7, $8, false)`,
     [
       addon.id,
       addon.name,
@@ -184,31 +191,6 @@ export async function listAddonsById(db: Queryable, ids: AddonId[]): Promise<Add
   return rows
 }
 
-/** What the provider told so far. An id that it has told before stays when it tells none. */
-export async function saveProviderAnswer(
-  tx: Transaction,
-  id: AddonId,
-  answer: Pick<AddonRow, 'providerId' | 'provisionMessage' | 'answered202'>,
-): Promise<void> {
-  await tx.query(
-    `update addons set provider_id = case when $2 = '' then provider_id else $2 end,
-       provision_message = $3, answered_202 = $4, updated_at = now()
-     where id = $1`,
-    [id, answer.providerId, answer.provisionMessage, answer.answered202],
-  )
-}
-
-export async function setProviderId(
-  tx: Transaction,
-  id: AddonId,
-  providerId: string,
-): Promise<void> {
-  await tx.query('update addons set provider_id = $2, updated_at = now() where id = $1', [
-    id,
-    providerId,
-  ])
-}
-
 /** The provider's variables, sealed, and their names. */
 export async function saveConfig(
   tx: Transaction,
@@ -255,7 +237,7 @@ export async function setPlanWish(
 ): Promise<void> {
   await tx.query(
     `update addons set wanted_plan_id = $2, change_failure = '', change_failure_code = 0,
-       actor_id = $3, actor_email = $4, updated_at = now() where id = $1`,
+       operation = null, actor_id = $3, actor_email = $4, updated_at = now() where id = $1`,
     [id, planId, actor.accountId, actor.email],
   )
 }
@@ -264,7 +246,7 @@ export async function setPlanWish(
 export async function setWantedPlan(tx: Transaction, id: AddonId, message: string): Promise<void> {
   await tx.query(
     `update addons set plan_id = wanted_plan_id, wanted_plan_id = null, provision_message = $2,
-       config_version = config_version + 1, updated_at = now() where id = $1`,
+       operation = null, config_version = config_version + 1, updated_at = now() where id = $1`,
     [id, message],
   )
 }
@@ -345,7 +327,8 @@ export async function setAddonDeprovisioned(tx: Transaction, id: AddonId): Promi
   await tx.query('delete from grants where addon_id = $1', [id])
   await tx.query(
     `update addons set state = 'deprovisioned', sealed_config = null, sealed_options = '',
-       config_names = '{}', log_drain_token = '', sealed_log_drain_url = '', updated_at = now()
+       config_names = '{}', log_drain_token = '', sealed_log_drain_url = '',
+       sealed_dashboard_url = '', operation = null, updated_at = now()
      where id = $1`,
     [id],
   )

@@ -19,13 +19,22 @@ export type AttachmentRow = {
   actorEmail: string
   /** Empty: it has none. */
   sealedLogInputUrl: string
+  /** The provider has been asked for credentials of its own, and may have made some. */
+  maybeBound: boolean
+  /** What the provider calls the work on them; empty: it has no name. Null: there is none. */
+  operation: string | null
+  /** Credentials of its own. Null: it has those of the add-on. */
+  sealedConfig: string | null
+  configNames: string[]
   createdAt: Date
   updatedAt: Date
 }
 
 const columns = `id, addon_id as "addonId", app_id as "appId", name, namespace, state, replaces,
   confirm, failure, failure_code as "failureCode", actor_id as "actorId",
-  actor_email as "actorEmail", sealed_log_input_url as "sealedLogInputUrl", created_at as "createdAt", updated_at as "updatedAt"`
+  actor_email as "actorEmail", sealed_log_input_url as "sealedLogInputUrl",
+  maybe_bound as "maybeBound", operation, sealed_config as "sealedConfig",
+  config_names as "configNames", created_at as "createdAt", updated_at as "updatedAt"`
 
 /**
  * Throws a unique violation of attachments_name when the name is taken on the app and not replaced,
@@ -151,6 +160,55 @@ export async function setLogInputUrl(
   ])
 }
 
+/** Is committed before the provider is asked for credentials. */
+export async function setMaybeBound(db: Queryable, id: AttachmentId): Promise<void> {
+  await db.query('update attachments set maybe_bound = true where id = $1', [id])
+}
+
+export async function setAttachmentOperation(
+  tx: Transaction,
+  id: AttachmentId,
+  operation: string | null,
+): Promise<void> {
+  await tx.query('update attachments set operation = $2 where id = $1', [id, operation])
+}
+
+/** Its own credentials, sealed, and their names. */
+export async function saveBinding(
+  tx: Transaction,
+  id: AttachmentId,
+  binding: { sealedConfig: string; configNames: string[] },
+): Promise<void> {
+  await tx.query(
+    `update attachments set sealed_config = $2, config_names = $3, operation = null,
+       updated_at = now() where id = $1`,
+    [id, binding.sealedConfig, binding.configNames],
+  )
+}
+
+/** The provider has nothing of these attachments any more. */
+export async function setUnbound(tx: Transaction, ids: AttachmentId[]): Promise<void> {
+  await tx.query(
+    `update attachments set maybe_bound = false, operation = null, sealed_config = null,
+       config_names = '{}' where id = any($1::uuid[])`,
+    [ids],
+  )
+}
+
+/** Those that the provider may have made credentials for; removed ones too. */
+export async function listMaybeBound(db: Queryable, addonId: AddonId): Promise<AttachmentRow[]> {
+  const { rows } = await db.query<AttachmentRow>(
+    `select ${columns} from attachments where addon_id = $1 and maybe_bound order by created_at`,
+    [addonId],
+  )
+  return rows
+}
+
+/** Whatever the provider was at with the add-on's attachments is asked after no more. */
+export async function forgetAttachmentOperations(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query('update attachments set operation = null where addon_id = $1', [addonId])
+}
+
 export async function setAttachmentFailure(
   tx: Transaction,
   id: AttachmentId,
@@ -173,7 +231,7 @@ export async function removeAttachmentRows(
 ): Promise<Array<{ id: AttachmentId; addonId: AddonId }>> {
   await tx.query(
     `update attachments set state = 'removed', replaces = null, sealed_log_input_url = '',
-       updated_at = now()
+       sealed_config = null, config_names = '{}', updated_at = now()
      where id = any($1::uuid[])`,
     [ids],
   )
@@ -185,7 +243,10 @@ export async function removeAttachmentRows(
   return rows
 }
 
-/** Deletes rows that were removed so long ago, the oldest first. */
+/**
+ * Deletes rows that were removed so long ago, the oldest first; none that its provider may still
+ * have credentials for.
+ */
 export async function deleteRemovedAttachments(
   db: Queryable,
   { olderThanDays, limit }: { olderThanDays: number; limit: number },
@@ -193,7 +254,8 @@ export async function deleteRemovedAttachments(
   await db.query(
     `delete from attachments where id in (
        select id from attachments
-       where state = 'removed' and updated_at < now() - make_interval(days => $1)
+       where state = 'removed' and not maybe_bound
+         and updated_at < now() - make_interval(days => $1)
        order by updated_at limit $2 for update skip locked)`,
     [olderThanDays, limit],
   )

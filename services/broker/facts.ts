@@ -4,7 +4,7 @@ import { recordFact } from '#lib/events/outbox.ts'
 import type { AddonId, AttachmentId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { AddonChangedSchema, AttachmentChangedSchema } from '#proto/events/v1/events_pb.ts'
-import { viewBareAddon, type AddonView } from './addon-view.ts'
+import { hasVars, viewBareAddon, type AddonView } from './addon-view.ts'
 import { mustFindAddon } from './addons-db.ts'
 import type { AttachmentOfAddon } from './attachments.ts'
 import { findAttachment } from './attachments-db.ts'
@@ -87,7 +87,7 @@ async function findShown(
   id: AttachmentId,
 ): Promise<AttachmentOfAddon | undefined> {
   const row = await findAttachment(tx, id)
-  if (row?.state !== 'attached' && row?.state !== 'detaching') return undefined
+  if (!row || !hasVars(row)) return undefined
   const addon = await viewNow(tx, row.addonId)
   const view = addon.attachments.find(({ attachment }) => attachment.id === id)
   return view && { view, addon }

@@ -25,6 +25,10 @@ export const partnerRetryMsMax = 3_600_000
 export const messageCharsMax = 1_000
 /** A provider's own id of a resource; a longer one is no id. */
 export const providerIdCharsMax = 1_000
+/** Of a provider's name for the work that it is at; a longer one is none (Open Service Broker API). */
+export const operationCharsMax = 10_000
+/** Longest that a provider's "Retry-After" is followed; a longer wish is cut to it. */
+export const retryAfterSecondsMax = 3600
 /**
  * Calls to the provider of one service at a time: one that hangs holds a place of the runner's for
  * each, and is to leave some to the others.
@@ -52,6 +56,9 @@ export const provisioningSecondsMax = 12 * 3600
 
 /** How long a plan change is asked for whose outcome is not known; then the old plan stays. */
 export const planChangeSecondsMax = 12 * 3600
+
+/** How long an attachment to a live add-on waits for credentials of its own; then it is refused. */
+export const bindingSecondsMax = 3600
 
 /** A removal that takes longer is reported to the operator; it goes on until the resource is gone. */
 export const removalSecondsMax = 3600

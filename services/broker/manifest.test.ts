@@ -36,6 +36,14 @@ test('what a manifest leaves out is as on Heroku: the prefix from the slug, no f
 })
 
 const api = (change: object) => ({ ...manifest(), api: { ...manifest().api, ...change } })
+const osb = (change: object) =>
+  api({
+    version: 'osb',
+    osb: { service_id: 'service', username: 'user' },
+    password: 'p',
+    production: { base_url: 'https://x.example/broker/' },
+    ...change,
+  })
 const onePlan = (change: object) => ({
   ...plans(),
   plans: [{ ...plans().plans[0], ...change }],
@@ -71,7 +79,19 @@ test.each([
     'm.json: api.sso_salt is required beside sso_url, got nothing',
   ],
   [api({ regions: [] }), plans(), 'm.json: api.regions must name a region, or "*" for all, got []'],
-  [api({ version: '2' }), plans(), 'm.json: api.version must be one of 1, 3, got "2"'],
+  [api({ version: '2' }), plans(), 'm.json: api.version must be one of 1, 3, osb, got "2"'],
+  [osb({ osb: { username: 'u' } }), plans(), 'm.json: api.osb.service_id is required, got nothing'],
+  [
+    osb({ osb: { service_id: 's', username: 'u:v' } }),
+    plans(),
+    'm.json: api.osb.username must match ^[^\\p{Cc}:]{1,200}$, got "u:v"',
+  ],
+  [
+    osb({ production: { base_url: 'nats://fast' } }),
+    plans(),
+    'm.json: api.production.base_url must be an https:// url where version is "osb", got "nats://fast"',
+  ],
+  [osb({}), plans(), 'p.json: plans[0].provider_plan_id is required, got nothing'],
   [
     manifest(),
     { ...plans(), state: 'beta' },
@@ -101,6 +121,18 @@ test.each([
   ],
 ])('a wrong declaration is told with file, field, rule and value', (first, second, message) => {
   expect(() => parse(first, second)).toThrow(message)
+})
+
+test('of an Open Service Broker it has the ids of the catalog, and its own user name', () => {
+  const change = { provider_plan_id: 'a plan/1', changeable: false }
+  expect(parse(osb({}), onePlan(change))).toMatchObject({
+    manifest: {
+      apiVersion: 'osb',
+      baseUrl: 'https://x.example/broker',
+      osb: { serviceId: 'service', username: 'user' },
+    },
+    plans: { plans: [{ providerPlanId: 'a plan/1', bindable: true, changeable: false }] },
+  })
 })
 
 test.each([

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
 import {
   configVarPattern,
+  foreignIdPattern,
   parseManifest,
   shownTextPattern,
   slugPattern,
@@ -20,6 +21,12 @@ type PlanDeclaration = {
   isDefault: boolean
   /** To be had by who knows its name, and not listed. */
   hidden: boolean
+  /** The provider's own id of it; empty where it goes by its slug. */
+  providerPlanId: string
+  /** Whether attachments may have credentials of their own, where the carrier has such. */
+  bindable: boolean
+  /** Whether what has it may change to another one. */
+  changeable: boolean
 }
 
 export const serviceStates = ['alpha', 'beta', 'ga', 'shutdown'] as const
@@ -66,9 +73,10 @@ type Source = { file: string; value: unknown }
 
 /** The declaration in a manifest and its plans file, or an error that says what is wrong where. */
 export function parseService(manifest: Source, plans: Source): ServiceDeclaration {
+  const parsed = parseManifest(manifest.file, manifest.value)
   return {
-    manifest: parseManifest(manifest.file, manifest.value),
-    plans: parsePlans(plans.file, plans.value),
+    manifest: parsed,
+    plans: parsePlans(plans.file, plans.value, parsed),
     // Both are objects, or they had not been read.
     contents: manifest.value as Record<string, unknown>,
     rawPlans: plans.value as Record<string, unknown>,
@@ -76,9 +84,9 @@ export function parseService(manifest: Source, plans: Source): ServiceDeclaratio
 }
 
 /** @throws Error that names source, field, rule and value. */
-function parsePlans(source: string, value: unknown): PlansDeclaration {
+function parsePlans(source: string, value: unknown, { osb }: Manifest): PlansDeclaration {
   const ours = jsonFields(source, '', value)
-  const plans = ours.objects('plans').map(parsePlan)
+  const plans = ours.objects('plans').map((plan) => parsePlan(plan, { needsId: osb !== undefined }))
   if (plans.length > plansPerServiceMax)
     ours.fail('plans', `must be at most ${plansPerServiceMax}`, plans.length)
   const slugs = plans.map(({ slug }) => slug)
@@ -106,7 +114,7 @@ function parseTesters(ours: JsonFields): string[] {
   return testers
 }
 
-function parsePlan(plan: JsonFields): PlanDeclaration {
+function parsePlan(plan: JsonFields, { needsId }: { needsId: boolean }): PlanDeclaration {
   return {
     slug: plan.text('slug', slugPattern),
     humanName: plan.text('name', shownTextPattern),
@@ -114,6 +122,11 @@ function parsePlan(plan: JsonFields): PlanDeclaration {
     priceCents: plan.wholeNumber('price_cents'),
     isDefault: plan.optionalFlag('default') ?? false,
     hidden: plan.optionalFlag('hidden') ?? false,
+    providerPlanId: needsId
+      ? plan.text('provider_plan_id', foreignIdPattern)
+      : (plan.optionalText('provider_plan_id', foreignIdPattern) ?? ''),
+    bindable: plan.optionalFlag('bindable') ?? true,
+    changeable: plan.optionalFlag('changeable') ?? true,
   }
 }
 

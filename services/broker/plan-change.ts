@@ -30,13 +30,19 @@ export async function requestPlan(
   // After a change that failed its provider may have another plan than we know of: it is asked.
   const settled = addon.wantedPlanId === null && addon.changeFailure === ''
   if (wanted.plan.id === addon.planId && settled) return viewAddon(context, addon)
+  const { plan: now, service } = await planOf(context.pool, addon)
+  if (!now.changeable)
+    throw invalidParams(
+      `${service.humanName} lets nothing change away from the plan ${now.slug}. Create another` +
+        ' add-on with the plan that you want.',
+    )
   await wishPlan(context, addon.id, wanted, ref)
   context.runner.wake()
   await waitUntilSettled(context, addon.id, Math.min(waitMs, waitMsMax))
-  const now = await mustFindAddon(context.pool, addon.id)
-  if (now.changeFailure !== '')
-    throw new PlexusError(now.changeFailureCode as ErrorCode, now.changeFailure)
-  return viewAddon(context, now)
+  const changed = await mustFindAddon(context.pool, addon.id)
+  if (changed.changeFailure !== '')
+    throw new PlexusError(changed.changeFailureCode as ErrorCode, changed.changeFailure)
+  return viewAddon(context, changed)
 }
 
 async function findWanted(

@@ -9,13 +9,20 @@ export type PlanRow = {
   isDefault: boolean
   hidden: boolean
   retired: boolean
+  /** The provider's own id of it; empty where it goes by its slug. */
+  providerPlanId: string
+  /** Whether attachments may have credentials of their own. */
+  bindable: boolean
+  /** Whether what has it may change to another one. */
+  changeable: boolean
   createdAt: Date
   updatedAt: Date
   addonServiceId: string
 }
 
 const columns = `id, slug, human_name as "humanName", description, price_cents as "priceCents",
-  is_default as "isDefault", hidden, retired, created_at as "createdAt", updated_at as "updatedAt",
+  is_default as "isDefault", hidden, retired,
+  provider_plan_id as "providerPlanId", bindable, changeable, created_at as "createdAt", updated_at as "updatedAt",
   addon_service_id as "addonServiceId"`
 
 /** Declares a plan under its service and slug: a known one keeps its id. */
@@ -25,16 +32,19 @@ export async function putPlan(
 ): Promise<void> {
   await tx.query(
     `insert into plans (id, addon_service_id, slug, human_name, description, price_cents,
-       is_default, hidden, retired)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, false)
+       is_default, hidden, provider_plan_id, bindable, changeable, retired)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false)
      on conflict (addon_service_id, slug) do update set
-       (human_name, description, price_cents, is_default, hidden, retired, updated_at) =
+       (human_name, description, price_cents, is_default, hidden, provider_plan_id, bindable,
+         changeable, retired, updated_at) =
        (excluded.human_name, excluded.description, excluded.price_cents, excluded.is_default,
-         excluded.hidden, false, now())
+         excluded.hidden, excluded.provider_plan_id, excluded.bindable, excluded.changeable,
+         false, now())
      where (plans.human_name, plans.description, plans.price_cents, plans.is_default, plans.hidden,
-         plans.retired)
+         plans.provider_plan_id, plans.bindable, plans.changeable, plans.retired)
        is distinct from (excluded.human_name, excluded.description, excluded.price_cents,
-         excluded.is_default, excluded.hidden, false)`,
+         excluded.is_default, excluded.hidden, excluded.provider_plan_id, excluded.bindable,
+         excluded.changeable, false)`,
     [
       plan.id,
       plan.addonServiceId,
@@ -44,6 +54,9 @@ export async function putPlan(
       plan.priceCents,
       plan.isDefault,
       plan.hidden,
+      plan.providerPlanId,
+      plan.bindable,
+      plan.changeable,
     ],
   )
 }

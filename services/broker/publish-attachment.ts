@@ -3,8 +3,8 @@ import { derivedId, type AppId, type AttachmentId, type ChangeId } from '#lib/id
 import { varsDigest } from '#lib/vars-digest.ts'
 import type { AttachmentDigest } from '#proto/apps/v1/apps_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import { openConfig } from './addon-config.ts'
 import type { AddonRow } from './addons-db.ts'
+import { openAttachmentConfig } from './attachment-config.ts'
 import type { AttachmentRow } from './attachments-db.ts'
 import type { Actor, StepContext } from './context.ts'
 import { configVarName } from './naming.ts'
@@ -106,7 +106,7 @@ async function attachmentMessage(
 ) {
   const { plan, service } = await planOf(pool, addon)
   const vars = Object.fromEntries(
-    Object.entries(openConfig(secrets, addon)).map(([name, value]) => [
+    Object.entries(openAttachmentConfig(secrets, addon, attachment)).map(([name, value]) => [
       configVarName(service.configVarsPrefix, name, attachment.name),
       value,
     ]),

@@ -5,6 +5,7 @@ import { busyMessage } from './addon-state.ts'
 import { viewAddon, type AddonView } from './addon-view.ts'
 import { findVisibleAddon, type AddonRef } from './addons.ts'
 import type { Actor, StepContext } from './context.ts'
+import { dashboardRequest } from './dashboard-url.ts'
 import { dashboardTicketSeconds } from './limits.ts'
 import { openCredentials } from './partner-credentials.ts'
 
@@ -25,7 +26,9 @@ export function dashboardTicket(
   app: string,
 ): string {
   const has =
-    service.ssoUrl !== '' || (service.apiVersion === '1' && service.sealedCredentials !== '')
+    service.ssoUrl !== '' ||
+    addon.sealedDashboardUrl !== '' ||
+    (service.apiVersion === '1' && service.sealedCredentials !== '')
   if (!has || addon.state !== 'provisioned') return ''
   const expiresAt = Date.now() + dashboardTicketSeconds * 1000
   const ticket: Ticket = { addonId: addon.id, ...actor, app, expiresAt }
@@ -61,6 +64,8 @@ export async function getSso(context: StepContext, ref: AddonRef): Promise<SsoRe
   const { service, app } = await viewAddon(context, addon)
   const busy = busyMessage(addon)
   if (busy) throw invalidParams(busy)
+  const dashboard = dashboardRequest(context.secrets, addon)
+  if (dashboard) return dashboard
   const contextApp = ref.app === '' ? app : await getApp(context, ref.actor, ref.app)
   const found = ssoRequest(
     { ...service, ...openCredentials(context.secrets, service) },

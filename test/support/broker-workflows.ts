@@ -16,7 +16,11 @@ import { findFirstAttachment, listAttachmentsOfApps } from '../../services/broke
 import type { BrokerContext } from '../../services/broker/context.ts'
 import { loadManifests } from '../../services/broker/manifest.ts'
 import { createAddon } from '../../services/broker/new-addon.ts'
-import { natsProvider } from '../../services/broker/providers/nats-provider.ts'
+import { findProviders } from '../../services/broker/providers/find-provider.ts'
+import {
+  openPartnerHttp,
+  type PartnerHttpClient,
+} from '../../services/broker/providers/partner-http.ts'
 import { migrations } from '../../services/broker/schema.ts'
 import { workflows } from '../../services/broker/workflows/workflows.ts'
 import type { TestUser } from './accounts.ts'
@@ -30,6 +34,10 @@ export let platform: BrokerPlatform
 export let context: BrokerContext
 export let drive: ReturnType<typeof driveWorkflows<BrokerContext>>
 export let owner: TestUser
+let http: PartnerHttpClient
+
+/** Waits are cut short here: a step is driven when the test wants. */
+const retry = { firstMs: 1_000, maxMs: 60_000 }
 
 /**
  * Starts a broker whose steps the test drives by hand, in a schema of its own, and fills in the
@@ -40,6 +48,7 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
   await migrate(url, schema, migrations)
   pool = openPool({ url, schema, log: silentLog })
   platform = await startBrokerPlatform(engines)
+  http = openPartnerHttp({ mayBeLocal: true, answerMs: 5_000 })
   const secrets = await loadSecrets(engines.masterKeyFile)
   await declareServices({ pool, secrets }, await loadManifests(platform.manifestsDir))
   context = {
@@ -47,7 +56,7 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
     secrets,
     apps: rpcClient(platform.nats, 'apps', AppsService),
     logplex: rpcClient(platform.nats, 'logplex', LogplexService),
-    findProvider: ({ baseUrl }) => natsProvider(platform.nats, baseUrl),
+    findProvider: findProviders({ nats: platform.nats, secrets, http: http.send, retry }),
     apiUrl: 'http://localhost',
     log: silentLog,
     // Steps are driven by hand here: nothing runs by itself and nobody waits.
@@ -66,16 +75,22 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
 }
 
 export async function closeBrokerWorkflows(): Promise<void> {
+  await http.close()
   await platform.stop()
   await pool.end()
 }
 
 /** An add-on as ordered, with nothing of its workflow run yet. */
-export async function order(app: App, options: Record<string, string> = {}, by = context) {
+export async function order(
+  app: App,
+  options: Record<string, string> = {},
+  by = context,
+  plan = 'widgets',
+) {
   const { addon } = await createAddon(by, {
     actor: owner,
     app: app.id,
-    plan: 'widgets',
+    plan,
     name: '',
     attachmentName: '',
     options,

@@ -6,10 +6,11 @@ import { callsPerServiceMax } from '../limits.ts'
 import { openCredentials } from '../partner-credentials.ts'
 import { httpProvider } from './http-provider.ts'
 import { natsProvider } from './nats-provider.ts'
+import { osbProvider } from './osb-provider.ts'
 import type { PartnerHttp } from './partner-http.ts'
 import type { FindProvider } from './provider.ts'
 
-/** Chooses the carrier by the scheme of the manifest's base_url. */
+/** Chooses the carrier by the scheme of the manifest's base_url, and by its api.version. */
 export function findProviders(options: {
   nats: NatsConnection
   secrets: Secrets
@@ -39,7 +40,12 @@ export function findProviders(options: {
     }
   return (service) => {
     if (service.baseUrl.startsWith('nats:')) return natsProvider(nats, service.baseUrl)
-    const { password } = openCredentials(secrets, service)
-    return httpProvider({ ...service, password }, boundedHttp(service.id), retry)
+    const { password, username } = openCredentials(secrets, service)
+    const bounded = boundedHttp(service.id)
+    if (service.apiVersion === 'osb') {
+      const serviceId = service.providerServiceId
+      return osbProvider({ ...service, username, password, serviceId }, bounded, retry)
+    }
+    return httpProvider({ ...service, password }, bounded, retry)
   }
 }

@@ -1,5 +1,5 @@
 import type { BackoffOptions } from '#lib/backoff.ts'
-import { invalidParams, unavailable } from '#lib/errors.ts'
+import { unavailable } from '#lib/errors.ts'
 import {
   changePlanCall,
   deprovisionCall,
@@ -8,6 +8,7 @@ import {
 } from '#lib/partner-api/partner-calls.ts'
 import type { PartnerHttp, PartnerReply } from './partner-http.ts'
 import type { Provider, ProvisionAnswer, Removal } from './provider.ts'
+import { refuseFailed } from './refuse-failed.ts'
 import { readResource, readWords } from './resource-answer.ts'
 
 /**
@@ -26,6 +27,7 @@ export function httpProvider(
   const { humanName } = partner
   return {
     retry,
+    refusalMakesNothing: false,
 
     provision: async ({ uuid, name, plan, region, options, ...request }) => {
       const { callbackUrl, newGrant, logInputUrl, logDrainToken } = request
@@ -51,7 +53,7 @@ export function httpProvider(
 }
 
 function readAnswer(humanName: string, reply: PartnerReply): ProvisionAnswer {
-  refuseFailed(humanName, reply)
+  refuseFailed(humanName, reply.status, readWords(reply.text))
   const { unusable, ...answer } = readResource(reply)
   if (unusable !== '') return { ...answer, state: 'unusable', config: {}, message: unusable }
   if (reply.status === 202) return { ...answer, state: 'accepted', config: {} }
@@ -59,27 +61,7 @@ function readAnswer(humanName: string, reply: PartnerReply): ProvisionAnswer {
 }
 
 function readRemoval({ status, text }: PartnerReply): Removal {
-  if (status === 202) return 'accepted'
-  if ((status >= 200 && status < 300) || status === 404 || status === 410) return 'gone'
+  if (status === 202) return { state: 'accepted' }
+  if ((status >= 200 && status < 300) || status === 404 || status === 410) return { state: 'gone' }
   throw unavailable(readWords(text) || `status ${status}, and nothing more.`)
-}
-
-/** Throws for every answer that is no success. */
-function refuseFailed(humanName: string, { status, text }: PartnerReply): void {
-  if (status >= 200 && status < 300) return
-  const words = readWords(text)
-  if (status >= 500 || status === 408 || status === 429)
-    throw unavailable(words || `status ${status}, and nothing more.`)
-  if (status === 422 && words) throw invalidParams(words)
-  throw invalidParams(words ? `${humanName}: ${words}` : whyRefused(humanName, status))
-}
-
-function whyRefused(humanName: string, status: number): string {
-  if (status === 410)
-    return `${humanName} says that this add-on was removed before, and makes it no second time. Create a new one.`
-  if (status === 401 || status === 403)
-    return `${humanName} did not accept Plexus's credentials (${status}). Tell the add-on provider that the password of its manifest is another one.`
-  if (status >= 300 && status < 400)
-    return `${humanName} answered with a redirect (${status}), which is not followed. Tell the add-on provider to put the final url into its manifest.`
-  return `${humanName} refused the request (${status}) and did not say why. Ask the add-on provider.`
 }

@@ -14,6 +14,7 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
   const stateOf = (pending: boolean): 'ask-again' | 'ready' => (pending ? 'ask-again' : 'ready')
   return {
     retry: ownProviderRetry,
+    refusalMakesNothing: false,
     // Ours call nobody back, and have nothing to do with logs.
     provision: async ({ uuid, name, plan, region, options, callbackUrl }) => {
       const request = { uuid, name, plan, region, options, callbackUrl }
@@ -21,18 +22,18 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
       const { id, config, message, pending } = await asked.catch(hideOurNames)
       return { state: stateOf(pending), id, config, message, logDrainUrl: '' }
     },
-    changePlan: async (request) => {
-      const asked = client.changePlan(request, { timeoutMs })
+    changePlan: async ({ uuid, id, plan }) => {
+      const asked = client.changePlan({ uuid, id, plan }, { timeoutMs })
       const { config, message, pending } = await asked.catch(hideOurNames)
       return { state: stateOf(pending), config, message }
     },
-    deprovision: async (request) => {
+    deprovision: async ({ uuid, id }) => {
       try {
-        const { pending } = await client.deprovision(request, { timeoutMs })
-        return pending ? 'ask-again' : 'gone'
+        const { pending } = await client.deprovision({ uuid, id }, { timeoutMs })
+        return { state: pending ? 'ask-again' : 'gone' }
       } catch (error) {
         // A provider that has never heard of the resource, or no longer knows it, is done with it.
-        if (isPlexusError(error, ErrorCode.NOT_FOUND)) return 'gone'
+        if (isPlexusError(error, ErrorCode.NOT_FOUND)) return { state: 'gone' }
         throw error
       }
     },

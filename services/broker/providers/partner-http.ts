@@ -4,7 +4,12 @@ import type { PartnerCall } from '#lib/partner-api/partner-calls.ts'
 import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
 import { partnerAnswerBytesMax, partnerConnectMs } from '../limits.ts'
 
-export type PartnerReply = { status: number; text: string }
+export type PartnerReply = {
+  status: number
+  text: string
+  /** When it wants to be asked again, not bounded yet; 0: it does not say. */
+  retryAfterSeconds: number
+}
 
 /**
  * Sends one call and reads the whole answer, whatever its status. Redirects are not followed, and
@@ -42,13 +47,25 @@ export function openPartnerHttp(options: {
           ...{ dispatcher: agent, method, headers, signal },
           ...(body !== undefined && { body }),
         })
-        return { status: answer.statusCode, text: await answer.body.text() }
+        return {
+          status: answer.statusCode,
+          text: await answer.body.text(),
+          retryAfterSeconds: readRetryAfter(answer.headers['retry-after']),
+        }
       } catch (error) {
         throw unavailable(whyNoAnswer(error, answerMs), error)
       }
     },
     close: () => agent.destroy(),
   }
+}
+
+/** Seconds, or a date (RFC 9110). */
+function readRetryAfter(header: string | string[] | undefined): number {
+  if (typeof header !== 'string') return 0
+  if (/^\d{1,9}$/.test(header)) return Number(header)
+  const seconds = (Date.parse(header) - Date.now()) / 1000
+  return seconds > 0 ? seconds : 0
 }
 
 function whyNoAnswer(error: unknown, answerMs: number): string {

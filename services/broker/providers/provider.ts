@@ -2,6 +2,7 @@ import type { BackoffOptions } from '#lib/backoff.ts'
 import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
 import type { Resource } from '#proto/provider/v1/provider_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
+import type { Actor } from '../context.ts'
 
 /**
  * What the broker knows of an add-on provider, whatever carries the calls. Delivery is at least
@@ -18,13 +19,38 @@ export type Provider = {
   deprovision: (request: DeprovisionRequest) => Promise<Removal>
   /** All resources that it has, a page at a time; absent where the carrier has no call for it. */
   listResources?: () => AsyncIterable<Resource[]>
+  /** Of a carrier whose attachments have credentials of their own. */
+  bindings?: Bindings
+  /**
+   * Whether a refusal of the very first call says that nothing was made: no removal is asked for
+   * then. Others may have made something all the same.
+   */
+  refusalMakesNothing: boolean
   /** How soon a call whose outcome is unknown is made again. */
   retry: BackoffOptions
 }
 
-type ProvisionRequest = {
+/** Credentials of single attachments. All of them end before their add-on's resource does. */
+export type Bindings = {
+  bind: (request: BindingRequest) => Promise<BindAnswer>
+  unbind: (request: BindingRequest) => Promise<Removal>
+}
+
+/** What every call says of its add-on; carriers that have no word for something leave it out. */
+export type AddonCall = {
   /** The add-on's id. */
   uuid: string
+  /** The provider's own id of the plan that it has; empty where plans go by their slugs. */
+  providerPlanId: string
+  /** The app that it is billed to. */
+  appId: string
+  /** Who has asked for this; both empty: the platform. */
+  actor: Actor
+  /** As the call's last answer named it; null: this call begins something. */
+  operation: string | null
+}
+
+type ProvisionRequest = AddonCall & {
   /** The add-on's name. */
   name: string
   /** Slug without the service: "essential-0". */
@@ -47,17 +73,36 @@ type ProvisionRequest = {
  */
 type AnswerState = 'ready' | 'ask-again' | 'accepted' | 'unusable'
 
-export type ProvisionAnswer = ChangeAnswer & {
+export type ProvisionAnswer = BindAnswer & {
   /** The provider's own id of the resource; empty when it has not told one yet. */
   id: string
+  /** Where a browser sees the resource; absent when it has not told one. */
+  dashboardUrl?: string
+}
+
+export type BindAnswer = ChangeAnswer & {
   /** Where it wants the app's lines, not judged yet; empty when it wants none. */
   logDrainUrl: string
 }
 
-type ChangePlanRequest = { uuid: string; id: string; plan: string }
+/** `wanted`: the plan to come; `providerPlanId` is of the one that it has. */
+type ChangePlanRequest = AddonCall & {
+  id: string
+  plan: string
+  wantedProviderPlanId: string
+}
+
+/** What the provider says of work that it is at: goes with "ask-again". */
+export type Pending = {
+  /** Its name for the work, for the next call; empty: none. Null: the call is to begin anew. */
+  operation: string | null
+  /** When it wants to be asked again; 0: it does not say. */
+  waitSeconds: number
+}
 
 export type ChangeAnswer = {
   state: AnswerState
+  pending?: Pending
   /** Under the manifest's names; empty while it is not ready, or when nothing changes. */
   config: Record<string, string>
   /** For the customer. */
@@ -65,9 +110,12 @@ export type ChangeAnswer = {
 }
 
 /** `id` is empty when the provider's answer was never seen. */
-type DeprovisionRequest = { uuid: string; id: string }
+type DeprovisionRequest = AddonCall & { id: string }
 
-export type Removal = 'gone' | 'ask-again' | 'accepted'
+/** `attachmentId` and `attachedTo`: the attachment and its app. */
+type BindingRequest = AddonCall & { attachmentId: string; attachedTo: string }
+
+export type Removal = { state: 'gone' | 'ask-again' | 'accepted'; pending?: Pending }
 
 /** The provider of a service, over the carrier that its base_url names. */
 export type FindProvider = (service: AddonServiceRow) => Provider

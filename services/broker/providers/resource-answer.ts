@@ -55,7 +55,8 @@ function withConfig(answer: ResourceAnswer, config: unknown): ResourceAnswer {
   return { ...answer, config: vars }
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** The JSON object that a text is; undefined when it is none. */
+export function parseObject(text: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(text, exactId)
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)

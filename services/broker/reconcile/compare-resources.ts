@@ -4,7 +4,7 @@ import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { Resource } from '#proto/provider/v1/provider_pb.ts'
 import { listAddonServices, type AddonServiceRow } from '../addon-services-db.ts'
 import { listAddonsById, type AddonRow } from '../addons-db.ts'
-import type { BrokerContext } from '../context.ts'
+import { platformActor, type BrokerContext } from '../context.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Discrepancy } from './discrepancy.ts'
 import { listSettledAddons, type SettledAddon } from './reconcile-db.ts'
@@ -61,11 +61,17 @@ async function findLeftOver(
     const addon = addons.get(id)
     if (addon && addon.state !== 'deprovisioned') continue
     if (addon && (await getRunningWorkflow(pool, id))) continue
-    const repair = async () => void (await provider.deprovision({ uuid: id, id: '' }))
+    const repair = async () => void (await provider.deprovision(removalOf(id)))
     found.push(addon ? leftOver(addon, repair) : unknownResource(id, repair))
   }
   return found
 }
+
+/** Of what no row tells more of than its id. */
+const removalOf = (uuid: AddonId) => ({
+  ...{ uuid, id: '', providerPlanId: '', appId: '', operation: null },
+  actor: platformActor,
+})
 
 const leftOver = ({ id, name, appId }: AddonRow, repair: () => Promise<void>): Discrepancy => ({
   ...{ kind: 'resource-left-over', addonId: id, addonName: name, appId, repair },

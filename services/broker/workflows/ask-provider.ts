@@ -5,8 +5,8 @@ import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 import { setProvisionMessage, type AddonRow } from '../addons-db.ts'
 import type { StepContext } from '../context.ts'
-import { planOf } from '../plans.ts'
-import type { ChangeAnswer, Provider } from '../providers/provider.ts'
+import { planOf, type PlanOfService } from '../plans.ts'
+import type { AddonCall, ChangeAnswer, Pending, Provider } from '../providers/provider.ts'
 import { shorten } from '../providers/resource-answer.ts'
 import { isRefusal } from '../refusal.ts'
 
@@ -19,8 +19,14 @@ type AskAgain = {
   write: (tx: Transaction) => Promise<void>
 }
 
-/** What a provider says, why that is the end, or why there is no saying yet. */
-export type Asked<Answer> = { answer: Answer } | { failure: Failure } | { again: AskAgain }
+/**
+ * What a provider says, why that is the end, or why there is no saying yet. `madeNothing`: of a
+ * first call, so that there is nothing to be removed either.
+ */
+export type Asked<Answer> =
+  | { answer: Answer }
+  | { failure: Failure; madeNothing: boolean }
+  | { again: AskAgain }
 
 /**
  * Makes one call to the add-on's provider and sorts what comes of it. One whose outcome is unknown
@@ -39,12 +45,28 @@ export async function askProvider<Answer extends ChangeAnswer>(
   try {
     return { answer: await call(provider) }
   } catch (error) {
-    if (isRefusal(error)) return { failure: error }
+    if (isRefusal(error)) return { failure: error, madeNothing: provider.refusalMakesNothing }
     const waitSeconds = backoffMs(tries + 1, provider.retry) / 1000
     const message = `${whyNotYet(service, error)} ${whenAgain(waitSeconds)}`
     const write = (tx: Transaction): Promise<void> => setProvisionMessage(tx, addon.id, message)
     return { again: { failed: error, waitSeconds, write } }
   }
+}
+
+/** What every call says of its add-on. */
+export function callAbout(addon: AddonRow, { plan }: Pick<PlanOfService, 'plan'>): AddonCall {
+  return {
+    uuid: addon.id,
+    providerPlanId: plan.providerPlanId,
+    appId: addon.appId,
+    actor: { accountId: addon.actorId, email: addon.actorEmail },
+    operation: addon.operation,
+  }
+}
+
+/** When work that a provider is at is asked after: when it says, or else after `otherwise`. */
+export function waitSecondsFor({ pending }: { pending?: Pending }, otherwise: number): number {
+  return pending && pending.waitSeconds > 0 ? pending.waitSeconds : otherwise
 }
 
 /** For the customer. What went wrong inside a provider of ours is for the log only. */

@@ -1,25 +1,50 @@
 import { must } from '#lib/assert.ts'
+import { conflict, invalidParams } from '#lib/errors.ts'
 import type { AttachmentId } from '#lib/ids.ts'
-import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
+import type { Transaction } from '#lib/postgres.ts'
+import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
-import { mustFindAddon } from '../addons-db.ts'
-import { findAttachment, moveAttachment, setAttachmentFailure } from '../attachments-db.ts'
+import { mustFindAddon, type AddonRow } from '../addons-db.ts'
+import {
+  findAttachment,
+  moveAttachment,
+  setAttachmentFailure,
+  type AttachmentRow,
+} from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import { recordAttached } from '../facts.ts'
+import { bindingSecondsMax } from '../limits.ts'
 import { publishAttachment } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
-import { removeAttachments, waitForName } from './detach-addon.ts'
+import type { Failure } from './ask-provider.ts'
+import { bindAttachment, hasBindings } from './bind-attachment.ts'
+import { undoAttaching, waitForName } from './detach-addon.ts'
 
-//   take-name ──▶ publish ──▶ attached
-//                    └──────▶ refused
+//   take-name ──▶ bind ──▶ publish ──▶ attached
+//            (if there  └──────┴─▶ refused, and detached by detach-addon if it may be bound
+//              are such)
 /** Attaches an add-on to one more app, or once more; its subject is the attachment. */
 export const attachAddon = defineWorkflow<StepContext>()({
   name: 'attach-addon',
   first: 'take-name',
+  deadlineSeconds: { bind: bindingSecondsMax },
   steps: {
-    async 'take-name'({ pool }, { subjectId }) {
-      const attachment = await getAttachmentRow({ pool }, subjectId)
-      return waitForName(attachment) ?? { go: 'publish' }
+    async 'take-name'(context, { subjectId }) {
+      const attachment = await getAttachmentRow(context, subjectId)
+      const wait = waitForName(attachment)
+      if (wait) return wait
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
+      return { go: (await hasBindings(context, addon)) ? 'bind' : 'publish' }
+    },
+
+    async bind(context, { subjectId, tries, deadlinePassed }) {
+      const attachment = await getAttachmentRow(context, subjectId)
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
+      if (addon.state !== 'provisioned') return refused(attachment, destroyed(addon))
+      const bound = await bindAttachment(context, addon, attachment, tries)
+      if ('failure' in bound) return refused(attachment, bound.failure, bound.write)
+      if ('ready' in bound) return { go: 'publish', write: bound.ready }
+      return deadlinePassed ? refused(attachment, tooLate(addon)) : bound.wait
     },
 
     async publish(context, { workflowId, subjectId }) {
@@ -29,14 +54,7 @@ export const attachAddon = defineWorkflow<StepContext>()({
         await publishAttachment(context, addon, attachment, workflowId)
       } catch (error) {
         if (!isRefusal(error)) throw error
-        return {
-          done: 'refused',
-          write: async (tx) => {
-            await setAttachmentFailure(tx, attachment.id, error)
-            await removeAttachments(tx, [attachment.id])
-            await raiseWish(tx, addon.id, 'attachment-settled')
-          },
-        }
+        return refused(attachment, error)
       }
       return {
         done: 'attached',
@@ -49,6 +67,29 @@ export const attachAddon = defineWorkflow<StepContext>()({
     },
   },
 })
+
+function refused(
+  { id }: AttachmentRow,
+  failure: Failure,
+  write?: (tx: Transaction) => Promise<void>,
+): Outcome<never> {
+  return {
+    done: 'refused',
+    write: async (tx) => {
+      await write?.(tx)
+      await setAttachmentFailure(tx, id, failure)
+      await undoAttaching(tx, id)
+    },
+  }
+}
+
+const destroyed = ({ name }: AddonRow): Failure => conflict(`${name} is being destroyed.`)
+
+const tooLate = ({ name }: AddonRow): Failure =>
+  invalidParams(
+    `The provider of ${name} has given no credentials for ${bindingSecondsMax / 60} minutes, and it` +
+      ' is not attached. Ask the add-on provider, then try again.',
+  )
 
 async function getAttachmentRow({ pool }: Pick<StepContext, 'pool'>, subjectId: string) {
   return must(await findAttachment(pool, subjectId as AttachmentId), 'attachment')

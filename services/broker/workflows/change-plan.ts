@@ -8,9 +8,16 @@ import type { StepContext } from '../context.ts'
 import { changeAddon } from '../facts.ts'
 import { planChangeSecondsMax, providerPollSecondsMin } from '../limits.ts'
 import { planOf } from '../plans.ts'
+import { setOperation } from '../provider-answers-db.ts'
 import type { ChangeAnswer } from '../providers/provider.ts'
 import { mergeConfig } from '../merge-config.ts'
-import { askProvider, whyUnusable, type Failure } from './ask-provider.ts'
+import {
+  askProvider,
+  callAbout,
+  waitSecondsFor,
+  whyUnusable,
+  type Failure,
+} from './ask-provider.ts'
 import { endedByDestroy, publishConfig } from './update-config.ts'
 
 //   call-provider ──▶ publish ──▶ changed
@@ -26,8 +33,14 @@ export const changePlan = defineWorkflow<StepContext>()({
       if (info.wishes.has('destroy')) return giveUp(addon, info, destroyed(addon))
       const planId = must(addon.wantedPlanId, 'plan that is wished for')
       const { plan } = await planOf(context.pool, { planId })
+      const before = await planOf(context.pool, addon)
       const asked = await askProvider(context, addon, info.tries, (provider) =>
-        provider.changePlan({ uuid: addon.id, id: addon.providerId || addon.id, plan: plan.slug }),
+        provider.changePlan({
+          ...callAbout(addon, before),
+          id: addon.providerId || addon.id,
+          plan: plan.slug,
+          wantedProviderPlanId: plan.providerPlanId,
+        }),
       )
       if ('failure' in asked) return giveUp(addon, info, asked.failure)
       if ('again' in asked)
@@ -36,10 +49,12 @@ export const changePlan = defineWorkflow<StepContext>()({
       if (answer.state === 'ask-again')
         return info.deadlinePassed
           ? giveUp(addon, info, tooLate(addon))
-          : { waitSeconds: providerPollSecondsMin }
+          : {
+              waitSeconds: waitSecondsFor(answer, providerPollSecondsMin),
+              write: (tx) => setOperation(tx, addon.id, answer.pending?.operation ?? null),
+            }
       // 202 is a promise: what it still changes of the variables, it calls back with.
-      const { service } = await planOf(context.pool, addon)
-      const usable = usableChange(service, answer)
+      const usable = usableChange(before.service, answer)
       return { go: 'publish', write: (tx) => saveChange(tx, context, addon, usable) }
     },
 

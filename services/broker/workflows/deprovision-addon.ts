@@ -3,10 +3,15 @@ import { derivedId, type ChangeId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
+import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { moveAddon } from '../addon-state.ts'
 import { mustFindAddon, type AddonRow } from '../addons-db.ts'
-import { listAttachmentsOfAddons } from '../attachments-db.ts'
+import {
+  forgetAttachmentOperations,
+  listAttachmentsOfAddons,
+  listMaybeBound,
+  setUnbound,
+} from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import {
   dependencyPollSeconds,
@@ -15,27 +20,34 @@ import {
   removalSecondsMax,
 } from '../limits.ts'
 import { planOf } from '../plans.ts'
+import { setOperation } from '../provider-answers-db.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
+import { callAbout, waitSecondsFor } from './ask-provider.ts'
+import { unbindAttachment } from './bind-attachment.ts'
 import { removeAttachments } from './detach-addon.ts'
 
-//   remove-attachments ──▶ close-logs ──▶ call-provider ──▶ deprovisioned
-//       (app by app)       (if it had)    (until gone)
+//   remove-attachments ──▶ close-logs ──▶ unbind ──▶ call-provider ──▶ deprovisioned
+//       (app by app)       (if it had)  (one by one)  (until gone)
 /** Undoes an add-on, however far it came; entered by wish and by failure. */
 export const deprovisionAddon = defineWorkflow<StepContext>()({
   name: 'deprovision-addon',
   first: 'remove-attachments',
-  deadlineSeconds: { 'call-provider': removalSecondsMax },
+  deadlineSeconds: { unbind: removalSecondsMax, 'call-provider': removalSecondsMax },
   steps: {
     async 'remove-attachments'(context, { workflowId, subjectId }) {
       const addon = await mustFindAddon(context.pool, subjectId)
       const attachments = await listAttachmentsOfAddons(context.pool, [addon.id])
       for (const { id } of attachments) {
-        // One that is being attached or detached ends that first; no new one can begin.
+        // One that is being attached or detached ends that first; no new one can begin. It may be
+        // waiting for its provider, which is not worth its while any more.
         if (await getRunningWorkflow(context.pool, id))
-          return { waitSeconds: dependencyPollSeconds }
+          return {
+            waitSeconds: dependencyPollSeconds,
+            write: async (tx) => void (await raiseWish(tx, id, 'destroy')),
+          }
       }
       const [first] = attachments
-      if (!first) return { go: addon.logsOpened ? 'close-logs' : 'call-provider' }
+      if (!first) return { go: addon.logsOpened ? 'close-logs' : 'unbind' }
       const ofApp = attachments.filter(({ appId }) => appId === first.appId)
       const actor = { accountId: addon.actorId, email: addon.actorEmail }
       await unpublishAttachments(context, {
@@ -52,7 +64,19 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
     // Before the provider, which may take hours: what is destroyed gets no more of the app's lines.
     async 'close-logs'({ logplex }, { subjectId }) {
       await logplex.removeAddonLogs({ addonId: subjectId })
-      return { go: 'call-provider' }
+      return { go: 'unbind' }
+    },
+
+    // Those of attachments that were removed before, too: a provider may take its time over them.
+    async unbind(context, { subjectId, tries }) {
+      const addon = await mustFindAddon(context.pool, subjectId)
+      const bound = await listMaybeBound(context.pool, addon.id)
+      const [next] = bound
+      if (!next) return { go: 'call-provider' }
+      const ids = bound.map(({ id }) => id)
+      if (addon.forgotten) return { go: 'call-provider', write: (tx) => setUnbound(tx, ids) }
+      const wait = await unbindAttachment(context, addon, next, tries)
+      return wait ?? { go: 'unbind', write: (tx) => setUnbound(tx, [next.id]) }
     },
 
     async 'call-provider'(context, { subjectId, tries, wishes }) {
@@ -61,16 +85,23 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
         done: 'deprovisioned',
         write: (tx) => moveAddon(tx, addon, 'deprovisioned'),
       }
-      // The provider has called back, or the operator says that there is nothing left to ask.
-      if (wishes.has('provider-failed') || addon.forgotten) return gone
-      const { service } = await planOf(context.pool, addon)
-      const provider = context.findProvider(service)
+      // The provider has called back, has never made it, or the operator says that there is nothing
+      // left to ask.
+      if (wishes.has('provider-failed') || !addon.maybeMade || addon.forgotten) return gone
+      const planOfService = await planOf(context.pool, addon)
+      const provider = context.findProvider(planOfService.service)
       try {
         // Whatever it answers but "gone", it is asked again: a resource must not be left behind.
-        const answer = await provider.deprovision({ uuid: addon.id, id: addon.providerId })
-        if (answer === 'gone') return gone
-        const waitSeconds = answer === 'accepted' ? removalAskSeconds : providerPollSecondsMin
-        return { waitSeconds }
+        const removal = await provider.deprovision({
+          ...callAbout(addon, planOfService),
+          id: addon.providerId,
+        })
+        if (removal.state === 'gone') return gone
+        if (removal.state === 'accepted') return { waitSeconds: removalAskSeconds }
+        return {
+          waitSeconds: waitSecondsFor(removal, providerPollSecondsMin),
+          write: (tx) => setOperation(tx, addon.id, removal.pending?.operation ?? null),
+        }
       } catch (failed) {
         return { failed, waitSeconds: backoffMs(tries + 1, provider.retry) / 1000 }
       }
@@ -84,5 +115,8 @@ export async function startDeprovisioning(
   addon: Pick<AddonRow, 'id' | 'appId'>,
 ): Promise<void> {
   await moveAddon(tx, addon, 'deprovisioning')
+  // What the provider was at is not asked after any more: a removal begins.
+  await setOperation(tx, addon.id, null)
+  await forgetAttachmentOperations(tx, addon.id)
   await startWorkflow(tx, deprovisionAddon, addon.id)
 }

@@ -10,19 +10,23 @@ import {
   moveAttachment,
   removeAttachmentRows,
   setAttachmentActor,
+  setAttachmentOperation,
+  setUnbound,
   type AttachmentRow,
 } from '../attachments-db.ts'
 import type { Actor, StepContext } from '../context.ts'
 import { tellRemoved } from '../facts.ts'
-import { dependencyPollSeconds } from '../limits.ts'
+import { dependencyPollSeconds, removalSecondsMax } from '../limits.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
+import { unbindAttachment } from './bind-attachment.ts'
 
-//   unpublish ──▶ close-log ──▶ detached
-//            └──(if it had no log)──▲
+//   unpublish ──▶ close-log ──▶ unbind ──▶ detached
+//                 (if it had)  (until gone, if it had credentials of its own)
 /** Takes one attachment away; its subject is the attachment. */
 export const detachAddon = defineWorkflow<StepContext>()({
   name: 'detach-addon',
   first: 'unpublish',
+  deadlineSeconds: { unbind: removalSecondsMax },
   steps: {
     async unpublish(context, { workflowId, subjectId }) {
       const attachment = must(
@@ -37,22 +41,41 @@ export const detachAddon = defineWorkflow<StepContext>()({
         actor: { accountId: attachment.actorId, email: attachment.actorEmail },
         changeId: workflowId,
       })
-      return attachment.sealedLogInputUrl === '' ? detached(attachment) : { go: 'close-log' }
+      return attachment.sealedLogInputUrl === '' ? afterLog(attachment) : { go: 'close-log' }
     },
 
     // The add-on's drain stays: it goes with the add-on.
     async 'close-log'({ pool, logplex }, { subjectId }) {
       const attachment = must(await findAttachment(pool, subjectId as AttachmentId), 'attachment')
       await logplex.removeAttachmentToken({ attachmentId: attachment.id })
-      return detached(attachment)
+      return afterLog(attachment)
+    },
+
+    async unbind(context, { subjectId, tries }) {
+      const attachment = must(
+        await findAttachment(context.pool, subjectId as AttachmentId),
+        'attachment',
+      )
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
+      // What is being removed gives back all of them by itself.
+      if (addon.state !== 'provisioned') return detached(attachment)
+      const wait = await unbindAttachment(context, addon, attachment, tries)
+      return wait ?? detached(attachment, (tx) => setUnbound(tx, [attachment.id]))
     },
   },
 })
 
-function detached({ id, addonId }: AttachmentRow): Outcome<never> {
+const afterLog = (attachment: AttachmentRow): Outcome<'unbind'> =>
+  attachment.maybeBound ? { go: 'unbind' } : detached(attachment)
+
+function detached(
+  { id, addonId }: AttachmentRow,
+  write?: (tx: Transaction) => Promise<void>,
+): Outcome<never> {
   return {
     done: 'detached',
     write: async (tx) => {
+      await write?.(tx)
       await removeAttachments(tx, [id])
       await raiseWish(tx, addonId, 'attachment-settled')
     },
@@ -75,6 +98,22 @@ export async function startDetaching(
   await setAttachmentActor(tx, id, actor)
   await startWorkflow(tx, detachAddon, id)
   return true
+}
+
+/**
+ * Takes back what has been begun of an attachment that comes to nothing, in the transaction that
+ * ends its workflow: at once, or by detaching while its provider may have credentials for it.
+ */
+export async function undoAttaching(tx: Transaction, id: AttachmentId): Promise<void> {
+  const { maybeBound, addonId } = must(await findAttachment(tx, id), 'attachment')
+  if (maybeBound) {
+    await moveAttachment(tx, id, 'attaching', 'detaching')
+    await setAttachmentOperation(tx, id, null)
+    await startWorkflow(tx, detachAddon, id)
+    return
+  }
+  await removeAttachments(tx, [id])
+  await raiseWish(tx, addonId, 'attachment-settled')
 }
 
 /**

@@ -15,15 +15,10 @@ import {
   saveLogDrainUrl,
 } from '../addon-logs.ts'
 import { moveAddon } from '../addon-state.ts'
-import {
-  mustFindAddon,
-  saveProviderAnswer,
-  setAddonFailure,
-  setProviderId,
-  type AddonRow,
-} from '../addons-db.ts'
+import { mustFindAddon, setAddonFailure, type AddonRow } from '../addons-db.ts'
 import { findFirstAttachment, moveAttachment, type AttachmentRow } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
+import { saveDashboardUrl } from '../dashboard-url.ts'
 import { recordAttached } from '../facts.ts'
 import { newGrant } from '../grants.ts'
 import {
@@ -33,22 +28,31 @@ import {
 } from '../limits.ts'
 import { mergeConfig } from '../merge-config.ts'
 import { planOf } from '../plans.ts'
+import { saveProviderAnswer, setMaybeMade, setProviderId } from '../provider-answers-db.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
 import { publishAttachment, publishCompletion } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import { regionOf } from '../region.ts'
-import { askProvider, whyUnusable, type Asked, type Failure } from './ask-provider.ts'
+import {
+  askProvider,
+  callAbout,
+  waitSecondsFor,
+  whyUnusable,
+  type Asked,
+  type Failure,
+} from './ask-provider.ts'
+import { bindAttachment, hasBindings } from './bind-attachment.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
 import { waitForName } from './detach-addon.ts'
 import { endedByDestroy, publishWhatChanged } from './update-config.ts'
 
 //   open-logs (and back, when its service requires logs)
 //        ▲
-//   call-provider ──▶ take-name ──▶ publish-config ──▶ provisioned
-//   (until ready) │      ▲   │           ▲  │
-//        202 │    │      │   └ add-drain ┘  │
-//   wait-for-call ┼──────┘   (if answered)  │
-//   (until called back)                     │
+//   call-provider ──▶ bind ──▶ take-name ──▶ publish-config ──▶ provisioned
+//   (until ready) │ (if there  ▲   │           ▲  │
+//        202 │    │  are such) │   └ add-drain ┘  │
+//   wait-for-call ┼────────────┘   (if answered)  │
+//   (until called back)                           │
 //                 └── refused, too late, or the wish "destroy", from any step ──▶ deprovision-addon
 /** Makes an add-on and its first attachment; its subject is the add-on. */
 export const provisionAddon = defineWorkflow<StepContext>()({
@@ -57,6 +61,7 @@ export const provisionAddon = defineWorkflow<StepContext>()({
   deadlineSeconds: {
     'call-provider': provisioningSecondsMax,
     'wait-for-call': provisioningSecondsMax,
+    bind: provisioningSecondsMax,
   },
   steps: {
     async 'call-provider'(context, info) {
@@ -69,16 +74,21 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
       if (needsLogs(service, addon, attachment))
         return { go: 'open-logs', write: (tx) => noteLogs(tx, service, addon) }
+      // Written down before, so that whatever comes of the call is known to be removed.
+      if (!addon.maybeMade) await setMaybeMade(context.pool, addon.id, true)
       const asked = await requestResource(context, addon, attachment, info.tries)
-      if ('failure' in asked) return giveUp(addon, asked.failure)
+      if ('failure' in asked)
+        return giveUp(addon, asked.failure, { madeNothing: asked.madeNothing && !addon.maybeMade })
       if ('again' in asked) return asked.again
       const { answer } = asked
       const unusable = whyUnusable(service, answer)
-      if (unusable !== '') return giveUp(addon, unusableAnswer(service, unusable), answer.id)
+      if (unusable !== '')
+        return giveUp(addon, unusableAnswer(service, unusable), { providerId: answer.id })
       const write = (tx: Transaction): Promise<void> => saveAnswer(tx, context, addon, answer)
-      if (answer.state === 'ready') return { go: 'take-name', write }
+      if (answer.state === 'ready')
+        return { go: (await hasBindings(context, addon)) ? 'bind' : 'take-name', write }
       if (answer.state === 'accepted') return { go: 'wait-for-call', write }
-      return { waitSeconds: pollSeconds(addon), write }
+      return { waitSeconds: waitSecondsFor(answer, pollSeconds(addon)), write }
     },
 
     async 'open-logs'(context, info) {
@@ -92,6 +102,16 @@ export const provisionAddon = defineWorkflow<StepContext>()({
         if (isRefusal(error)) return giveUp(addon, error)
         throw error
       }
+    },
+
+    async bind(context, info) {
+      const addon = await mustFindAddon(context.pool, info.subjectId)
+      const end = outOfTimeOrWish(addon, info)
+      if (end) return end
+      const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
+      const bound = await bindAttachment(context, addon, attachment, info.tries)
+      if ('failure' in bound) return giveUp(addon, bound.failure, { write: bound.write })
+      return 'ready' in bound ? { go: 'take-name', write: bound.ready } : bound.wait
     },
 
     async 'wait-for-call'(context, info) {
@@ -158,13 +178,24 @@ export const provisionAddon = defineWorkflow<StepContext>()({
   },
 })
 
+/** What is known of an add-on that came to nothing, for its removal. */
+type Known = {
+  /** It was made, whatever else was answered: by this id it is removed. */
+  providerId?: string
+  /** Its provider has nothing of it. */
+  madeNothing?: boolean
+  write?: (tx: Transaction) => Promise<void>
+}
+
 /** The end of a provisioning that came to nothing: what there is of it is removed. */
-function giveUp(addon: AddonRow, failure?: Failure, providerId = ''): Outcome<never> {
+function giveUp(addon: AddonRow, failure?: Failure, known: Known = {}): Outcome<never> {
+  const { providerId = '', madeNothing = false, write } = known
   return {
     done: failure ? 'refused' : 'destroyed',
     write: async (tx) => {
-      // It was made, whatever else was answered: by this id it is removed.
       if (providerId !== '') await setProviderId(tx, addon.id, providerId)
+      if (madeNothing) await setMaybeMade(tx, addon.id, false)
+      await write?.(tx)
       if (failure) await setAddonFailure(tx, addon.id, failure)
       await startDeprovisioning(tx, addon)
     },
@@ -219,7 +250,7 @@ async function requestResource(
   const options = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
   return askProvider(context, addon, tries, (provider) =>
     provider.provision({
-      uuid: addon.id,
+      ...callAbout(addon, { plan }),
       name: addon.name,
       plan: plan.slug,
       region: regionOf(service),
@@ -240,8 +271,12 @@ async function saveAnswer(
   answer: ProvisionAnswer,
 ): Promise<void> {
   const { id: providerId, message: provisionMessage, state, config } = answer
-  const told = { providerId, provisionMessage, answered202: state === 'accepted' }
-  await saveProviderAnswer(tx, addon.id, told)
+  await saveProviderAnswer(tx, addon.id, {
+    ...{ providerId, provisionMessage, answered202: state === 'accepted' },
+    operation: answer.pending?.operation ?? null,
+  })
+  if (answer.dashboardUrl !== undefined)
+    await saveDashboardUrl(tx, context.secrets, addon, answer.dashboardUrl)
   await saveLogDrainUrl(tx, context, addon, answer.logDrainUrl)
   if (state === 'ready') await mergeConfig(tx, context, addon.id, config)
 }

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { must } from '#lib/assert.ts'
+import type { AppId } from '#lib/ids.ts'
+import type { App } from '#proto/apps/v1/apps_pb.ts'
+import {
+  attach,
+  attaching,
+  closeBrokerWorkflows,
+  context,
+  drive,
+  finishEachStepTwice,
+  openBrokerWorkflows,
+  order,
+  owner,
+  platform,
+  pool,
+  reload,
+  running,
+} from '../../../test/support/broker-workflows.ts'
+import { osbIds, startOsbBroker, type OsbBroker } from '../../../test/support/osb-broker.ts'
+import { declareServices } from '../addon-services.ts'
+import { wishDestroyed } from '../addons.ts'
+import { listAttachmentsOfApps, listMaybeBound } from '../attachments-db.ts'
+import { createAttachment, destroyAttachment } from '../attachments.ts'
+import { parseService } from '../manifest.ts'
+import { requestPlan } from '../plan-change.ts'
+
+let broker: OsbBroker
+
+beforeAll(async () => {
+  await openBrokerWorkflows(inject('engines'))
+  broker = await startOsbBroker()
+  const manifest = {
+    id: 'store',
+    name: 'Store',
+    api: {
+      version: 'osb',
+      osb: { service_id: osbIds.service, username: broker.username },
+      password: broker.password,
+      requires: ['many_per_app', 'attachable'],
+      production: { base_url: broker.url },
+    },
+  }
+  const plans = ['small', 'large'].map((slug) => ({
+    ...{ slug, name: slug, price_cents: 0, default: slug === 'small' },
+    provider_plan_id: slug === 'small' ? osbIds.small : osbIds.large,
+  }))
+  const { pool: db, secrets } = context
+  const file = 'store'
+  await declareServices({ pool: db, secrets }, [
+    parseService({ file, value: manifest }, { file, value: { state: 'ga', plans } }),
+  ])
+})
+afterAll(async () => {
+  await broker.stop()
+  await closeBrokerWorkflows()
+})
+beforeEach(() => {
+  broker.faults = {}
+  broker.alwaysFaults = {}
+  broker.requests.length = 0
+  Object.assign(broker.rules, { asyncInstances: false, asyncBindings: false, ends: 'succeeded' })
+})
+
+const inBackground = () =>
+  Object.assign(broker.rules, { asyncInstances: true, asyncBindings: true })
+const orderStore = (app: App) => order(app, {}, context, 'store')
+
+async function shared() {
+  const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+  const { addon, workflowId } = await orderStore(app)
+  expect(await drive.finish(workflowId)).toBe('provisioned')
+  return { addon: await reload(addon.id), app, other, id: await attach(addon.id, other, 'SHARED') }
+}
+
+async function attachmentsOn(app: App) {
+  return listAttachmentsOfApps(pool, [app.id as AppId])
+}
+
+async function expectCleanSlate(addon: { id: string }, ...apps: App[]): Promise<void> {
+  expect(broker.instances.get(addon.id)).toBeUndefined()
+  const row = await reload(addon.id as never)
+  expect(row).toMatchObject({ state: 'deprovisioned', operation: null })
+  expect(await listMaybeBound(pool, row.id)).toEqual([])
+  for (const app of apps) {
+    expect(await attachmentsOn(app)).toEqual([])
+    expect(await platform.config(owner, app)).toEqual({})
+  }
+}
+
+describe('with each step run twice', () => {
+  test.each([false, true])(
+    'each attachment has one binding of its own until it goes; in the background: %s',
+    async (isAsync) => {
+      if (isAsync) inBackground()
+      const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+      const { addon, workflowId } = await orderStore(app)
+      expect(await drive.finish(workflowId, { twice: true })).toBe('provisioned')
+      const id = await attach(addon.id, other, 'SHARED', { twice: true })
+      const bindings = [...must(broker.instances.get(addon.id), 'instance').bindings.values()]
+      const [first, second] = bindings.map(({ credentials }) => credentials)
+      expect(bindings.map((binding) => binding.id)).toContain(id)
+      expect(await platform.config(owner, app)).toEqual({
+        STORE_URL: first?.['uri'],
+        STORE_USERNAME: first?.['username'],
+        STORE_PORT: '5432',
+        STORE_TLS: '{"ca":"pem"}',
+      })
+      expect(await platform.config(owner, other)).toMatchObject({ SHARED_URL: second?.['uri'] })
+      const { rows } = await pool.query<{ row: string }>(
+        'select row_to_json(attachments)::text as row from attachments where addon_id = $1',
+        [addon.id],
+      )
+      expect(rows.map(({ row }) => row).join('')).not.toContain('osb://')
+
+      await requestPlan(
+        context,
+        { actor: owner, addon: addon.id, app: '' },
+        { plan: 'large', waitMs: 0 },
+      )
+      expect(await drive.finish(await running(addon.id), { twice: true })).toBe('changed')
+      expect(broker.instances.get(addon.id)?.planId).toBe(osbIds.large)
+
+      await destroyAttachment(context, owner, id).catch(() => undefined)
+      await finishEachStepTwice(await running(id))
+      expect(broker.instances.get(addon.id)?.bindings.size).toBe(1)
+      expect(await platform.config(owner, other)).toEqual({})
+      await wishDestroyed(pool, addon.id, { actor: owner, force: false })
+      await finishEachStepTwice(await running(addon.id))
+      await expectCleanSlate(addon, app, other)
+      expect(await platform.releases(owner, other)).toHaveLength(
+        (await platform.releases(owner, await platform.newApp(owner))).length + 2,
+      )
+    },
+  )
+})
+
+describe('a crash at each step', () => {
+  test('of the provisioning, and then the wish that it goes: nothing is left', async () => {
+    inBackground()
+    for (const steps of [0, 1, 2, 3, 4, 5]) {
+      const app = await platform.newApp(owner)
+      const { addon, workflowId } = await orderStore(app)
+      for (let step = 0; step < steps; step++) await drive.step(workflowId)
+      await drive.crashDuringStep(workflowId)
+      await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+      expect(await drive.finish(workflowId)).toBe('destroyed')
+      await finishEachStepTwice(await running(addon.id))
+      await expectCleanSlate(addon, app)
+    }
+  })
+
+  test('of attaching, while the add-on is wished away: its removal gives the binding back', async () => {
+    inBackground()
+    for (const steps of [1, 2, 3]) {
+      const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+      const { addon, workflowId } = await orderStore(app)
+      await drive.finish(workflowId)
+      await createAttachment(context, attaching(addon.id, other)).catch(() => undefined)
+      const id = must((await attachmentsOn(other))[0], 'attachment').id
+      const attachingId = await running(id)
+      for (let step = 0; step < steps; step++) await drive.step(attachingId)
+      await drive.crashDuringStep(attachingId)
+      await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+      const removal = await running(addon.id)
+      await drive.step(removal)
+      expect(await drive.finish(attachingId)).toBe('refused')
+      expect(await drive.finish(await running(id))).toBe('detached')
+      await finishEachStepTwice(removal)
+      await expectCleanSlate(addon, app, other)
+    }
+  })
+})
+
+describe('an attachment that gets no credentials', () => {
+  test.each([
+    [
+      'a refusal made nothing: nothing is given back',
+      { status: 400, body: { description: 'No.' } },
+      0,
+    ],
+    ['what cannot be read may have made some: they are given back', { status: 201, body: [] }, 1],
+  ])('%s', async (_name, fault, unbinds) => {
+    const { addon, app } = await shared()
+    const third = await platform.newApp(owner)
+    broker.faults.bind = [fault]
+    await createAttachment(context, attaching(addon.id, third)).catch(() => undefined)
+    const id = must((await attachmentsOn(third))[0], 'attachment').id
+    expect(await drive.finish(await running(id), { twice: false })).toBe('refused')
+    if (unbinds > 0) await finishEachStepTwice(await running(id))
+    expect(await attachmentsOn(third)).toEqual([])
+    expect(broker.asked('unbind').length > 0).toBe(unbinds > 0)
+    expect(broker.instances.get(addon.id)?.bindings.size).toBe(2)
+    expect(Object.keys(await platform.config(owner, app))).toContain('STORE_URL')
+  })
+})
+
+describe('a detaching whose provider fails', () => {
+  test('takes the variables away, goes on, and leaves it to the removal of the add-on', async () => {
+    const { addon, app, other, id } = await shared()
+    broker.alwaysFaults.unbind = { status: 500 }
+    await destroyAttachment(context, owner, id).catch(() => undefined)
+    const detaching = await running(id)
+    await drive.step(detaching)
+    await drive.step(detaching)
+    expect(await platform.config(owner, other)).toEqual({})
+    expect(broker.instances.get(addon.id)?.bindings.size).toBe(2)
+    await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+    expect(await drive.finish(detaching)).toBe('detached')
+    const removal = await running(addon.id)
+    for (let steps = 0; steps < 5; steps++) await drive.step(removal)
+    expect(broker.asked('deprovision')).toEqual([])
+    broker.alwaysFaults = {}
+    expect(await drive.finish(removal)).toBe('deprovisioned')
+    await expectCleanSlate(addon, app, other)
+  })
+
+  test('never: the operator calls the add-on gone, with its bindings', async () => {
+    const { addon, app, other } = await shared()
+    broker.alwaysFaults.unbind = { status: 500 }
+    await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+    const removal = await running(addon.id)
+    for (let steps = 0; steps < 5; steps++) await drive.step(removal)
+    await wishDestroyed(pool, addon.id, { actor: owner, force: true, forget: true })
+    expect(await drive.finish(removal)).toBe('deprovisioned')
+    expect(await listMaybeBound(pool, addon.id)).toEqual([])
+    expect([...(await attachmentsOn(app)), ...(await attachmentsOn(other))]).toEqual([])
+    broker.instances.clear()
+  })
+})
