@@ -9,6 +9,7 @@ import { env } from './env.ts'
 import { heroku } from './heroku.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
+import { manifestImport } from './manifest-import.ts'
 import { manifestDiff, manifestPull, manifestPush, manifestSecret } from './manifest.ts'
 import { providerProxy } from './provider-proxy.ts'
 import { providerTest } from './provider-test.ts'
@@ -28,6 +29,7 @@ const commands: Record<string, Command> = {
   'manifest push': manifestPush,
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,
+  'manifest import': manifestImport,
   'manifest secret': manifestSecret,
   'provider proxy': providerProxy,
   'provider test': providerTest,

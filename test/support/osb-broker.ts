@@ -7,7 +7,7 @@ import {
   type OsbRules,
 } from './osb-broker-instances.ts'
 
-type OsbCallName =
+export type OsbCallName =
   | 'catalog'
   | 'provision'
   | 'update'
@@ -36,7 +36,7 @@ export type OsbRequest = {
  * anything; `reset` closes the connection; `resetAfterWork` does the work first (a lost reply);
  * `hang` never answers; `otherAnswer` does the work and says this instead.
  */
-type OsbFault =
+export type OsbFault =
   | { status: number; body?: unknown }
   | { otherAnswer: { status: number; body?: unknown } }
   | 'reset'

@@ -1,0 +1,163 @@
+import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
+import { foreignIdPattern } from '#lib/partner-api/manifest.ts'
+
+// The catalog of an Open Service Broker (its spec.md, "Catalog Management"), and the manifests and
+// plans that it makes.
+
+type Fields = Record<string, unknown>
+
+/** Where the broker is, and as whom it is called. */
+export type OsbAccess = { url: string; username: string; password: string }
+
+export type CatalogService = {
+  id: string
+  /** Made of its name, or of the name that a person reads. */
+  slug: string
+  humanName: string
+  /** As manifests spell features. */
+  requires: string[]
+  /** What it needs of a platform and Plexus has not; empty: nothing. */
+  unsupported: string[]
+  plans: CatalogPlan[]
+}
+
+type CatalogPlan = {
+  id: string
+  slug: string
+  humanName: string
+  description: string
+  /** A month, in US dollars; 0 also where it names no such price. */
+  priceCents: number
+  bindable: boolean
+  changeable: boolean
+}
+
+/** What is in force of a service that was imported before. */
+export type Known = { contents: Fields; plans: Fields } | undefined
+
+const unsupportedFeatures = ['route_forwarding', 'volume_mount']
+const textCharsMax = 500
+
+/** @throws Error that names field, rule and value. */
+export function readCatalog(source: string, value: unknown): CatalogService[] {
+  const services = jsonFields(source, '', value).objects('services').map(readService)
+  refuseSame(source, 'services', services)
+  return services
+}
+
+function readService(service: JsonFields): CatalogService {
+  const name = service.text('name')
+  const metadata = optionalObject(service, 'metadata')
+  const requires = service.optionalTexts('requires') ?? []
+  const ofService = {
+    bindable: service.optionalFlag('bindable') ?? true,
+    changeable: service.optionalFlag('plan_updateable') ?? false,
+  }
+  const plans = service.objects('plans').map((plan) => readPlan(plan, ofService))
+  refuseSame(`service ${name}`, 'plans', plans)
+  return {
+    id: service.text('id', foreignIdPattern),
+    slug: slugOf('service', name),
+    humanName: oneLine(metadata?.optionalText('displayName') ?? name),
+    requires: [
+      ...['many_per_app', 'attachable'],
+      ...requires.filter((feature) => feature === 'syslog_drain'),
+    ],
+    unsupported: requires.filter((feature) => unsupportedFeatures.includes(feature)),
+    plans,
+  }
+}
+
+function readPlan(
+  plan: JsonFields,
+  ofService: Pick<CatalogPlan, 'bindable' | 'changeable'>,
+): CatalogPlan {
+  const name = plan.text('name')
+  const metadata = optionalObject(plan, 'metadata')
+  const isFree = plan.optionalFlag('free') ?? true
+  return {
+    id: plan.text('id', foreignIdPattern),
+    slug: slugOf('plan', name),
+    humanName: oneLine(metadata?.optionalText('displayName') ?? name),
+    description: oneLine(plan.optionalText('description') ?? ''),
+    priceCents: isFree ? 0 : priceCents(metadata),
+    bindable: plan.optionalFlag('bindable') ?? ofService.bindable,
+    changeable: plan.optionalFlag('plan_updateable') ?? ofService.changeable,
+  }
+}
+
+/** Of the costs that some catalogs name, those that are paid each month in US dollars. */
+function priceCents(metadata: JsonFields | undefined): number {
+  if (metadata?.raw('costs') === undefined) return 0
+  const cents = metadata.objects('costs').map((cost) => {
+    const usd = optionalObject(cost, 'amount')?.raw('usd')
+    const isMonthly = /^monthly$/i.test(cost.optionalText('unit') ?? '')
+    return isMonthly && typeof usd === 'number' ? Math.round(usd * 100) : 0
+  })
+  return cents.reduce((sum, price) => sum + price, 0)
+}
+
+const optionalObject = (fields: JsonFields, field: string): JsonFields | undefined =>
+  fields.raw(field) === undefined ? undefined : fields.object(field)
+
+/** Shown in terminals: without what steers one, and not too long. */
+const oneLine = (text: string): string =>
+  text
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, textCharsMax)
+
+/** "Widget Store (EU)" is widget-store-eu; names may be anything, slugs begin with a letter. */
+function slugOf(kind: string, name: string): string {
+  const words = name.toLowerCase().match(/[a-z0-9]+/g) ?? []
+  const slug = words.join('-')
+  return (/^[a-z]/.test(slug) ? slug : `${kind}-${slug || 'unnamed'}`).slice(0, 100)
+}
+
+function refuseSame(source: string, what: string, named: { slug: string }[]): void {
+  const slugs = named.map(({ slug }) => slug)
+  const same = slugs.find((slug, index) => slugs.indexOf(slug) !== index)
+  if (same) throw new Error(`${source}: two ${what} would both be called ${same}`)
+}
+
+/** Of what was in force before, everything stays that the catalog does not say. */
+export function manifestOf(
+  service: CatalogService,
+  { url, username, password }: OsbAccess,
+  known: Known,
+): Fields {
+  const { api, ...rest } = known?.contents ?? {}
+  return {
+    ...rest,
+    id: service.slug,
+    name: service.humanName,
+    api: {
+      ...(typeof api === 'object' && api),
+      version: 'osb',
+      osb: { service_id: service.id, username },
+      password,
+      requires: service.requires,
+      production: { base_url: url },
+    },
+  }
+}
+
+/** The first free plan is the default one. Prices come with the state that has prices. */
+export function plansOf({ plans }: CatalogService, known: Known): Fields {
+  const state = known?.plans['state'] ?? 'alpha'
+  const first = plans.find(({ priceCents: price }) => price === 0) ?? plans[0]
+  return {
+    ...known?.plans,
+    state,
+    plans: plans.map((plan) => ({
+      slug: plan.slug,
+      name: plan.humanName,
+      description: plan.description === '' ? undefined : plan.description,
+      price_cents: state === 'ga' || state === 'shutdown' ? plan.priceCents : 0,
+      default: plan === first,
+      provider_plan_id: plan.id,
+      bindable: plan.bindable,
+      changeable: plan.changeable,
+    })),
+  }
+}
