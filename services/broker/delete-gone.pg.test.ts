@@ -41,7 +41,13 @@ test('what has been gone for a month is deleted, and nothing else however old', 
 
   await age(29)
   expect(await left()).toEqual([true, true, true, true, true, true])
+  // Of what a provider may still have credentials for, the row is the only trace.
+  const setMaybeBound = (maybe: boolean) =>
+    pool.query('update attachments set maybe_bound = $2 where addon_id = $1', [gone.id, maybe])
+  await setMaybeBound(true)
   await age(31)
+  expect(await left()).toEqual([true, true, true, true, true, true])
+  await setMaybeBound(false)
   expect(await left()).toEqual([true, true, false, true, true, false])
   expect(await drive.finish(workflowId)).toBe('provisioned')
   expect(await getRunningWorkflow(pool, kept.id)).toBeUndefined()

@@ -69,6 +69,15 @@ describe.concurrent('the table of orphan mitigation', () => {
     expect([count(broker, 'provision'), count(broker, 'deprovision')]).toEqual([1, 0])
   })
 
+  test('provisioning, 400 to a try that follows a lost reply: it is removed', async () => {
+    const broker = await register()
+    broker.faults.provision = ['resetAfterWork', { status: 400, body: {} }]
+    const app = await market.newApp()
+    expect((await market.order(app, broker.slug)).status).toBe(422)
+    await expectCleanSlate(broker, app)
+    expect(count(broker, 'deprovision')).toBe(1)
+  })
+
   const removed: [string, OsbFault, Partial<OsbRules>, string][] = [
     [
       '201 that cannot be read',

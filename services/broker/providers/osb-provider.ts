@@ -59,8 +59,9 @@ export function osbProvider(
     provision: async (request) => {
       const { appId, options, operation, providerPlanId } = request
       if (operation !== null)
-        return provisionAnswer(await ask(instance(request), request, operation))
+        return provisionAnswer(request, await ask(instance(request), request, operation))
       return provisionAnswer(
+        request,
         await begin('PUT', instance(request), {
           plan_id: providerPlanId,
           context: contextOf(appId),
@@ -164,11 +165,11 @@ async function removeTarget(
   return { state: 'ask-again', pending: begun.state === 'pending' ? begun.pending : anew }
 }
 
-function provisionAnswer(answer: OsbAnswer): ProvisionAnswer {
+function provisionAnswer({ uuid }: AddonCall, answer: OsbAnswer): ProvisionAnswer {
   const dashboardUrl = answer.state === 'unusable' ? null : answer.fields['dashboard_url']
   return {
     ...changeAnswer(answer),
-    id: '',
+    id: uuid,
     logDrainUrl: '',
     ...(typeof dashboardUrl === 'string' && { dashboardUrl }),
   }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { must } from '#lib/assert.ts'
 import type { AppId } from '#lib/ids.ts'
+import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import {
   attach,
@@ -20,7 +21,7 @@ import {
 import { osbIds, startOsbBroker, type OsbBroker } from '../../../test/support/osb-broker.ts'
 import { declareServices } from '../addon-services.ts'
 import { wishDestroyed } from '../addons.ts'
-import { listAttachmentsOfApps, listMaybeBound } from '../attachments-db.ts'
+import { findAttachment, listAttachmentsOfApps, listMaybeBound } from '../attachments-db.ts'
 import { createAttachment, destroyAttachment } from '../attachments.ts'
 import { parseService } from '../manifest.ts'
 import { requestPlan } from '../plan-change.ts'
@@ -41,10 +42,15 @@ beforeAll(async () => {
       production: { base_url: broker.url },
     },
   }
-  const plans = ['small', 'large'].map((slug) => ({
+  const plan = (slug: string, id: string, more = {}) => ({
     ...{ slug, name: slug, price_cents: 0, default: slug === 'small' },
-    provider_plan_id: slug === 'small' ? osbIds.small : osbIds.large,
-  }))
+    ...{ provider_plan_id: id, ...more },
+  })
+  const plans = [
+    plan('small', osbIds.small),
+    plan('large', osbIds.large, { changeable: false }),
+    plan('closed', 'plan closed', { bindable: false }),
+  ]
   const { pool: db, secrets } = context
   const file = 'store'
   await declareServices({ pool: db, secrets }, [
@@ -64,7 +70,7 @@ beforeEach(() => {
 
 const inBackground = () =>
   Object.assign(broker.rules, { asyncInstances: true, asyncBindings: true })
-const orderStore = (app: App) => order(app, {}, context, 'store')
+const orderStore = (app: App, plan = 'store') => order(app, {}, context, plan)
 
 async function shared() {
   const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
@@ -120,6 +126,10 @@ describe('with each step run twice', () => {
       )
       expect(await drive.finish(await running(addon.id), { twice: true })).toBe('changed')
       expect(broker.instances.get(addon.id)?.planId).toBe(osbIds.large)
+      const back = { plan: 'small', waitMs: 0 }
+      await expect(
+        requestPlan(context, { actor: owner, addon: addon.id, app: '' }, back),
+      ).rejects.toThrow('Store lets nothing change away from the plan large.')
 
       await destroyAttachment(context, owner, id).catch(() => undefined)
       await finishEachStepTwice(await running(id))
@@ -133,6 +143,32 @@ describe('with each step run twice', () => {
       )
     },
   )
+})
+
+test('a plan that is not bindable gives no credentials to any attachment', async () => {
+  const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+  const { addon, workflowId } = await orderStore(app, 'store:closed')
+  expect(await drive.finish(workflowId)).toBe('provisioned')
+  await attach(addon.id, other, 'SHARED')
+  expect([await platform.config(owner, app), await platform.config(owner, other)]).toEqual([{}, {}])
+  await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+  expect(await drive.finish(await running(addon.id))).toBe('deprovisioned')
+  expect([broker.asked('bind'), broker.asked('unbind')]).toEqual([[], []])
+  await expectCleanSlate(addon, app, other)
+})
+
+test('work that is not over after 12 hours is given up, and its instance removed', async () => {
+  inBackground()
+  const app = await platform.newApp(owner)
+  const { addon, workflowId } = await orderStore(app)
+  await drive.step(workflowId)
+  await pool.query(`update addons set created_at = now() - interval '13 hours' where id = $1`, [
+    addon.id,
+  ])
+  expect(await drive.finish(workflowId)).toBe('refused')
+  expect(await drive.finish(await running(addon.id))).toBe('deprovisioned')
+  expect(broker.asked('deprovision').length).toBeGreaterThan(0)
+  await expectCleanSlate(addon, app)
 })
 
 describe('a crash at each step', () => {
@@ -173,6 +209,23 @@ describe('a crash at each step', () => {
 })
 
 describe('an attachment that gets no credentials', () => {
+  test('within an hour is given up, and what may have been made is given back', async () => {
+    const { addon } = await shared()
+    const third = await platform.newApp(owner)
+    broker.alwaysFaults.bind = 'resetAfterWork'
+    await createAttachment(context, attaching(addon.id, third)).catch(() => undefined)
+    const id = must((await attachmentsOn(third))[0], 'attachment').id
+    const attachingId = await running(id)
+    for (let steps = 0; steps < 3; steps++) await drive.step(attachingId)
+    expect(broker.instances.get(addon.id)?.bindings.size).toBe(3)
+    await pool.query('update workflows set deadline = now() where id = $1', [attachingId])
+    expect(await drive.finish(attachingId)).toBe('refused')
+    expect(await drive.finish(await running(id))).toBe('detached')
+    expect(broker.instances.get(addon.id)?.bindings.size).toBe(2)
+    expect((await findAttachment(pool, id))?.failure).toContain('no credentials for 60 minutes')
+    broker.alwaysFaults = {}
+  })
+
   test.each([
     [
       'a refusal made nothing: nothing is given back',
@@ -206,8 +259,11 @@ describe('a detaching whose provider fails', () => {
     expect(await platform.config(owner, other)).toEqual({})
     expect(broker.instances.get(addon.id)?.bindings.size).toBe(2)
     await wishDestroyed(pool, addon.id, { actor: owner, force: true })
-    expect(await drive.finish(detaching)).toBe('detached')
     const removal = await running(addon.id)
+    await drive.step(removal)
+    // However long it still meant to wait for its provider.
+    expect((await getRunningWorkflow(pool, id))?.wishes).toEqual(['destroy'])
+    expect(await drive.finish(detaching)).toBe('detached')
     for (let steps = 0; steps < 5; steps++) await drive.step(removal)
     expect(broker.asked('deprovision')).toEqual([])
     broker.alwaysFaults = {}
