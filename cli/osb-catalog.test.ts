@@ -14,8 +14,10 @@ const only = (services: CatalogService[]): CatalogService => {
 }
 
 test('what the catalog says of a plan goes before what it says of the service', () => {
+  const properties = { nodes: { type: 'integer' }, name: { type: 'string' }, odd: true }
+  const schemas = { service_instance: { create: { parameters: { properties } } } }
   const plans = [
-    plan({ bindable: true, plan_updateable: true }),
+    plan({ bindable: true, plan_updateable: true, schemas }),
     plan({
       ...{ id: 'p2', name: '9 lives', free: false },
       metadata: {
@@ -31,10 +33,12 @@ test('what the catalog says of a plan goes before what it says of the service', 
     {
       ...{ id: 'p1', slug: 'big-eu', humanName: 'Big (EU)', description: 'Two lines' },
       ...{ priceCents: 0, bindable: true, changeable: true },
+      optionTypes: { nodes: 'integer' },
     },
     {
       ...{ id: 'p2', slug: 'plan-9-lives', humanName: 'Cat', description: 'Two lines' },
       ...{ priceCents: 999, bindable: false, changeable: false },
+      optionTypes: {},
     },
   ])
 })

@@ -10,7 +10,8 @@ import {
   type Manifest,
 } from '#lib/partner-api/manifest.ts'
 
-import { plansPerServiceMax, testersMax } from './limits.ts'
+import { optionTypesMax, plansPerServiceMax, testersMax } from './limits.ts'
+import { optionTypes, type OptionTypes } from '#lib/partner-api/option-types.ts'
 
 type PlanDeclaration = {
   slug: string
@@ -27,6 +28,8 @@ type PlanDeclaration = {
   bindable: boolean
   /** Whether what has it may change to another one. */
   changeable: boolean
+  /** Of options that are no text to the provider. */
+  optionTypes: OptionTypes
 }
 
 export const serviceStates = ['alpha', 'beta', 'ga', 'shutdown'] as const
@@ -127,7 +130,19 @@ function parsePlan(plan: JsonFields, { needsId }: { needsId: boolean }): PlanDec
       : (plan.optionalText('provider_plan_id', foreignIdPattern) ?? ''),
     bindable: plan.optionalFlag('bindable') ?? true,
     changeable: plan.optionalFlag('changeable') ?? true,
+    optionTypes: parseOptionTypes(plan),
   }
+}
+
+function parseOptionTypes(plan: JsonFields): OptionTypes {
+  if (plan.raw('option_types') === undefined) return {}
+  const types = plan.object('option_types')
+  const names = Object.keys(plan.raw('option_types') as object)
+  if (names.length > optionTypesMax)
+    plan.fail('option_types', `must be at most ${optionTypesMax}`, names.length)
+  const unfit = names.find((name) => !shownTextPattern.test(name))
+  if (unfit !== undefined) plan.fail('option_types', 'must have names of one line', unfit)
+  return Object.fromEntries(names.map((name) => [name, types.oneOf(name, optionTypes)]))
 }
 
 async function readJson(file: string): Promise<unknown> {

@@ -15,6 +15,7 @@ import { recordAddonCreated } from './facts.ts'
 import { withFreeNames } from './free-names.ts'
 import { addonsPerAppMax, optionsBytesMax, waitMsMax } from './limits.ts'
 import { checkAddonName, makeAddonName } from './naming.ts'
+import { typeOptions } from '#lib/partner-api/option-types.ts'
 import { getPlanToHave, plansById, type PlanOfService } from './plans.ts'
 import { provisionAddon } from './workflows/provision-addon.ts'
 
@@ -44,6 +45,8 @@ export async function createAddon(context: BrokerContext, order: AddonOrder): Pr
   if (order.name !== '') checkAddonName(order.name)
   if (Buffer.byteLength(JSON.stringify(order.options)) > optionsBytesMax)
     throw invalidParams(`The options are longer than ${optionsBytesMax} bytes. Shorten them.`)
+  // They are typed for the provider when it is asked; what is wrong is said now.
+  typeOptions(order.options, planOfService.plan.optionTypes)
 
   const { addonId, workflowId } = await writeOrder(context, order, app, planOfService)
   context.runner.wake()

@@ -1,3 +1,4 @@
+import type { OptionTypes } from '#lib/partner-api/option-types.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
 export type PlanRow = {
@@ -15,6 +16,8 @@ export type PlanRow = {
   bindable: boolean
   /** Whether what has it may change to another one. */
   changeable: boolean
+  /** Of options that are no text to the provider. */
+  optionTypes: OptionTypes
   createdAt: Date
   updatedAt: Date
   addonServiceId: string
@@ -22,7 +25,8 @@ export type PlanRow = {
 
 const columns = `id, slug, human_name as "humanName", description, price_cents as "priceCents",
   is_default as "isDefault", hidden, retired,
-  provider_plan_id as "providerPlanId", bindable, changeable, created_at as "createdAt", updated_at as "updatedAt",
+  provider_plan_id as "providerPlanId", bindable, changeable,
+  option_types as "optionTypes", created_at as "createdAt", updated_at as "updatedAt",
   addon_service_id as "addonServiceId"`
 
 /** Declares a plan under its service and slug: a known one keeps its id. */
@@ -32,19 +36,21 @@ export async function putPlan(
 ): Promise<void> {
   await tx.query(
     `insert into plans (id, addon_service_id, slug, human_name, description, price_cents,
-       is_default, hidden, provider_plan_id, bindable, changeable, retired)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, false)
+       is_default, hidden, provider_plan_id, bindable, changeable,
+       option_types, retired)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, false)
      on conflict (addon_service_id, slug) do update set
        (human_name, description, price_cents, is_default, hidden, provider_plan_id, bindable,
-         changeable, retired, updated_at) =
+         changeable, option_types, retired, updated_at) =
        (excluded.human_name, excluded.description, excluded.price_cents, excluded.is_default,
          excluded.hidden, excluded.provider_plan_id, excluded.bindable, excluded.changeable,
-         false, now())
+         excluded.option_types, false, now())
      where (plans.human_name, plans.description, plans.price_cents, plans.is_default, plans.hidden,
-         plans.provider_plan_id, plans.bindable, plans.changeable, plans.retired)
+         plans.provider_plan_id, plans.bindable, plans.changeable,
+         plans.option_types, plans.retired)
        is distinct from (excluded.human_name, excluded.description, excluded.price_cents,
          excluded.is_default, excluded.hidden, excluded.provider_plan_id, excluded.bindable,
-         excluded.changeable, false)`,
+         excluded.changeable, excluded.option_types, false)`,
     [
       plan.id,
       plan.addonServiceId,
@@ -57,6 +63,7 @@ export async function putPlan(
       plan.providerPlanId,
       plan.bindable,
       plan.changeable,
+      JSON.stringify(plan.optionTypes),
     ],
   )
 }

@@ -50,10 +50,14 @@ describe('the catalog', () => {
     expect(stdout).toContain('large  $19.50 a month, once the service is ga')
     expect(stdout).not.toContain(broker.password)
     const plans = (await market.customer.api('GET', `/addon-services/${slug}/plans`)).body
-    expect(plans).toMatchObject([
-      { name: `${slug}:large`, human_name: 'large', default: false },
-      { name: `${slug}:small`, human_name: 'Small', description: 'A shelf.', default: true },
+    const small = { human_name: 'Small', description: 'A shelf.', default: true }
+    const large = { human_name: 'large', description: 'A hall.', default: false }
+    expect(plans).toHaveLength(2)
+    for (const plan of [
+      { name: `${slug}:small`, ...small },
+      { name: `${slug}:large`, ...large },
     ])
+      expect(plans).toContainEqual(expect.objectContaining(plan))
 
     const { token } = await createAccount(inject('engines'))
     await expect(importCatalog([], { token })).rejects.toThrow("somebody else's")
@@ -72,7 +76,9 @@ describe.each([false, true])('the life of an add-on, in the background: %s', (is
     Object.assign(broker.rules, { asyncInstances: isAsync, asyncBindings: isAsync })
     broker.requests.length = 0
     const [app, other] = [await market.newApp(), await market.newApp()]
-    const { body } = await market.order(app, `${slug}:small`, { config: { shelf: 'left' } })
+    const { body } = await market.order(app, `${slug}:small`, {
+      config: { shelf: 'left', boards: '3' },
+    })
     await eventually(async () =>
       expect((await market.addon(body.name)).body.state).toBe('provisioned'),
     )
@@ -83,7 +89,7 @@ describe.each([false, true])('the life of an add-on, in the background: %s', (is
       context: { platform: 'plexus', app_id: expect.any(String) },
       organization_guid: expect.any(String),
       space_guid: expect.any(String),
-      parameters: { shelf: 'left' },
+      parameters: { shelf: 'left', boards: 3 },
     })
     const [platform, identity = ''] = String(
       asked?.headers['x-broker-api-originating-identity'],
@@ -128,6 +134,17 @@ describe.each([false, true])('the life of an add-on, in the background: %s', (is
       broker.asked('deprovision')[0]?.atMs ?? 0,
     )
   })
+})
+
+test('an option that is not of the type that the plan wants is refused before the broker is asked', async () => {
+  broker.requests.length = 0
+  const app = await market.newApp()
+  const refused = await market.order(app, slug, { config: { boards: 'many' } })
+  expect([refused.status, refused.body.message]).toEqual([
+    422,
+    'The option boards must be an integer, not "many".',
+  ])
+  expect(broker.requests).toEqual([])
 })
 
 test('its dashboard is opened with the address that the broker has answered', async () => {

@@ -22,19 +22,17 @@ afterAll(async () => {
   for (const broker of brokers) await broker.stop()
 })
 
-/** A broker of a test's own, whose service is the customer's. */
+/** A broker of a test's own, whose service the customer may have. */
 async function register(rules: Partial<OsbRules> = {}): Promise<OsbBroker & { slug: string }> {
   const broker = await startOsbBroker({ polls: 0, ...rules })
   brokers.push(broker)
   const [service] = readCatalog('catalog', broker.catalog)
   if (!service) throw new Error('the catalog is empty')
-  const body = {
-    contents: manifestOf(service, broker, undefined),
-    plans: plansOf(service, undefined),
-  }
-  const path = `/api/v3/addons/${service.slug}/manifests`
-  const pushed = await market.customer.api('POST', path, { body })
-  if (pushed.status !== 201) throw new Error(`push was refused: ${pushed.text}`)
+  await market.push(
+    service.slug,
+    manifestOf(service, broker, undefined),
+    plansOf(service, undefined),
+  )
   return Object.assign(broker, { slug: service.slug })
 }
 

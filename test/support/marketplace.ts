@@ -18,6 +18,8 @@ export type Marketplace = {
   customer: { account: TestAccount; api: Client }
   /** Starts a provider and pushes its manifest, with the customer as its tester. */
   register: (options?: Parameters<typeof startPartnerProvider>[0]) => Promise<RegisteredProvider>
+  /** Pushes a manifest, and plans with the customer as their tester, as an account that sells. */
+  push: (slug: string, contents: object, plans: object) => Promise<{ owner: Client; body: unknown }>
   newApp: () => Promise<string>
   /** Descriptions of the app's releases, newest first. */
   releases: (app: string) => Promise<string[]>
@@ -70,27 +72,32 @@ export async function openMarketplace(engines: TestEngines): Promise<Marketplace
   const nats = await connectNats(url, 'test-operator', silentLog)
   const operator = rpcClient(nats, 'broker', BrokerService)
 
+  const push: Marketplace['push'] = async (slug, contents, plans) => {
+    // An account may have twenty; each costs a password's hash.
+    if (registered++ % servicesPerOwner === 0) opened = open()
+    const { api: owner } = await opened
+    const body = { contents, plans: { ...plans, testers: [customer.account.email] } }
+    const pushed = await owner('POST', `/api/v3/addons/${slug}/manifests`, { body })
+    if (pushed.status !== 201) throw new Error(`push was refused: ${pushed.text}`)
+    return { owner, body: pushed.body }
+  }
+
   return {
     base,
     customer,
+    push,
     register: async (options = {}) => {
       const slug = options.slug ?? `acme-${process.pid}-${++slugs}`
       const started = await startPartnerProvider({ ...options, slug })
       running.push(started)
       const plans = {
         state: 'alpha',
-        testers: [customer.account.email],
         plans: started.settings.plans.map((plan, index) => ({
           ...{ slug: plan, name: plan, price_cents: 0, default: index === 0 },
         })),
       }
-      const body = { contents: started.manifest, plans }
-      // An account may have twenty; each costs a password's hash.
-      if (registered++ % servicesPerOwner === 0) opened = open()
-      const { api: owner } = await opened
-      const pushed = await owner('POST', `/api/v3/addons/${slug}/manifests`, { body })
-      if (pushed.status !== 201) throw new Error(`push was refused: ${pushed.text}`)
-      started.settings.clientSecret = String(Reflect.get(Object(pushed.body), 'client_secret'))
+      const { owner, body } = await push(slug, started.manifest, plans)
+      started.settings.clientSecret = String(Reflect.get(Object(body), 'client_secret'))
       return Object.assign(started, { slug, owner })
     },
     newApp: async () =>

@@ -104,6 +104,9 @@ export async function startOsbBroker(rules: Partial<OsbRules> = {}): Promise<Osb
 
 let brokers = 0
 
+const properties = { shelf: { type: 'string' }, boards: { type: 'integer' } }
+const schemas = { service_instance: { create: { parameters: { type: 'object', properties } } } }
+
 function catalogService(name: string): Record<string, unknown> {
   return {
     id: osbIds.service,
@@ -114,7 +117,7 @@ function catalogService(name: string): Record<string, unknown> {
     plan_updateable: true,
     metadata: { displayName: 'Widget Store' },
     plans: [
-      { id: osbIds.small, name: 'Small', description: 'A shelf.', free: true },
+      { id: osbIds.small, name: 'Small', description: 'A shelf.', free: true, schemas },
       {
         id: osbIds.large,
         name: 'large',

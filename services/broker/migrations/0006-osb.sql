@@ -3,7 +3,8 @@ alter table addon_services add column provider_service_id text not null default 
 alter table plans
   add column provider_plan_id text not null default '',
   add column bindable boolean not null default true,     -- attachments may have credentials of their own
-  add column changeable boolean not null default true;   -- what has the plan may change to another one
+  add column changeable boolean not null default true,   -- what has the plan may change to another one
+  add column option_types jsonb not null default '{}';   -- of options that are no text to the provider
 
 alter table addons
   -- The provider has been asked for it: it is asked to remove it, whatever it answered.

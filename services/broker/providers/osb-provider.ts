@@ -57,7 +57,7 @@ export function osbProvider(
     refusalMakesNothing: true,
 
     provision: async (request) => {
-      const { appId, options, operation, providerPlanId } = request
+      const { appId, parameters, operation, providerPlanId } = request
       if (operation !== null)
         return provisionAnswer(request, await ask(instance(request), request, operation))
       return provisionAnswer(
@@ -67,7 +67,7 @@ export function osbProvider(
           context: contextOf(appId),
           organization_guid: appId,
           space_guid: appId,
-          ...(Object.keys(options).length > 0 && { parameters: options }),
+          ...(Object.keys(parameters).length > 0 && { parameters }),
         }),
       )
     },

@@ -57,6 +57,8 @@ type ProvisionRequest = AddonCall & {
   plan: string
   region: string
   options: Record<string, string>
+  /** The options with the types that the plan gives them. */
+  parameters: Record<string, unknown>
   callbackUrl: string
   /** Makes the code that the provider may trade for tokens: a fresh one for each call. */
   newGrant: () => Promise<PartnerGrant>

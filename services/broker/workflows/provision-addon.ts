@@ -27,6 +27,7 @@ import {
   provisioningSecondsMax,
 } from '../limits.ts'
 import { mergeConfig } from '../merge-config.ts'
+import { typeOptions } from '#lib/partner-api/option-types.ts'
 import { planOf } from '../plans.ts'
 import { saveProviderAnswer, setMaybeMade, setProviderId } from '../provider-answers-db.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
@@ -247,14 +248,16 @@ async function requestResource(
 ): Promise<Asked<ProvisionAnswer>> {
   const { pool, secrets, apiUrl } = context
   const { plan, service } = await planOf(pool, addon)
-  const options = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
+  const sealed = secrets.open(addon.sealedOptions, optionsPlace(addon.id))
+  const options = JSON.parse(sealed) as Record<string, string>
   return askProvider(context, addon, tries, (provider) =>
     provider.provision({
       ...callAbout(addon, { plan }),
       name: addon.name,
       plan: plan.slug,
       region: regionOf(service),
-      options: JSON.parse(options) as Record<string, string>,
+      options,
+      parameters: typeOptions(options, plan.optionTypes),
       callbackUrl: `${apiUrl}/addons/${addon.id}`,
       newGrant: () => newGrant(pool, addon.id),
       logInputUrl: logInputUrl(secrets, attachment),
