@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { OsbRequest } from './osb-broker.ts'
 
 type OsbWork = {
-  operation: string
+  /** Undefined: it has no name. */
+  operation: string | undefined
   /** As it was when the work began. */
   planId: string
   /** How often it still says that it is at it. */
@@ -38,6 +39,8 @@ export type OsbRules = {
   polls: number
   /** How work that begins from now on ends. */
   ends: 'succeeded' | 'failed'
+  /** Work has no name, so that there can be one at a time. */
+  unnamed: boolean
   /** Said with "in progress", in seconds. */
   retryAfter: number | undefined
 }
@@ -160,8 +163,8 @@ function begun(
   rules: false | OsbRules,
 ): OsbReply | undefined {
   if (!rules) return undefined
-  const { polls, ends } = rules
-  const operation = `work ${++works} & more/%`
+  const { polls, ends, unnamed } = rules
+  const operation = unnamed ? undefined : `work ${++works} & more/%`
   thing.state = state
   thing.work = { operation, planId, pollsLeft: polls, ends, isOver: false }
   const body = { operation, dashboard_url: `https://dash.example/instances/?id=${thing.id}` }
@@ -184,7 +187,8 @@ function lastOperation(
   const thing = things?.get(id)
   if (!things || !thing || !instance) return { status: 410, body: {} }
   const { work } = thing
-  if (!work || query.get('operation') !== work.operation) return refuse(400, 'No such operation.')
+  if (!work || query.get('operation') !== (work.operation ?? null))
+    return refuse(400, 'No such operation.')
   if (query.get('plan_id') !== work.planId) return refuse(400, 'It had another plan.')
   const headers = retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }
   const { state } = thing
@@ -208,7 +212,7 @@ function goOn(thing: OsbThing & Partial<Pick<OsbInstance, 'planId' | 'nextPlanId
   return true
 }
 
-const pending = (operation: string): OsbReply => ({ status: 202, body: { operation } })
+const pending = (operation: string | undefined): OsbReply => ({ status: 202, body: { operation } })
 
 const concurrent = (): OsbReply => ({
   status: 422,

@@ -83,6 +83,7 @@ export async function startOsbBroker(rules: Partial<OsbRules> = {}): Promise<Osb
       asyncBindings: false,
       polls: 1,
       ends: 'succeeded',
+      unnamed: false,
       retryAfter: undefined,
       ...rules,
     },
