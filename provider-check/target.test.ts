@@ -61,4 +61,7 @@ test('what cannot be called says why', () => {
   })
   const ours = { ...manifest, api: { ...api, production: { base_url: 'nats://acme' } } }
   expect(urlsOf(ours, false).problem).toContain('speaks no HTTP')
+  const osb = { service_id: 'service', username: 'user' }
+  const broker = { ...manifest, api: { ...api, version: 'osb', osb } }
+  expect(urlsOf(broker, false).problem).toContain('an Open Service Broker is checked by')
 })
