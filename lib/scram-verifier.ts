@@ -13,7 +13,16 @@ const saltBytes = 16
 export function scramVerifier(password: string): string {
   if (!/^[ -~]+$/.test(password))
     throw new Error('a password must be of printable ASCII characters')
-  const salt = randomBytes(saltBytes)
+  return verifierWith(password, randomBytes(saltBytes))
+}
+
+/** Whether that is what scramVerifier made of the password; false for one made by somebody else. */
+export function isVerifierOf(verifier: string, password: string): boolean {
+  const salt = /^SCRAM-SHA-256\$4096:([A-Za-z0-9+/=]+)\$/.exec(verifier)?.[1]
+  return salt !== undefined && verifier === verifierWith(password, Buffer.from(salt, 'base64'))
+}
+
+function verifierWith(password: string, salt: Buffer): string {
   const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256')
   const keyed = (label: string): Buffer => createHmac('sha256', salted).update(label).digest()
   const storedKey = createHash('sha256').update(keyed('Client Key')).digest('base64')

@@ -1,6 +1,12 @@
 import { conflict, invalidParams, notFound, unavailable } from '#lib/errors.ts'
 import { parseId, type AddonId } from '#lib/ids.ts'
 import { transaction, type Pool } from '#lib/postgres.ts'
+import {
+  parseRotationId,
+  requestRevocation,
+  requestRotation,
+  type CredentialRotation,
+} from '#lib/provider/credential-rotation.ts'
 import type { ProviderWorkflows } from '#lib/provider/provider-workflows.ts'
 import type { Resource, ResourceRequest, ResourceTable } from '#lib/provider/resource.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
@@ -25,6 +31,7 @@ export type ProviderOptions<R extends Resource, Context> = {
   table: ResourceTable<R>
   plans: ProviderPlans
   workflows: ProviderWorkflows<Context>
+  rotation: CredentialRotation<R>
   /** The variables of a resource that is ready, {"HEROKU_POSTGRESQL_URL": "postgres://…"}. */
   configOf: (resource: R) => Record<string, string>
   /** For the customer, when it is ready. */
@@ -70,6 +77,7 @@ export function providerHandlers<R extends Resource, Context>(
       if (await getRunningWorkflow(options.pool, addonId)) return { pending: true }
       return { message: options.changedMessage(resource) }
     },
+    ...rotationHandlers(options),
     async deprovision({ uuid }) {
       const addonId = parseAddonId(uuid)
       await requestRemoval(options, addonId)
@@ -88,6 +96,27 @@ export function providerHandlers<R extends Resource, Context>(
       }
     },
   }
+}
+
+function rotationHandlers<R extends Resource, Context>(options: ProviderOptions<R, Context>) {
+  const { pool, configOf } = options
+  return {
+    async rotateCredentials({ uuid, rotationId: text }) {
+      const [addonId, rotationId] = [parseAddonId(uuid), parseRotationId(text)]
+      if (!(await requestRotation(options, addonId, rotationId))) throw noSuchResource()
+      const resource = await waitForResource(options, addonId)
+      if (resource.removalWanted) throw noSuchResource()
+      const rotated = resource.rotationIds[0] === rotationId
+      if (!rotated || (await getRunningWorkflow(pool, addonId))) return { pending: true }
+      return { config: configOf(resource) }
+    },
+    async revokeCredentials({ uuid, rotationId: text, everySession }) {
+      const [addonId, rotationId] = [parseAddonId(uuid), parseRotationId(text)]
+      if (!(await requestRevocation(options, { addonId, rotationId, everySession }))) return {}
+      const { formerValid } = await waitForResource(options, addonId)
+      return { pending: formerValid || (await getRunningWorkflow(pool, addonId)) !== undefined }
+    },
+  } satisfies Partial<RpcHandlers<typeof ProviderService>>
 }
 
 function parseAddonId(uuid: string): AddonId {

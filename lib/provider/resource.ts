@@ -15,6 +15,10 @@ export type Resource = {
   state: 'provisioning' | 'ready' | 'deprovisioning' | 'deprovisioned'
   /** The wish to be gone. Once raised it stays; the workflows read it and move the state. */
   removalWanted: boolean
+  /** Ids of the rotations of its credentials, the newest first. */
+  rotationIds: string[]
+  /** The credentials before the newest rotation are still good. */
+  formerValid: boolean
 }
 
 /** A request for a resource, checked: the plan exists. */

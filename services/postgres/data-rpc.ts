@@ -6,13 +6,16 @@ import { serveRpc, type RpcHandlers } from '#lib/rpc.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { PostgresDataService } from '#proto/data/v1/data_pb.ts'
+import { readServerUse } from './database-use-db.ts'
 import { createUseObserver } from './database-use.ts'
 import { findDatabase, type DatabaseRow } from './databases-db.ts'
 import {
   assertReady,
   databaseCredential,
   databaseNotFound,
+  openFormerLogin,
   planOf,
+  rolesOf,
   type DatabasesContext,
 } from './databases.ts'
 import { emptyDatabase } from './reset.ts'
@@ -63,14 +66,25 @@ function dataHandlers({
         serverVersion,
       }
     },
-    getDatabaseCredential: async ({ addonId }) => credentialOf(await ready(addonId)),
+    async getDatabaseCredential({ addonId }) {
+      const row = await ready(addonId)
+      const { connections, formerConnections } = await readServerUse(server, row)
+      const former = openFormerLogin(secrets, row)
+      return {
+        ...credentialOf(row),
+        connections: connections - formerConnections,
+        ...(former && { former: { ...former, connections: formerConnections } }),
+      }
+    },
     resetDatabase: async ({ addonId }) => {
       const done = await emptyDatabase({ pool, runner }, parseAddonId(addonId))
       return { pending: !done }
     },
     endConnections: async ({ addonId }) => {
-      const { roleName } = await ready(addonId)
-      return { ended: await endSessions(server.pool, roleName) }
+      let ended = 0
+      for (const role of rolesOf(await ready(addonId)))
+        ended += await endSessions(server.pool, role)
+      return { ended }
     },
   }
 }

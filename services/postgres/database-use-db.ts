@@ -3,8 +3,10 @@ import type { AddonServer } from './addon-server.ts'
 import type { DatabaseRow } from './databases-db.ts'
 
 export type ServerUse = {
-  /** Sessions of the database's role, in whatever database they are. */
+  /** Sessions of the database's roles, in whatever database they are. */
   connections: number
+  /** Those of them that began with the credential before the last rotation. */
+  formerConnections: number
   sizeBytes: number
   /** "15.13", without what its packager adds. */
   serverVersion: string
@@ -16,17 +18,19 @@ export type ServerUse = {
  */
 export async function readServerUse(
   { pool }: AddonServer,
-  { databaseName, roleName, sizeBytes }: DatabaseRow,
+  { databaseName, roleName, formerRoleName, rotatedAt, sizeBytes }: DatabaseRow,
 ): Promise<ServerUse> {
   const { rows } = await pool.query<ServerUse>(
     `select
-       (select count(*)::int from pg_stat_activity where usename = $2) as connections,
+       (select count(*)::int from pg_stat_activity where usename in ($2, $4)) as connections,
+       (select count(*)::int from pg_stat_activity
+         where usename = $4 or (usename = $2 and backend_start < $5)) as "formerConnections",
        coalesce(nullif($3::float8, 0),
          (select pg_database_size(oid) from pg_database where datname = $1), 0) as "sizeBytes",
        split_part(current_setting('server_version'), ' ', 1) as "serverVersion"`,
-    [databaseName, roleName, sizeBytes],
+    [databaseName, roleName, sizeBytes, formerRoleName, rotatedAt],
   )
-  return rows[0] ?? { connections: 0, sizeBytes, serverVersion: '' }
+  return rows[0] ?? { connections: 0, formerConnections: 0, sizeBytes, serverVersion: '' }
 }
 
 /** Tables in the database that a session is in, but for the system's own. */

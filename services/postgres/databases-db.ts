@@ -17,12 +17,21 @@ export type DatabaseRow = Resource & {
   closedUntil: Date | null
   /** What a larger plan's sessions may still hold until enough of them have ended; else 0. */
   connectionsKept: number
+  /** Who else may log in, with what before the last rotation was the credential; null: nobody. */
+  formerRoleName: string | null
+  /** Sealed. */
+  formerPassword: string | null
+  /** Sessions that began before that began with the former credential. */
+  rotatedAt: Date | null
 }
 
 const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
   removal_wanted as "removalWanted", database_name as "databaseName", role_name as "roleName", password,
   size_bytes::float8 as "sizeBytes", size_state as "sizeState", strikes,
-  closed_until as "closedUntil", connections_kept as "connectionsKept"`
+  closed_until as "closedUntil", connections_kept as "connectionsKept",
+  rotation_ids as "rotationIds", former_role_name as "formerRoleName",
+  former_password as "formerPassword", rotated_at as "rotatedAt",
+  former_role_name is not null as "formerValid"`
 
 /** The database's row, also of one that is gone. */
 export async function findDatabase(
@@ -114,6 +123,36 @@ export async function updatePlan(
   )
 }
 
+/** The credential that it is to have from now on, beside the one that it has. */
+export async function insertCredential(
+  tx: Transaction,
+  addonId: AddonId,
+  credential: { rotationIds: string[]; roleName: string; password: string },
+): Promise<void> {
+  await tx.query(
+    `update databases set rotation_ids = $2, former_role_name = role_name,
+       former_password = password, role_name = $3, password = $4, updated_at = now()
+     where addon_id = $1`,
+    [addonId, credential.rotationIds, credential.roleName, credential.password],
+  )
+}
+
+export async function markRotated(tx: Transaction, addonId: AddonId, at: Date): Promise<void> {
+  await tx.query('update databases set rotated_at = $2, updated_at = now() where addon_id = $1', [
+    addonId,
+    at,
+  ])
+}
+
+export async function deleteFormerCredential(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    `update databases set former_role_name = null, former_password = null, rotated_at = null,
+       updated_at = now()
+     where addon_id = $1`,
+    [addonId],
+  )
+}
+
 /** False when its removal was asked for meanwhile: then it must not become ready. */
 export async function markReady(tx: Transaction, addonId: AddonId): Promise<boolean> {
   const { rowCount } = await tx.query(
@@ -134,7 +173,8 @@ export async function markDeprovisioning(tx: Transaction, addonId: AddonId): Pro
 /** What is left of a database that is gone: its names, and no secret. */
 export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Promise<void> {
   await tx.query(
-    `update databases set state = 'deprovisioned', password = null, updated_at = now()
+    `update databases set state = 'deprovisioned', password = null, former_role_name = null,
+       former_password = null, rotated_at = null, updated_at = now()
      where addon_id = $1`,
     [addonId],
   )
@@ -147,10 +187,15 @@ export async function lockRoom(tx: Transaction): Promise<void> {
 
 export type DatabaseCount = { plan: string; connectionsKept: number; databases: number }
 
-/** How many databases of each plan there are or are still to be made or removed. */
+/**
+ * How many databases of each plan there are or are still to be made or removed. One whose former
+ * credential is good counts twice: each of its two roles may open the plan's connections.
+ */
 export async function countDatabases(db: Queryable): Promise<DatabaseCount[]> {
   const { rows } = await db.query<DatabaseCount>(
-    `select plan, connections_kept as "connectionsKept", count(*)::int as databases from databases
+    `select plan, connections_kept as "connectionsKept",
+       (count(*) + count(former_role_name))::int as databases
+     from databases
      where state <> 'deprovisioned' group by plan, connections_kept`,
   )
   return rows

@@ -43,8 +43,22 @@ function newName(prefix: 'd' | 'u'): string {
   return prefix + rest.join('')
 }
 
-/** Where a password is sealed: it opens in its own row only. */
+/** Where passwords are sealed: they open in their own row only. */
 const sealContext = (addonId: AddonId): string => `databases:${addonId}:password`
+
+/** A made-up password, sealed. */
+const newPassword = (secrets: Secrets, addonId: AddonId): string =>
+  secrets.seal(`p${randomBytes(passwordBytes).toString('hex')}`, sealContext(addonId))
+
+/** The name and the sealed password of a role that is to be made for the database. */
+export const newLogin = (secrets: Secrets, addonId: AddonId) => ({
+  roleName: newName('u'),
+  password: newPassword(secrets, addonId),
+})
+
+/** Everybody who may log in to the database: its owner, and during a rotation the former login. */
+export const rolesOf = ({ roleName, formerRoleName }: DatabaseRow): string[] =>
+  formerRoleName === null ? [roleName] : [roleName, formerRoleName]
 
 /**
  * The table as the provider's calls use it: new rows get their names and their sealed password.
@@ -59,10 +73,9 @@ export function databaseTable(
     lock: lockDatabase,
     list: listDatabases,
     insert: async (tx: Transaction, request) => {
-      const password = `p${randomBytes(passwordBytes).toString('hex')}`
-      const sealed = context.secrets.seal(password, sealContext(request.addonId))
+      const password = newPassword(context.secrets, request.addonId)
       await lockRoom(tx)
-      if (!(await insertDatabase(tx, { ...request, ...newNames(), password: sealed }))) return false
+      if (!(await insertDatabase(tx, { ...request, ...newNames(), password }))) return false
       if (!(await hasRoom(tx, context)))
         throw unavailable(
           `${allPromised(context)} Destroy one, choose a plan with fewer connections, or ask the` +
@@ -116,7 +129,7 @@ export async function assertFits(
   plan: string,
 ): Promise<void> {
   const { sizeBytesMax } = must(plans[plan], `plan ${plan}`)
-  const [seen] = await observeSizes(server.pool, [row.databaseName])
+  const [seen] = await observeSizes(server.pool, [row])
   if (seen && seen.sizeBytes > sizeBytesMax)
     throw invalidParams(
       `The database is ${formatBytes(seen.sizeBytes)} large, and the plan "${plan}" holds` +
@@ -137,6 +150,15 @@ export function changedMessage(plans: Plans, row: DatabaseRow): string {
 /** The role's password in clear. Throws for a tombstone, which has none. */
 export function openPassword(secrets: Secrets, row: DatabaseRow): string {
   return secrets.open(must(row.password, 'password of a database'), sealContext(row.addonId))
+}
+
+/** The same of the credential before the last rotation; undefined when none is good any more. */
+export function openFormerLogin(
+  secrets: Secrets,
+  { addonId, formerRoleName: user, formerPassword: sealed }: DatabaseRow,
+): { user: string; password: string } | undefined {
+  if (user === null || sealed === null) return undefined
+  return { user, password: secrets.open(sealed, sealContext(addonId)) }
 }
 
 export function planOf(plans: Plans, row: Pick<DatabaseRow, 'plan'>): Plan {

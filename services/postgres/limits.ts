@@ -22,6 +22,9 @@ export const resetWaitMs = 8_000
 /** A customer's session that an administrative statement waits for is ended after this time. */
 export const blockerGraceMs = 100
 
+/** Longest that a session may take to end when a credential is revoked; then the step is tried again. */
+export const sessionEndTimeoutMs = 5_000
+
 /** One query's temporary files, as a part of the plan's size: neighbours share the disk. */
 export const tempFilePart = 0.1
 /** A transaction that is left open and idle holds back the clean-up of the whole server. */

@@ -19,6 +19,8 @@ import { changeDatabasePlan } from './workflows/change-plan.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 import { provisionDatabase } from './workflows/provision.ts'
 import { resetDatabase } from './workflows/reset.ts'
+import { revokeDatabaseCredential } from './workflows/revoke-credential.ts'
+import { rotateDatabaseCredential } from './workflows/rotate-credential.ts'
 
 export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promise<void> {
   const { log, onStop } = lifecycle
@@ -38,7 +40,14 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
 
   const connectionsForSale = await countConnectionsForSale(server)
   const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale }
-  const workflows = [provisionDatabase, changeDatabasePlan, resetDatabase, deprovisionDatabase]
+  const workflows = [
+    provisionDatabase,
+    changeDatabasePlan,
+    resetDatabase,
+    deprovisionDatabase,
+    rotateDatabaseCredential,
+    revokeDatabaseCredential,
+  ]
   const runner = startWorkflowRunner({
     ...{ pool, workflows, context, log },
     leaseSeconds: config.workflowLeaseSeconds,

@@ -130,7 +130,7 @@ test('a size check that looked before the change does not set the old limits aga
     await databases.requestPlan(addonId, 'large')
   })
   await checking
-  const [seen] = await observeSizes(server.pool, [databaseName])
+  const [seen] = await observeSizes(server.pool, [await databases.row(addonId)])
   expect(seen?.connectionsMax).toBe(6)
 })
 
@@ -174,8 +174,7 @@ test('an owner who keeps his role locked does not hold up the change', async () 
   await holding.query(`alter role current_user set work_mem = '1MB'`)
   await holding.query(`alter role current_user password 'other'`)
   await databases.drive.step(await databases.requestPlan(addonId, 'large'))
-  const { databaseName } = await databases.row(addonId)
-  const [seen] = await observeSizes(databases.context.server.pool, [databaseName])
+  const [seen] = await observeSizes(databases.context.server.pool, [await databases.row(addonId)])
   expect(seen?.connectionsMax).toBe(6)
 })
 

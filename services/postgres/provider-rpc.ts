@@ -4,6 +4,7 @@ import { providerHandlers } from '#lib/provider/provider-handlers.ts'
 import { serveRpc } from '#lib/rpc.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
+import { databaseRotation } from './credential-rotation.ts'
 import {
   assertFits,
   changedMessage,
@@ -36,6 +37,7 @@ export async function serveProvider(
         changePlan: changeDatabasePlan,
         deprovision: deprovisionDatabase,
       },
+      rotation: databaseRotation(secrets),
       configOf: (row) => databaseConfig({ secrets, server, host }, row),
       readyMessage: 'Your database is ready.',
       assertFits: (row, plan) => assertFits(context, row, plan),

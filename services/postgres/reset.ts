@@ -20,7 +20,13 @@ export async function emptyDatabase(
   addonId: AddonId,
 ): Promise<boolean> {
   await transaction(pool, async (tx) => {
-    assertReady(await lockDatabase(tx, addonId))
+    const { formerValid } = assertReady(await lockDatabase(tx, addonId))
+    // Whoever knows the former credential could get in while nobody may.
+    if (formerValid)
+      throw conflict(
+        'The credentials of the database are being rotated, and the former ones are still good.' +
+          ' Reset it when they have ended; a forced rotation ends them at once.',
+      )
     const running = await getRunningWorkflow(tx, addonId)
     if (running?.kind === resetDatabase.name) return
     if (running) throw conflict('The database is just being changed. Try again in a moment.')

@@ -98,10 +98,8 @@ test('with every connection open that was sold, neighbours and the provider stil
   for (let i = 0; i < connectionsMax; i++) open.push(await connectCustomer(greedy.url))
   await expect(connectCustomer(greedy.url)).rejects.toThrow(/too many connections/)
   for (let i = 0; i < connectionsMax; i++) open.push(await connectCustomer(neighbour.url))
-  const { databaseName } = await databases.row(greedy.addonId)
-  const looks = Array.from({ length: 6 }, () =>
-    observeSizes(databases.context.server.pool, [databaseName]),
-  )
+  const row = await databases.row(greedy.addonId)
+  const looks = Array.from({ length: 6 }, () => observeSizes(databases.context.server.pool, [row]))
   expect(await Promise.all(looks)).toHaveLength(6)
   await remove(greedy.addonId)
   expect(await databases.onServer(greedy.addonId)).toEqual([0, 0])

@@ -71,7 +71,11 @@ export async function withDatabaseLock<T>(
  * owner his database, and either may leave the transaction open and so keep the row locked.
  * Sessions that it still waits for after a moment are ended, and those after them.
  */
-async function insist({ watch }: AddonServer, session: AdminSession, sql: string): Promise<void> {
+export async function insist(
+  { watch }: AddonServer,
+  session: AdminSession,
+  sql: string,
+): Promise<void> {
   const { rows } = await session.query<{ pid: number }>('select pg_backend_pid() as pid')
   const pid = must(rows[0], 'own process id').pid
   const ended = new AbortController()
@@ -208,14 +212,14 @@ export async function endSessions(session: AdminSession, role: string): Promise<
 export async function dropDatabase(
   server: AddonServer,
   session: AdminSession,
-  database: { name: string; owner: string },
+  database: { name: string; roles: string[] },
 ): Promise<void> {
   const { rowCount } = await session.query('select from pg_database where datname = $1', [
     database.name,
   ])
   if (rowCount === 0) return
   // One that was just logging in when the role was closed.
-  await endSessions(session, database.owner)
+  for (const role of database.roles) await endSessions(session, role)
   const name = quote(database.name)
   // The owner may have declared it a template, and templates are not dropped.
   await insist(server, session, `alter database ${name} is_template false`)
@@ -223,13 +227,17 @@ export async function dropDatabase(
 }
 
 /**
- * Drops the role. Its own database is gone by then; what remains are rights that other add-ons'
- * owners gave it in theirs, which would hold the role back, and which only it had use of.
+ * Drops the role, with the rights that owners gave it in whatever databases, which would hold it
+ * back, and which only it had use of.
+ *
+ * @param heir who gets what the role owns. Without one that is dropped: of a role whose own database
+ * is gone there can be things in other add-ons' only.
  */
 export async function dropRole(
   server: AddonServer,
   session: AdminSession,
   role: string,
+  heir?: string,
 ): Promise<void> {
   await endSessions(session, role)
   const { rows } = await session.query<{ datname: string; closed: boolean }>(
@@ -247,6 +255,8 @@ export async function dropRole(
       await insist(server, session, `alter database ${quote(datname)} allow_connections true`)
     const inside = await server.connect(datname)
     try {
+      if (heir !== undefined)
+        await insist(server, inside, `reassign owned by ${quote(role)} to ${quote(heir)}`)
       await insist(server, inside, `drop owned by ${quote(role)}`)
     } finally {
       await inside.end()
@@ -258,10 +268,16 @@ export async function dropRole(
 export type SizeObservation = {
   databaseName: string
   sizeBytes: number
+  /** Who may log in: the owner, and during a rotation the former login as well. */
+  roles: string[]
+  /** Of each of the roles; when they differ, of that with the most. */
   connectionsMax: number
-  /** Sessions of its role that are open. */
+  /** Sessions that are open, of the role that has the most. */
   sessions: number
+  /** How sessions start; when the roles differ, of any of them. */
   readOnly: boolean
+  /** All of this is the same for each of the roles. */
+  even: boolean
   /** A session is writing a table anew (VACUUM FULL, CLUSTER): it grows before it shrinks. */
   rewriting: boolean
 }
@@ -269,25 +285,37 @@ export type SizeObservation = {
 /** Sizes and present restrictions of those databases; missing ones are left out. */
 export async function observeSizes(
   db: AdminSession,
-  databaseNames: string[],
+  databases: { databaseName: string; formerRoleName: string | null }[],
 ): Promise<SizeObservation[]> {
   const { rows } = await db.query<SizeObservation>(
     `select d.datname as "databaseName", pg_database_size(d.oid)::float8 as "sizeBytes",
-       r.rolconnlimit as "connectionsMax",
-       (select count(*)::int from pg_stat_activity a
-         where a.usesysid = r.oid and a.backend_type = 'client backend') as sessions,
-       exists (select from pg_stat_progress_cluster p where p.datid = d.oid) as rewriting,
-       exists (select from pg_db_role_setting s where s.setdatabase = d.oid and s.setrole = r.oid
-         and 'default_transaction_read_only=on' = any(s.setconfig)) as "readOnly"
-     from pg_database d join pg_roles r on r.oid = d.datdba
-     where d.datname = any($1)`,
-    [databaseNames],
+       logins.*,
+       exists (select from pg_stat_progress_cluster p where p.datid = d.oid) as rewriting
+     from unnest($1::text[], $2::text[]) as known (name, former)
+     join pg_database d on d.datname = known.name
+     cross join lateral (
+       select array_agg(login.rolname::text) as roles, max(login.rolconnlimit) as "connectionsMax",
+         max(login.sessions) as sessions, bool_or(login.read_only) as "readOnly",
+         bool_and(login.read_only) = bool_or(login.read_only)
+           and min(login.rolconnlimit) = max(login.rolconnlimit) as even
+       from (
+         select r.rolname, r.rolconnlimit,
+           (select count(*)::int from pg_stat_activity a
+             where a.usesysid = r.oid and a.backend_type = 'client backend') as sessions,
+           exists (select from pg_db_role_setting s
+             where s.setdatabase = d.oid and s.setrole = r.oid
+               and 'default_transaction_read_only=on' = any(s.setconfig)) as read_only
+         from pg_roles r where r.oid = d.datdba or r.rolname = known.former) login) logins`,
+    [
+      databases.map(({ databaseName }) => databaseName),
+      databases.map(({ formerRoleName }) => formerRoleName),
+    ],
   )
   return rows
 }
 
 /**
- * Sets how the role's next sessions start: read-only or not, and how many there may be. The
+ * Sets how a role's next sessions start: read-only or not, and how many there may be. The
  * setting of a role in a database outranks those that the role can give itself elsewhere.
  */
 export async function restrictRole(

@@ -10,8 +10,8 @@ const fits = {
   connectionsKept: 0,
 } as const
 const farOver = { ...fits, sizeBytes: 1_500, sizeState: 'far-over' } as const
-const open = { connectionsMax: 20, sessions: 1, readOnly: false, rewriting: false }
-const narrow = { connectionsMax: 1, sessions: 1, readOnly: true, rewriting: false }
+const open = { connectionsMax: 20, sessions: 1, readOnly: false, even: true, rewriting: false }
+const narrow = { connectionsMax: 1, sessions: 1, readOnly: true, even: true, rewriting: false }
 const now = Date.UTC(2030, 0, 1)
 
 test('a database at its plan’s size is left alone, one byte more makes it read-only', () => {
@@ -24,6 +24,12 @@ test('a database at its plan’s size is left alone, one byte more makes it read
 test('what the server does already is not enforced again', () => {
   const decision = decideSize(farOver, { ...narrow, sizeBytes: 1_400 }, plan, now)
   expect(decision).toMatchObject({ enforce: false, connectionsMax: 1 })
+})
+
+test('what only one of two logins is held to is enforced again', () => {
+  const seen = { ...narrow, even: false, sizeBytes: 1_400 }
+  const decision = decideSize(farOver, seen, plan, now)
+  expect(decision).toMatchObject({ enforce: true, readOnly: true, connectionsMax: 1 })
 })
 
 test('growing while far over closes it, longer with each strike and an hour at most', () => {

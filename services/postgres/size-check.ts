@@ -53,7 +53,7 @@ export type SizeDecision = {
 /** What follows from the size that was seen, given what was known. */
 export function decideSize(
   known: SizeFields,
-  seen: Omit<SizeObservation, 'databaseName'>,
+  seen: Omit<SizeObservation, 'databaseName' | 'roles'>,
   plan: Plan,
   nowMs: number,
 ): SizeDecision {
@@ -82,7 +82,7 @@ export function decideSize(
     row: { sizeBytes: seen.sizeBytes, sizeState, strikes, closedUntil, connectionsKept },
     readOnly,
     connectionsMax,
-    enforce: endSessions || connectionsMax !== seen.connectionsMax,
+    enforce: endSessions || !seen.even || connectionsMax !== seen.connectionsMax,
     endSessions,
   }
 }
@@ -100,9 +100,8 @@ export async function checkSizes(context: DatabasesContext, log: Log): Promise<v
   await transaction(context.pool, async (tx) => {
     if (!(await trySizeCheckLock(tx))) return
     const rows = await listReadyDatabases(tx)
-    const names = rows.map(({ databaseName }) => databaseName)
     const seen = new Map(
-      (await observeSizes(context.server.pool, names)).map((size) => [size.databaseName, size]),
+      (await observeSizes(context.server.pool, rows)).map((size) => [size.databaseName, size]),
     )
     for (const row of rows) {
       const size = seen.get(row.databaseName)
@@ -154,14 +153,16 @@ export async function holdToSize(
   session: AdminSession,
   row: DatabaseRow,
 ): Promise<SizeFields> {
-  const { addonId, plan, roleName: role, databaseName: database } = row
-  const [seen] = await observeSizes(session, [database])
+  const { addonId, plan, databaseName: database } = row
+  const [seen] = await observeSizes(session, [row])
   if (!seen) throw new Error(`database ${database} is missing on the add-on server`)
   const decision = decideSize(row, seen, planOf(plans, row), Date.now())
   const { readOnly, connectionsMax } = decision
-  if (decision.enforce)
-    await restrictRole(server, session, { role, database, readOnly, connectionsMax })
-  if (decision.endSessions) await endSessions(session, role)
+  for (const role of seen.roles) {
+    if (decision.enforce)
+      await restrictRole(server, session, { role, database, readOnly, connectionsMax })
+    if (decision.endSessions) await endSessions(session, role)
+  }
   // Only after the server stands: what a crash leaves undone is then seen again as undone.
   await updateSize(pool, { addonId, plan, ...decision.row })
   return decision.row

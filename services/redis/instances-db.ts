@@ -12,12 +12,20 @@ export type InstanceRow = Resource &
     /** Sealed; null for a tombstone. */
     password: string | null
     adminPassword: string | null
+    /** Sealed, still good as well; null unless the password is being rotated. */
+    formerPassword: string | null
+    /** Connections from before that began with the former password. */
+    rotatedAt: Date | null
+    /** Connections that are to be ended with the former password; null: none are left to end. */
+    connectionsToEnd: 'former' | 'every' | null
   }
 
 const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
   removal_wanted as "removalWanted", port, tls_port as "tlsPort", password, admin_password as "adminPassword",
   maxmemory_policy as "maxmemoryPolicy", timeout_seconds as "timeoutSeconds",
-  notify_keyspace_events as "notifyKeyspaceEvents"`
+  notify_keyspace_events as "notifyKeyspaceEvents", rotation_ids as "rotationIds",
+  former_password as "formerPassword", rotated_at as "rotatedAt",
+  connections_to_end as "connectionsToEnd", former_password is not null as "formerValid"`
 
 /** The instance's row, also of one that is gone. */
 export async function findInstance(
@@ -107,6 +115,48 @@ export async function updateTuning(
   )
 }
 
+/** The password that it is to have from now on, beside the one that it has. */
+export async function insertPassword(
+  tx: Transaction,
+  addonId: AddonId,
+  { rotationIds, password }: { rotationIds: string[]; password: string },
+): Promise<void> {
+  await tx.query(
+    `update instances set rotation_ids = $2, former_password = password, password = $3,
+       rotated_at = null, updated_at = now()
+     where addon_id = $1`,
+    [addonId, rotationIds, password],
+  )
+}
+
+/** Writes down since when the instance knows its password, unless that is known. */
+export async function markRotated(tx: Transaction, addonId: AddonId, at: Date): Promise<void> {
+  await tx.query(
+    `update instances set rotated_at = coalesce(rotated_at, $2), updated_at = now()
+     where addon_id = $1 and former_password is not null`,
+    [addonId, at],
+  )
+}
+
+export async function deleteFormerPassword(
+  tx: Transaction,
+  addonId: AddonId,
+  connectionsToEnd: 'former' | 'every',
+): Promise<void> {
+  await tx.query(
+    `update instances set former_password = null, connections_to_end = $2, updated_at = now()
+     where addon_id = $1`,
+    [addonId, connectionsToEnd],
+  )
+}
+
+export async function markConnectionsEnded(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    'update instances set connections_to_end = null, updated_at = now() where addon_id = $1',
+    [addonId],
+  )
+}
+
 /** False when its removal was asked for meanwhile: then it must not become ready. */
 export async function markReady(tx: Transaction, addonId: AddonId): Promise<boolean> {
   const { rowCount } = await tx.query(
@@ -128,7 +178,7 @@ export async function markDeprovisioning(tx: Transaction, addonId: AddonId): Pro
 export async function markDeprovisioned(tx: Transaction, addonId: AddonId): Promise<void> {
   await tx.query(
     `update instances set state = 'deprovisioned', port = null, tls_port = null, password = null,
-       admin_password = null, updated_at = now()
+       admin_password = null, former_password = null, updated_at = now()
      where addon_id = $1`,
     [addonId],
   )

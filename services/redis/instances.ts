@@ -38,11 +38,20 @@ export type InstancesContext = {
 }
 
 const passwordBytes = 32
-const newPassword = (): string => `p${randomBytes(passwordBytes).toString('hex')}`
+const makePassword = (): string => `p${randomBytes(passwordBytes).toString('hex')}`
 
-/** Where a password is sealed: it opens in its own row and column only. */
-const sealContext = (addonId: AddonId, column: 'password' | 'admin_password'): string =>
+type PasswordColumn = 'password' | 'admin_password'
+
+/** Where a password is sealed: it opens in its own row only, and as what it was made for. */
+const sealContext = (addonId: AddonId, column: PasswordColumn): string =>
   `instances:${addonId}:${column}`
+
+/** A made-up password, sealed. */
+export const newPassword = (
+  secrets: Secrets,
+  addonId: AddonId,
+  column: PasswordColumn = 'password',
+): string => secrets.seal(makePassword(), sealContext(addonId, column))
 
 /** The table as the provider's calls use it: new rows get their sealed passwords. */
 export function instanceTable(secrets: Secrets): ResourceTable<InstanceRow> {
@@ -51,10 +60,10 @@ export function instanceTable(secrets: Secrets): ResourceTable<InstanceRow> {
     lock: lockInstance,
     list: listInstances,
     insert: (tx, request) => {
-      const seal = (column: 'password' | 'admin_password'): string =>
-        secrets.seal(newPassword(), sealContext(request.addonId, column))
-      const passwords = { password: seal('password'), adminPassword: seal('admin_password') }
-      return insertInstance(tx, { ...request, ...passwords })
+      const { addonId } = request
+      const password = newPassword(secrets, addonId)
+      const adminPassword = newPassword(secrets, addonId, 'admin_password')
+      return insertInstance(tx, { ...request, password, adminPassword })
     },
     insertTombstone,
     setPlan: (tx, { addonId }, plan) => updatePlan(tx, addonId, plan),
@@ -69,6 +78,10 @@ export function instanceOf(context: InstancesContext, row: InstanceRow): Instanc
   const { secrets, plans, bind, tls } = context
   const { addonId, tlsPort, maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents } = row
   const sealed = must(row.password, 'password of an instance')
+  const formerPassword =
+    row.formerPassword === null
+      ? undefined
+      : secrets.open(row.formerPassword, sealContext(addonId, 'password'))
   const sealedAdmin = must(row.adminPassword, 'admin password of an instance')
   return {
     addonId,
@@ -77,6 +90,7 @@ export function instanceOf(context: InstancesContext, row: InstanceRow): Instanc
     plan: planOf(plans, row.plan),
     tuning: { maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents },
     password: secrets.open(sealed, sealContext(addonId, 'password')),
+    ...(formerPassword !== undefined && { formerPassword }),
     adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
     tls: tls && tlsPort !== null ? { port: tlsPort, pem: tls.certificate.pem() } : undefined,
   }

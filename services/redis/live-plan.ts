@@ -8,14 +8,14 @@ import {
   type InstanceHost,
 } from './instance-process.ts'
 import { probeTimeoutMs } from './limits.ts'
-import { adminUser, changeable } from './redis-conf.ts'
+import { adminUser, changeable, passwordHashes } from './redis-conf.ts'
 
-// A running instance takes another plan's limits, and what its customer sets, as they are, without
-// a restart and without ending a connection. With a smaller plan, connections beyond its number
+// A running instance takes another plan's limits, its passwords, and what its customer sets, as they
+// are, without a restart and without ending a connection. With a smaller plan, connections beyond its number
 // stay; new ones are refused until there are fewer.
 //
 // Two instances are restarted instead, their data written out: one that was started before the
-// provider was given the right to set its limits, and one whose connections, ours included, stay
+// provider was given the right to set all of that, and one whose connections, ours included, stay
 // all taken. The latter is what somebody looks like who needs the larger plan most.
 
 /**
@@ -47,13 +47,39 @@ async function setLimits(instance: Instance): Promise<boolean> {
   const { adminPassword: password } = instance
   try {
     await withConnection({ ...instance, username: adminUser, password }, (client) =>
-      client.configSet(changeable(instance)),
+      setAll(client, instance),
     )
     return true
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('NOPERM')) return false
     throw error
   }
+}
+
+async function setAll(client: Client, instance: Instance): Promise<void> {
+  await client.configSet(changeable(instance))
+  // One command, so that no moment is without a password; connections that are open stay.
+  await client.aclSetUser('default', ['resetpass', ...passwordHashes(instance)])
+}
+
+/**
+ * Ends connections of customers: all of them, or those that surely are from before that time, in
+ * milliseconds since 1970. An instance tells ages in whole seconds, so that those of the last two
+ * seconds before it stay.
+ */
+export async function endConnections(
+  instance: Instance,
+  which: { beforeMs: number } | 'every',
+): Promise<void> {
+  const { adminPassword: password } = instance
+  await withConnection({ ...instance, username: adminUser, password }, async (client) => {
+    const openedMs = (age: number): number => Date.now() - (age - 1) * 1000
+    for (const { id, user, age } of await client.clientList()) {
+      if (user !== 'default') continue
+      if (which === 'every' || openedMs(age) < which.beforeMs)
+        await client.clientKill({ filter: 'ID', id })
+    }
+  })
 }
 
 /**

@@ -4,6 +4,7 @@ import { providerHandlers } from '#lib/provider/provider-handlers.ts'
 import { serveRpc } from '#lib/rpc.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
+import { instanceRotation } from './credential-rotation.ts'
 import {
   assertFits,
   assertRoom,
@@ -37,6 +38,7 @@ export async function serveProvider(
         changePlan: changeInstancePlan,
         deprovision: deprovisionInstance,
       },
+      rotation: instanceRotation(secrets),
       configOf: (row) => instanceConfig(context, publicHost, row),
       readyMessage: 'Your Redis instance is ready.',
       assertRoom: () => assertRoom(context),

@@ -6,6 +6,9 @@ import type { Tuning } from './tuning.ts'
 /** The user as whom the provider looks at an instance and changes it; customers are the user "default". */
 export const adminUser = 'plexus-admin'
 
+/** To look at it, to set limits and passwords, and to end what began with a revoked password. */
+const adminRights = ['+ping +config|get +config|set +acl|setuser', '+client|list +client|kill']
+
 /** What an instance is started with. */
 export type InstanceSettings = {
   port: number
@@ -13,6 +16,8 @@ export type InstanceSettings = {
   plan: Plan
   tuning: Tuning
   password: string
+  /** As good as the password, while that is being rotated. */
+  formerPassword?: string
   adminPassword: string
   /** The port at which it speaks TLS, and what with: key and certificates, PEM. */
   tls: { port: number; pem: string } | undefined
@@ -31,7 +36,7 @@ export const tlsFile = 'tls.pem'
  * again as the data.
  */
 export function redisConf(settings: InstanceSettings): string {
-  const { port, bind, password, adminPassword } = settings
+  const { port, bind, adminPassword } = settings
   const customerRights = [
     '~* &* +@all -@admin -migrate',
     '+client|list +client|kill +monitor +slowlog|get +slowlog|len',
@@ -49,8 +54,8 @@ export function redisConf(settings: InstanceSettings): string {
     'appendfsync everysec',
     'auto-aof-rewrite-min-size 16mb',
     'save ""',
-    `user default on #${sha256(password)} ${customerRights.join(' ')}`,
-    `user ${adminUser} on #${sha256(adminPassword)} -@all +ping +config|get +config|set`,
+    `user default on ${passwordHashes(settings).join(' ')} ${customerRights.join(' ')}`,
+    `user ${adminUser} on #${sha256(adminPassword)} -@all ${adminRights.join(' ')}`,
   ].join('\n')}\n`
 }
 
@@ -75,6 +80,15 @@ export function changeable({
     timeout: String(tuning.timeoutSeconds),
     'notify-keyspace-events': tuning.notifyKeyspaceEvents,
   }
+}
+
+/** The customer's passwords, as rules of Redis's access control. */
+export function passwordHashes({
+  password,
+  formerPassword,
+}: Pick<InstanceSettings, 'password' | 'formerPassword'>): string[] {
+  const passwords = formerPassword === undefined ? [password] : [password, formerPassword]
+  return passwords.map((each) => `#${sha256(each)}`)
 }
 
 function sha256(text: string): string {

@@ -26,6 +26,8 @@ afterAll(async () => {
 
 const otherCalls = {
   changePlan: async () => ({}),
+  rotateCredentials: async () => ({}),
+  revokeCredentials: async () => ({}),
   deprovision: async () => ({}),
   listResources: async () => ({}),
 }

@@ -1,16 +1,20 @@
 import pg from 'pg'
+import { must } from '#lib/assert.ts'
 import { newId, type AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { migrate } from '#lib/migrate.ts'
-import { openPool, transaction } from '#lib/postgres.ts'
+import { openPool, transaction, type Queryable } from '#lib/postgres.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
-import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { startWorkflow, type WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
+import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { serviceEnv } from '../../local-platform/service-env.ts'
 import { openAddonServer } from '../../services/postgres/addon-server.ts'
+import { databaseRotation } from '../../services/postgres/credential-rotation.ts'
 import { findDatabase, type DatabaseRow } from '../../services/postgres/databases-db.ts'
 import {
   databaseConfig,
   databaseTable,
+  rolesOf,
   type DatabasesContext,
 } from '../../services/postgres/databases.ts'
 import { postgresPlans, type Plans } from '../../services/postgres/plans.ts'
@@ -20,6 +24,8 @@ import { changeDatabasePlan } from '../../services/postgres/workflows/change-pla
 import { deprovisionDatabase } from '../../services/postgres/workflows/deprovision.ts'
 import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
 import { resetDatabase } from '../../services/postgres/workflows/reset.ts'
+import { revokeDatabaseCredential } from '../../services/postgres/workflows/revoke-credential.ts'
+import { rotateDatabaseCredential } from '../../services/postgres/workflows/rotate-credential.ts'
 import type { TestEngines } from './engines.ts'
 import { createTestSchema } from './schemas.ts'
 import { driveWorkflows } from './workflow-suite.ts'
@@ -49,7 +55,14 @@ export async function openTestDatabases(
   const connectionsForSale = await countConnectionsForSale(server)
   const context: DatabasesContext = { pool, server, secrets, plans, connectionsForSale }
   const table = databaseTable(context)
-  const workflows = [provisionDatabase, changeDatabasePlan, resetDatabase, deprovisionDatabase]
+  const workflows = [
+    provisionDatabase,
+    changeDatabasePlan,
+    resetDatabase,
+    deprovisionDatabase,
+    rotateDatabaseCredential,
+    revokeDatabaseCredential,
+  ]
   const drive = driveWorkflows({ pool, workflows, context })
 
   const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
@@ -65,6 +78,9 @@ export async function openTestDatabases(
     if (!found) throw new Error(`no row of ${addonId}`)
     return found
   }
+  const rotation = databaseRotation(secrets)
+  const running = async (db: Queryable, addonId: AddonId): Promise<string> =>
+    must(await getRunningWorkflow(db, addonId), 'running workflow').id
   const urlOf = async (addonId: AddonId): Promise<string> => {
     const config = databaseConfig({ secrets, server, host: 'localhost' }, await row(addonId))
     return config['HEROKU_POSTGRESQL_URL'] ?? ''
@@ -88,13 +104,40 @@ export async function openTestDatabases(
         await table.setPlan(tx, await row(addonId), plan)
         return startWorkflow(tx, changeDatabasePlan, addonId)
       }),
+    /** Writes down another credential of a ready database: the id of the workflow that makes it good. */
+    requestRotation: (addonId: AddonId): Promise<string> =>
+      transaction(pool, async (tx) => {
+        await rotation.rotate(tx, await row(addonId), newId())
+        return running(tx, addonId)
+      }),
+    /** Begins to end the credential before the rotation: the id of the workflow that does it. */
+    requestRevocation: (addonId: AddonId): Promise<string> =>
+      transaction(pool, async (tx) => {
+        await rotation.revoke(tx, await row(addonId), false)
+        return running(tx, addonId)
+      }),
+    /** Wants a database gone; false when a workflow runs, which has to read that. */
+    requestRemoval: (addonId: AddonId): Promise<boolean> =>
+      transaction(pool, async (tx) => {
+        const raised = await raiseWish(tx, addonId, 'deprovision')
+        await table.wantRemoval(tx, addonId)
+        if (!raised) await startWorkflow(tx, deprovisionDatabase, addonId)
+        return !raised
+      }),
+    /** What takes requests where nothing runs by itself and nobody waits. */
+    idle: {
+      wake: () => undefined,
+      waitFor: async () => undefined,
+      endWaits: () => undefined,
+      stop: async () => undefined,
+    } satisfies WorkflowRunner,
     /** Begins to empty a ready database: the id of the workflow that does it. */
     requestReset: (addonId: AddonId): Promise<string> =>
       transaction(pool, (tx) => startWorkflow(tx, resetDatabase, addonId)),
     /** What of that add-on stands on the server: [databases, roles]. */
     onServer: async (addonId: AddonId): Promise<[number, number]> => {
-      const { databaseName, roleName } = await row(addonId)
-      return countOnServer(server.pool, databaseName, roleName)
+      const found = await row(addonId)
+      return countOnServer(server.pool, found.databaseName, rolesOf(found))
     },
     close: async () => {
       await server.end()
@@ -108,12 +151,12 @@ export type TestDatabases = Awaited<ReturnType<typeof openTestDatabases>>
 async function countOnServer(
   pool: pg.Pool,
   databaseName: string,
-  roleName: string,
+  roles: string[],
 ): Promise<[number, number]> {
   const { rows } = await pool.query<{ databases: string; roles: string }>(
     `select (select count(*) from pg_database where datname = $1) as databases,
-       (select count(*) from pg_roles where rolname = $2) as roles`,
-    [databaseName, roleName],
+       (select count(*) from pg_roles where rolname = any($2)) as roles`,
+    [databaseName, roles],
   )
   return [Number(rows[0]?.databases), Number(rows[0]?.roles)]
 }

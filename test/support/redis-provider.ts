@@ -2,14 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
+import { must } from '#lib/assert.ts'
 import { newId, type AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { migrate } from '#lib/migrate.ts'
-import { openPool, transaction } from '#lib/postgres.ts'
+import { openPool, transaction, type Queryable } from '#lib/postgres.ts'
 import { findInstances } from '#lib/redis-instances.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
+import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { redisAddonPorts } from '../../local-platform/layout.ts'
+import { instanceRotation } from '../../services/redis/credential-rotation.ts'
 import { findInstance, type InstanceRow } from '../../services/redis/instances-db.ts'
 import {
   instanceConfig,
@@ -62,6 +65,9 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
     if (!found) throw new Error(`no row of ${addonId}`)
     return found
   }
+  const rotation = instanceRotation(secrets)
+  const running = async (db: Queryable, addonId: AddonId): Promise<string> =>
+    must(await getRunningWorkflow(db, addonId), 'running workflow').id
   const urlOf = async (addonId: AddonId): Promise<string> =>
     instanceConfig(context, 'localhost', await row(addonId))['HEROKU_REDIS_URL'] ?? ''
   return {
@@ -82,6 +88,18 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
       transaction(pool, async (tx) => {
         await table.setPlan(tx, await row(addonId), plan)
         return startWorkflow(tx, changeInstancePlan, addonId)
+      }),
+    /** Writes down another password of a ready instance: the id of the workflow that sets it. */
+    requestRotation: (addonId: AddonId): Promise<string> =>
+      transaction(pool, async (tx) => {
+        await rotation.rotate(tx, await row(addonId), newId())
+        return running(tx, addonId)
+      }),
+    /** Takes the former password out of the table: the id of the workflow that ends it. */
+    requestRevocation: (addonId: AddonId, everySession = false): Promise<string> =>
+      transaction(pool, async (tx) => {
+        await rotation.revoke(tx, await row(addonId), everySession)
+        return running(tx, addonId)
       }),
     close: async () => {
       await stopAllInstances(context, silentLog)

@@ -11,11 +11,12 @@ import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
  * `bug`: so many times INTERNAL, after the resource is made; `refuse`: it refuses with that text;
  * `undeclared`: it answers a variable that its manifest does not declare; `hold`: it answers only
  * when released; `linger`: so many answers "pending" to the removal. With `Change` behind them
- * (`busyChange`) the same for a change of plan; `moves`: it answers new variables to that.
+ * (`busyChange`) the same for a change of plan; `moves`: it answers new variables to that. With
+ * `Rotation` behind them the same for new credentials, and for the end of the former.
  */
 export type TestProvider = {
   /** What it has now: uuids of resources. */
-  resources: Map<string, { plan: string; options: Record<string, string> }>
+  resources: Map<string, TestResource>
   /** Every call that arrived, as "provision <uuid>", "change-plan <uuid>" or "deprovision <uuid>". */
   calls: string[]
   /** Calls for that uuid that it works on now. */
@@ -27,6 +28,17 @@ export type TestProvider = {
 
 /** Small, so that tests see more than one page. */
 const resourcesPageMax = 2
+
+type TestResource = {
+  plan: string
+  options: Record<string, string>
+  /** Of the newest credentials. */
+  rotationId?: string
+  /** The credentials before them are good. */
+  former?: boolean
+  /** What the last revocation was asked for. */
+  everySession?: boolean
+}
 
 export async function serveTestProvider(
   nats: NatsConnection,
@@ -86,6 +98,27 @@ export async function serveTestProvider(
           if (tries <= Number(options['pendingChange'] ?? 0)) return { pending: true }
           const config = options['moves'] ? { [configVar]: `test://${uuid}/${plan}` } : {}
           return { config, message: `Now ${plan}.` }
+        }),
+      rotateCredentials: ({ uuid, rotationId }) =>
+        counted('rotate', uuid, async () => {
+          const tries = calls.filter((call) => call === `rotate ${uuid}`).length
+          const resource = resources.get(uuid)
+          if (!resource) throw new PlexusError(ErrorCode.NOT_FOUND, 'Gone.')
+          const { options } = resource
+          if (options['refuseRotation']) throw invalidParams(options['refuseRotation'])
+          if (tries <= Number(options['busyRotation'] ?? 0)) throw unavailable('Busy.')
+          resources.set(uuid, { ...resource, rotationId, former: true })
+          if (tries <= Number(options['pendingRotation'] ?? 0)) return { pending: true }
+          return { config: { [configVar]: `test://${uuid}/${rotationId}` } }
+        }),
+      revokeCredentials: ({ uuid, everySession }) =>
+        counted('revoke', uuid, async () => {
+          const tries = calls.filter((call) => call === `revoke ${uuid}`).length
+          const resource = resources.get(uuid)
+          if (!resource) return {}
+          if (tries <= Number(resource.options['busyRotation'] ?? 0)) throw unavailable('Busy.')
+          resources.set(uuid, { ...resource, former: false, everySession })
+          return { pending: tries <= Number(resource.options['pendingRotation'] ?? 0) }
         }),
       deprovision: ({ uuid }) =>
         counted('deprovision', uuid, async () => {

@@ -1,7 +1,7 @@
 import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Workflow } from '#lib/workflow/define-workflow.ts'
 import { lockDatabase } from '../databases-db.ts'
-import { planOf, type DatabasesContext } from '../databases.ts'
+import { planOf, rolesOf, type DatabasesContext } from '../databases.ts'
 import { setTempFileLimit } from '../server-admin.ts'
 import { holdToSize } from '../size-check.ts'
 import { deprovisionDatabase } from './deprovision.ts'
@@ -11,7 +11,7 @@ import { unlessRemoved } from './unless-removed.ts'
 //       └─────────────┴──────▶ deprovision-database, when its removal is wanted
 
 /**
- * Holds a database and its role to the plan that the table has for it. Open sessions stay, also
+ * Holds a database and its roles to the plan that the table has for it. Open sessions stay, also
  * beyond a smaller plan's number: only those of a database whose size was over the plan before, and
  * began read-only, are ended, so that they write again at once.
  */
@@ -21,8 +21,9 @@ export const changeDatabasePlan: Workflow<DatabasesContext> = defineWorkflow<Dat
   steps: {
     'set-limits': (context, { subjectId }) =>
       unlessRemoved(context, subjectId, async (session, row) => {
-        const role = { name: row.roleName, plan: planOf(context.plans, row) }
-        await setTempFileLimit(context.server, session, role)
+        const plan = planOf(context.plans, row)
+        for (const name of rolesOf(row))
+          await setTempFileLimit(context.server, session, { name, plan })
         await holdToSize(context, session, row)
         return {
           done: 'changed',

@@ -37,7 +37,8 @@ export const resetDatabase = defineWorkflow<DatabasesContext>()<Step>({
       return { go: 'drop-database' }
     }),
     'drop-database': whileHere('drop-database', async (context, session, row) => {
-      await dropDatabase(context.server, session, namesOf(row))
+      const database = { name: row.databaseName, roles: [row.roleName] }
+      await dropDatabase(context.server, session, database)
       return { go: 'create-database' }
     }),
     'create-database': whileHere('create-database', async (_context, session, row) => {

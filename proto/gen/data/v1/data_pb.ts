@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file data/v1/data.proto.
  */
 export const file_data_v1_data: GenFile = /*@__PURE__*/
-  fileDesc("ChJkYXRhL3YxL2RhdGEucHJvdG8SDnBsZXh1cy5kYXRhLnYxImcKCkNyZWRlbnRpYWwSDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEgwKBHVzZXIYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkSEAoIZGF0YWJhc2UYBSABKAkSCwoDdXJsGAYgASgJIiYKEkdldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKjAgoIRGF0YWJhc2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSEwoLY29ubmVjdGlvbnMYAyABKA0SFwoPY29ubmVjdGlvbnNfbWF4GAQgASgNEhIKCnNpemVfYnl0ZXMYBSABKAQSFgoOc2l6ZV9ieXRlc19tYXgYBiABKAQSEQoJcmVhZF9vbmx5GAcgASgIEjAKDGNsb3NlZF91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGdGFibGVzGAkgASgNSACIAQESFgoOc2VydmVyX3ZlcnNpb24YCiABKAlCCQoHX3RhYmxlcyIwChxHZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFFJlc2V0RGF0YWJhc2VSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFVJlc2V0RGF0YWJhc2VSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIikKFUVuZENvbm5lY3Rpb25zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSInChZFbmRDb25uZWN0aW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgASgNIiYKEkdldEluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKhAgoISW5zdGFuY2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSFwoPY29ubmVjdGlvbnNfbWF4GAMgASgNEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSMgoIc2V0dGluZ3MYBSABKAsyIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzEjgKC29ic2VydmF0aW9uGAYgASgLMiMucGxleHVzLmRhdGEudjEuSW5zdGFuY2VPYnNlcnZhdGlvbhIyCg50bHNfY3JlZGVudGlhbBgKIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwiUQoTSW5zdGFuY2VPYnNlcnZhdGlvbhIPCgd2ZXJzaW9uGAEgASgJEhMKC2Nvbm5lY3Rpb25zGAIgASgNEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCJlChBJbnN0YW5jZVNldHRpbmdzEhgKEG1heG1lbW9yeV9wb2xpY3kYASABKAkSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNEh4KFm5vdGlmeV9rZXlzcGFjZV9ldmVudHMYAyABKAki0gEKGENvbmZpZ3VyZUluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCRIdChBtYXhtZW1vcnlfcG9saWN5GAIgASgJSACIAQESHAoPdGltZW91dF9zZWNvbmRzGAMgASgNSAGIAQESIwoWbm90aWZ5X2tleXNwYWNlX2V2ZW50cxgEIAEoCUgCiAEBQhMKEV9tYXhtZW1vcnlfcG9saWN5QhIKEF90aW1lb3V0X3NlY29uZHNCGQoXX25vdGlmeV9rZXlzcGFjZV9ldmVudHMyhAMKE1Bvc3RncmVzRGF0YVNlcnZpY2USSwoLR2V0RGF0YWJhc2USIi5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5EYXRhYmFzZRJhChVHZXREYXRhYmFzZUNyZWRlbnRpYWwSLC5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0GhoucGxleHVzLmRhdGEudjEuQ3JlZGVudGlhbBJcCg1SZXNldERhdGFiYXNlEiQucGxleHVzLmRhdGEudjEuUmVzZXREYXRhYmFzZVJlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5SZXNldERhdGFiYXNlUmVzcG9uc2USXwoORW5kQ29ubmVjdGlvbnMSJS5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1JlcXVlc3QaJi5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1Jlc3BvbnNlMsABChBSZWRpc0RhdGFTZXJ2aWNlEksKC0dldEluc3RhbmNlEiIucGxleHVzLmRhdGEudjEuR2V0SW5zdGFuY2VSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuSW5zdGFuY2USXwoRQ29uZmlndXJlSW5zdGFuY2USKC5wbGV4dXMuZGF0YS52MS5Db25maWd1cmVJbnN0YW5jZVJlcXVlc3QaIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChJkYXRhL3YxL2RhdGEucHJvdG8SDnBsZXh1cy5kYXRhLnYxIqkBCgpDcmVkZW50aWFsEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRIMCgR1c2VyGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhAKCGRhdGFiYXNlGAUgASgJEgsKA3VybBgGIAEoCRITCgtjb25uZWN0aW9ucxgHIAEoDRIrCgZmb3JtZXIYCCABKAsyGy5wbGV4dXMuZGF0YS52MS5Gb3JtZXJMb2dpbiJCCgtGb3JtZXJMb2dpbhIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhMKC2Nvbm5lY3Rpb25zGAMgASgNIiYKEkdldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKjAgoIRGF0YWJhc2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSEwoLY29ubmVjdGlvbnMYAyABKA0SFwoPY29ubmVjdGlvbnNfbWF4GAQgASgNEhIKCnNpemVfYnl0ZXMYBSABKAQSFgoOc2l6ZV9ieXRlc19tYXgYBiABKAQSEQoJcmVhZF9vbmx5GAcgASgIEjAKDGNsb3NlZF91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGdGFibGVzGAkgASgNSACIAQESFgoOc2VydmVyX3ZlcnNpb24YCiABKAlCCQoHX3RhYmxlcyIwChxHZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFFJlc2V0RGF0YWJhc2VSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFVJlc2V0RGF0YWJhc2VSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIikKFUVuZENvbm5lY3Rpb25zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSInChZFbmRDb25uZWN0aW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgASgNIiYKEkdldEluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKhAgoISW5zdGFuY2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSFwoPY29ubmVjdGlvbnNfbWF4GAMgASgNEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSMgoIc2V0dGluZ3MYBSABKAsyIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzEjgKC29ic2VydmF0aW9uGAYgASgLMiMucGxleHVzLmRhdGEudjEuSW5zdGFuY2VPYnNlcnZhdGlvbhIyCg50bHNfY3JlZGVudGlhbBgKIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwiUQoTSW5zdGFuY2VPYnNlcnZhdGlvbhIPCgd2ZXJzaW9uGAEgASgJEhMKC2Nvbm5lY3Rpb25zGAIgASgNEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCJlChBJbnN0YW5jZVNldHRpbmdzEhgKEG1heG1lbW9yeV9wb2xpY3kYASABKAkSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNEh4KFm5vdGlmeV9rZXlzcGFjZV9ldmVudHMYAyABKAki0gEKGENvbmZpZ3VyZUluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCRIdChBtYXhtZW1vcnlfcG9saWN5GAIgASgJSACIAQESHAoPdGltZW91dF9zZWNvbmRzGAMgASgNSAGIAQESIwoWbm90aWZ5X2tleXNwYWNlX2V2ZW50cxgEIAEoCUgCiAEBQhMKEV9tYXhtZW1vcnlfcG9saWN5QhIKEF90aW1lb3V0X3NlY29uZHNCGQoXX25vdGlmeV9rZXlzcGFjZV9ldmVudHMyhAMKE1Bvc3RncmVzRGF0YVNlcnZpY2USSwoLR2V0RGF0YWJhc2USIi5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5EYXRhYmFzZRJhChVHZXREYXRhYmFzZUNyZWRlbnRpYWwSLC5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0GhoucGxleHVzLmRhdGEudjEuQ3JlZGVudGlhbBJcCg1SZXNldERhdGFiYXNlEiQucGxleHVzLmRhdGEudjEuUmVzZXREYXRhYmFzZVJlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5SZXNldERhdGFiYXNlUmVzcG9uc2USXwoORW5kQ29ubmVjdGlvbnMSJS5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1JlcXVlc3QaJi5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1Jlc3BvbnNlMsABChBSZWRpc0RhdGFTZXJ2aWNlEksKC0dldEluc3RhbmNlEiIucGxleHVzLmRhdGEudjEuR2V0SW5zdGFuY2VSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuSW5zdGFuY2USXwoRQ29uZmlndXJlSW5zdGFuY2USKC5wbGV4dXMuZGF0YS52MS5Db25maWd1cmVJbnN0YW5jZVJlcXVlc3QaIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.data.v1.Credential
@@ -49,6 +49,20 @@ export type Credential = Message<"plexus.data.v1.Credential"> & {
    * @generated from field: string url = 6;
    */
   url: string;
+
+  /**
+   * open sessions; told by GetDatabaseCredential only
+   *
+   * @generated from field: uint32 connections = 7;
+   */
+  connections: number;
+
+  /**
+   * absent unless the credential is being rotated
+   *
+   * @generated from field: plexus.data.v1.FormerLogin former = 8;
+   */
+  former?: FormerLogin | undefined;
 };
 
 /**
@@ -57,6 +71,37 @@ export type Credential = Message<"plexus.data.v1.Credential"> & {
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
   messageDesc(file_data_v1_data, 0);
+
+/**
+ * Who may still log in besides, until the rotation's overlap ends.
+ *
+ * @generated from message plexus.data.v1.FormerLogin
+ */
+export type FormerLogin = Message<"plexus.data.v1.FormerLogin"> & {
+  /**
+   * @generated from field: string user = 1;
+   */
+  user: string;
+
+  /**
+   * @generated from field: string password = 2;
+   */
+  password: string;
+
+  /**
+   * open sessions
+   *
+   * @generated from field: uint32 connections = 3;
+   */
+  connections: number;
+};
+
+/**
+ * Describes the message plexus.data.v1.FormerLogin.
+ * Use `create(FormerLoginSchema)` to create a new message.
+ */
+export const FormerLoginSchema: GenMessage<FormerLogin> = /*@__PURE__*/
+  messageDesc(file_data_v1_data, 1);
 
 /**
  * @generated from message plexus.data.v1.GetDatabaseRequest
@@ -73,7 +118,7 @@ export type GetDatabaseRequest = Message<"plexus.data.v1.GetDatabaseRequest"> & 
  * Use `create(GetDatabaseRequestSchema)` to create a new message.
  */
 export const GetDatabaseRequestSchema: GenMessage<GetDatabaseRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 1);
+  messageDesc(file_data_v1_data, 2);
 
 /**
  * @generated from message plexus.data.v1.Database
@@ -149,7 +194,7 @@ export type Database = Message<"plexus.data.v1.Database"> & {
  * Use `create(DatabaseSchema)` to create a new message.
  */
 export const DatabaseSchema: GenMessage<Database> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 2);
+  messageDesc(file_data_v1_data, 3);
 
 /**
  * @generated from message plexus.data.v1.GetDatabaseCredentialRequest
@@ -166,7 +211,7 @@ export type GetDatabaseCredentialRequest = Message<"plexus.data.v1.GetDatabaseCr
  * Use `create(GetDatabaseCredentialRequestSchema)` to create a new message.
  */
 export const GetDatabaseCredentialRequestSchema: GenMessage<GetDatabaseCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 3);
+  messageDesc(file_data_v1_data, 4);
 
 /**
  * @generated from message plexus.data.v1.ResetDatabaseRequest
@@ -183,7 +228,7 @@ export type ResetDatabaseRequest = Message<"plexus.data.v1.ResetDatabaseRequest"
  * Use `create(ResetDatabaseRequestSchema)` to create a new message.
  */
 export const ResetDatabaseRequestSchema: GenMessage<ResetDatabaseRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 4);
+  messageDesc(file_data_v1_data, 5);
 
 /**
  * @generated from message plexus.data.v1.ResetDatabaseResponse
@@ -202,7 +247,7 @@ export type ResetDatabaseResponse = Message<"plexus.data.v1.ResetDatabaseRespons
  * Use `create(ResetDatabaseResponseSchema)` to create a new message.
  */
 export const ResetDatabaseResponseSchema: GenMessage<ResetDatabaseResponse> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 5);
+  messageDesc(file_data_v1_data, 6);
 
 /**
  * @generated from message plexus.data.v1.EndConnectionsRequest
@@ -219,7 +264,7 @@ export type EndConnectionsRequest = Message<"plexus.data.v1.EndConnectionsReques
  * Use `create(EndConnectionsRequestSchema)` to create a new message.
  */
 export const EndConnectionsRequestSchema: GenMessage<EndConnectionsRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 6);
+  messageDesc(file_data_v1_data, 7);
 
 /**
  * @generated from message plexus.data.v1.EndConnectionsResponse
@@ -236,7 +281,7 @@ export type EndConnectionsResponse = Message<"plexus.data.v1.EndConnectionsRespo
  * Use `create(EndConnectionsResponseSchema)` to create a new message.
  */
 export const EndConnectionsResponseSchema: GenMessage<EndConnectionsResponse> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 7);
+  messageDesc(file_data_v1_data, 8);
 
 /**
  * @generated from message plexus.data.v1.GetInstanceRequest
@@ -253,7 +298,7 @@ export type GetInstanceRequest = Message<"plexus.data.v1.GetInstanceRequest"> & 
  * Use `create(GetInstanceRequestSchema)` to create a new message.
  */
 export const GetInstanceRequestSchema: GenMessage<GetInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 8);
+  messageDesc(file_data_v1_data, 9);
 
 /**
  * @generated from message plexus.data.v1.Instance
@@ -310,7 +355,7 @@ export type Instance = Message<"plexus.data.v1.Instance"> & {
  * Use `create(InstanceSchema)` to create a new message.
  */
 export const InstanceSchema: GenMessage<Instance> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 9);
+  messageDesc(file_data_v1_data, 10);
 
 /**
  * @generated from message plexus.data.v1.InstanceObservation
@@ -341,7 +386,7 @@ export type InstanceObservation = Message<"plexus.data.v1.InstanceObservation"> 
  * Use `create(InstanceObservationSchema)` to create a new message.
  */
 export const InstanceObservationSchema: GenMessage<InstanceObservation> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 10);
+  messageDesc(file_data_v1_data, 11);
 
 /**
  * @generated from message plexus.data.v1.InstanceSettings
@@ -374,7 +419,7 @@ export type InstanceSettings = Message<"plexus.data.v1.InstanceSettings"> & {
  * Use `create(InstanceSettingsSchema)` to create a new message.
  */
 export const InstanceSettingsSchema: GenMessage<InstanceSettings> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 11);
+  messageDesc(file_data_v1_data, 12);
 
 /**
  * What is absent stays as it is.
@@ -408,7 +453,7 @@ export type ConfigureInstanceRequest = Message<"plexus.data.v1.ConfigureInstance
  * Use `create(ConfigureInstanceRequestSchema)` to create a new message.
  */
 export const ConfigureInstanceRequestSchema: GenMessage<ConfigureInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 12);
+  messageDesc(file_data_v1_data, 13);
 
 /**
  * What the data API tells of the databases and instances of our own providers, and does to them.

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file provider/v1/provider.proto.
  */
 export const file_provider_v1_provider: GenFile = /*@__PURE__*/
-  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiLgoSRGVwcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkiJgoTRGVwcm92aXNpb25SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIioKFExpc3RSZXNvdXJjZXNSZXF1ZXN0EhIKCmFmdGVyX3V1aWQYASABKAkiNQoIUmVzb3VyY2USDAoEdXVpZBgBIAEoCRIMCgRwbGFuGAIgASgJEg0KBXJlYWR5GAMgASgIIkgKFUxpc3RSZXNvdXJjZXNSZXNwb25zZRIvCglyZXNvdXJjZXMYASADKAsyHC5wbGV4dXMucHJvdmlkZXIudjEuUmVzb3VyY2UyjgMKD1Byb3ZpZGVyU2VydmljZRJYCglQcm92aXNpb24SJC5wbGV4dXMucHJvdmlkZXIudjEuUHJvdmlzaW9uUmVxdWVzdBolLnBsZXh1cy5wcm92aWRlci52MS5Qcm92aXNpb25SZXNwb25zZRJbCgpDaGFuZ2VQbGFuEiUucGxleHVzLnByb3ZpZGVyLnYxLkNoYW5nZVBsYW5SZXF1ZXN0GiYucGxleHVzLnByb3ZpZGVyLnYxLkNoYW5nZVBsYW5SZXNwb25zZRJeCgtEZXByb3Zpc2lvbhImLnBsZXh1cy5wcm92aWRlci52MS5EZXByb3Zpc2lvblJlcXVlc3QaJy5wbGV4dXMucHJvdmlkZXIudjEuRGVwcm92aXNpb25SZXNwb25zZRJkCg1MaXN0UmVzb3VyY2VzEigucGxleHVzLnByb3ZpZGVyLnYxLkxpc3RSZXNvdXJjZXNSZXF1ZXN0GikucGxleHVzLnByb3ZpZGVyLnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSQoYUm90YXRlQ3JlZGVudGlhbHNSZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSEwoLcm90YXRpb25faWQYAyABKAkipgEKGVJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2USSQoGY29uZmlnGAEgAygLMjkucGxleHVzLnByb3ZpZGVyLnYxLlJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHcGVuZGluZxgCIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImAKGFJldm9rZUNyZWRlbnRpYWxzUmVxdWVzdBIMCgR1dWlkGAEgASgJEgoKAmlkGAIgASgJEhMKC3JvdGF0aW9uX2lkGAMgASgJEhUKDWV2ZXJ5X3Nlc3Npb24YBCABKAgiLAoZUmV2b2tlQ3JlZGVudGlhbHNSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIi4KEkRlcHJvdmlzaW9uUmVxdWVzdBIMCgR1dWlkGAEgASgJEgoKAmlkGAIgASgJIiYKE0RlcHJvdmlzaW9uUmVzcG9uc2USDwoHcGVuZGluZxgBIAEoCCIqChRMaXN0UmVzb3VyY2VzUmVxdWVzdBISCgphZnRlcl91dWlkGAEgASgJIjUKCFJlc291cmNlEgwKBHV1aWQYASABKAkSDAoEcGxhbhgCIAEoCRINCgVyZWFkeRgDIAEoCCJIChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USLwoJcmVzb3VyY2VzGAEgAygLMhwucGxleHVzLnByb3ZpZGVyLnYxLlJlc291cmNlMvIECg9Qcm92aWRlclNlcnZpY2USWAoJUHJvdmlzaW9uEiQucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QaJS5wbGV4dXMucHJvdmlkZXIudjEuUHJvdmlzaW9uUmVzcG9uc2USWwoKQ2hhbmdlUGxhbhIlLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVxdWVzdBomLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UScAoRUm90YXRlQ3JlZGVudGlhbHMSLC5wbGV4dXMucHJvdmlkZXIudjEuUm90YXRlQ3JlZGVudGlhbHNSZXF1ZXN0Gi0ucGxleHVzLnByb3ZpZGVyLnYxLlJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2UScAoRUmV2b2tlQ3JlZGVudGlhbHMSLC5wbGV4dXMucHJvdmlkZXIudjEuUmV2b2tlQ3JlZGVudGlhbHNSZXF1ZXN0Gi0ucGxleHVzLnByb3ZpZGVyLnYxLlJldm9rZUNyZWRlbnRpYWxzUmVzcG9uc2USXgoLRGVwcm92aXNpb24SJi5wbGV4dXMucHJvdmlkZXIudjEuRGVwcm92aXNpb25SZXF1ZXN0GicucGxleHVzLnByb3ZpZGVyLnYxLkRlcHJvdmlzaW9uUmVzcG9uc2USZAoNTGlzdFJlc291cmNlcxIoLnBsZXh1cy5wcm92aWRlci52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBopLnBsZXh1cy5wcm92aWRlci52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message plexus.provider.v1.ProvisionRequest
@@ -165,6 +165,120 @@ export const ChangePlanResponseSchema: GenMessage<ChangePlanResponse> = /*@__PUR
   messageDesc(file_provider_v1_provider, 3);
 
 /**
+ * @generated from message plexus.provider.v1.RotateCredentialsRequest
+ */
+export type RotateCredentialsRequest = Message<"plexus.provider.v1.RotateCredentialsRequest"> & {
+  /**
+   * @generated from field: string uuid = 1;
+   */
+  uuid: string;
+
+  /**
+   * the provider's own id
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * a uuid, another one for each rotation
+   *
+   * @generated from field: string rotation_id = 3;
+   */
+  rotationId: string;
+};
+
+/**
+ * Describes the message plexus.provider.v1.RotateCredentialsRequest.
+ * Use `create(RotateCredentialsRequestSchema)` to create a new message.
+ */
+export const RotateCredentialsRequestSchema: GenMessage<RotateCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 4);
+
+/**
+ * @generated from message plexus.provider.v1.RotateCredentialsResponse
+ */
+export type RotateCredentialsResponse = Message<"plexus.provider.v1.RotateCredentialsResponse"> & {
+  /**
+   * with the new credentials; empty while pending
+   *
+   * @generated from field: map<string, string> config = 1;
+   */
+  config: { [key: string]: string };
+
+  /**
+   * not made yet: ask again
+   *
+   * @generated from field: bool pending = 2;
+   */
+  pending: boolean;
+};
+
+/**
+ * Describes the message plexus.provider.v1.RotateCredentialsResponse.
+ * Use `create(RotateCredentialsResponseSchema)` to create a new message.
+ */
+export const RotateCredentialsResponseSchema: GenMessage<RotateCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 5);
+
+/**
+ * @generated from message plexus.provider.v1.RevokeCredentialsRequest
+ */
+export type RevokeCredentialsRequest = Message<"plexus.provider.v1.RevokeCredentialsRequest"> & {
+  /**
+   * @generated from field: string uuid = 1;
+   */
+  uuid: string;
+
+  /**
+   * the provider's own id
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * of the rotation whose former credentials are to end
+   *
+   * @generated from field: string rotation_id = 3;
+   */
+  rotationId: string;
+
+  /**
+   * Also sessions end of which it cannot be told with which of the two they began.
+   *
+   * @generated from field: bool every_session = 4;
+   */
+  everySession: boolean;
+};
+
+/**
+ * Describes the message plexus.provider.v1.RevokeCredentialsRequest.
+ * Use `create(RevokeCredentialsRequestSchema)` to create a new message.
+ */
+export const RevokeCredentialsRequestSchema: GenMessage<RevokeCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 6);
+
+/**
+ * @generated from message plexus.provider.v1.RevokeCredentialsResponse
+ */
+export type RevokeCredentialsResponse = Message<"plexus.provider.v1.RevokeCredentialsResponse"> & {
+  /**
+   * not ended yet: ask again
+   *
+   * @generated from field: bool pending = 1;
+   */
+  pending: boolean;
+};
+
+/**
+ * Describes the message plexus.provider.v1.RevokeCredentialsResponse.
+ * Use `create(RevokeCredentialsResponseSchema)` to create a new message.
+ */
+export const RevokeCredentialsResponseSchema: GenMessage<RevokeCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 7);
+
+/**
  * @generated from message plexus.provider.v1.DeprovisionRequest
  */
 export type DeprovisionRequest = Message<"plexus.provider.v1.DeprovisionRequest"> & {
@@ -186,7 +300,7 @@ export type DeprovisionRequest = Message<"plexus.provider.v1.DeprovisionRequest"
  * Use `create(DeprovisionRequestSchema)` to create a new message.
  */
 export const DeprovisionRequestSchema: GenMessage<DeprovisionRequest> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 4);
+  messageDesc(file_provider_v1_provider, 8);
 
 /**
  * @generated from message plexus.provider.v1.DeprovisionResponse
@@ -205,7 +319,7 @@ export type DeprovisionResponse = Message<"plexus.provider.v1.DeprovisionRespons
  * Use `create(DeprovisionResponseSchema)` to create a new message.
  */
 export const DeprovisionResponseSchema: GenMessage<DeprovisionResponse> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 5);
+  messageDesc(file_provider_v1_provider, 9);
 
 /**
  * @generated from message plexus.provider.v1.ListResourcesRequest
@@ -224,7 +338,7 @@ export type ListResourcesRequest = Message<"plexus.provider.v1.ListResourcesRequ
  * Use `create(ListResourcesRequestSchema)` to create a new message.
  */
 export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 6);
+  messageDesc(file_provider_v1_provider, 10);
 
 /**
  * @generated from message plexus.provider.v1.Resource
@@ -253,7 +367,7 @@ export type Resource = Message<"plexus.provider.v1.Resource"> & {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 7);
+  messageDesc(file_provider_v1_provider, 11);
 
 /**
  * @generated from message plexus.provider.v1.ListResourcesResponse
@@ -272,7 +386,7 @@ export type ListResourcesResponse = Message<"plexus.provider.v1.ListResourcesRes
  * Use `create(ListResourcesResponseSchema)` to create a new message.
  */
 export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 8);
+  messageDesc(file_provider_v1_provider, 12);
 
 /**
  * The Partner API's shape, carried over NATS by our own providers. A provider answers at
@@ -302,6 +416,30 @@ export const ProviderService: GenService<{
     methodKind: "unary";
     input: typeof ChangePlanRequestSchema;
     output: typeof ChangePlanResponseSchema;
+  },
+  /**
+   * Makes new credentials beside those that the resource has: both are good until RevokeCredentials
+   * of the same rotation_id. Idempotent by that id: asked again, it answers the same config. CONFLICT
+   * while another rotation's former credentials are good; NOT_FOUND when the resource is unknown or
+   * gone. Optional: a provider whose credentials cannot be rotated answers neither of the two.
+   *
+   * @generated from rpc plexus.provider.v1.ProviderService.RotateCredentials
+   */
+  rotateCredentials: {
+    methodKind: "unary";
+    input: typeof RotateCredentialsRequestSchema;
+    output: typeof RotateCredentialsResponseSchema;
+  },
+  /**
+   * Ends the credentials that were there before the rotation, and sessions begun with them.
+   * Idempotent: what has ended has ended, also with its resource.
+   *
+   * @generated from rpc plexus.provider.v1.ProviderService.RevokeCredentials
+   */
+  revokeCredentials: {
+    methodKind: "unary";
+    input: typeof RevokeCredentialsRequestSchema;
+    output: typeof RevokeCredentialsResponseSchema;
   },
   /**
    * Idempotent: a resource that is gone is gone.

@@ -1,0 +1,81 @@
+import { conflict, invalidParams } from '#lib/errors.ts'
+import { isUuid, type AddonId } from '#lib/ids.ts'
+import { transaction, type Pool, type Transaction } from '#lib/postgres.ts'
+import type { Resource, ResourceTable } from '#lib/provider/resource.ts'
+import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
+
+/** How a provider's resources get new credentials, and lose those before. */
+export type CredentialRotation<R extends Resource> = {
+  /**
+   * Writes down new credentials for a resource, whose row is locked, beside those that it has, and
+   * starts the workflow that brings them into force.
+   */
+  rotate: (tx: Transaction, resource: R, rotationId: string) => Promise<void>
+  /**
+   * Starts the workflow that ends the former credentials of a resource, whose row is locked.
+   *
+   * @param everySession also of sessions of which it cannot be told how they began.
+   */
+  revoke: (tx: Transaction, resource: R, everySession: boolean) => Promise<void>
+}
+
+type Parts<R extends Resource> = {
+  pool: Pool
+  table: Pick<ResourceTable<R>, 'lock'>
+  rotation: CredentialRotation<R>
+}
+
+/** Rotations that a resource remembers, so that a request that comes late rotates nothing again. */
+export const rotationsKeptMax = 100
+
+export function parseRotationId(text: string): string {
+  if (isUuid(text)) return text.toLowerCase()
+  throw invalidParams(`The rotation's id is not a uuid: ${JSON.stringify(text)}.`)
+}
+
+/**
+ * Begins a rotation, unless it has begun before or the resource is just being moved: then it is to
+ * be asked for again. Throws CONFLICT for one that another has followed, and while the former
+ * credentials of another are good.
+ *
+ * @returns the resource as it was; undefined when it is unknown or on its way out.
+ */
+export async function requestRotation<R extends Resource>(
+  { pool, table, rotation }: Parts<R>,
+  addonId: AddonId,
+  rotationId: string,
+): Promise<R | undefined> {
+  return transaction(pool, async (tx) => {
+    const resource = await table.lock(tx, addonId)
+    if (!resource || resource.removalWanted) return undefined
+    const known = resource.rotationIds.indexOf(rotationId)
+    if (known > 0) throw conflict('Another rotation has followed this one.')
+    if (known === 0 || resource.state !== 'ready' || (await getRunningWorkflow(tx, addonId)))
+      return resource
+    if (resource.formerValid)
+      throw conflict('The credentials before the last rotation are still good: revoke them first.')
+    await rotation.rotate(tx, resource, rotationId)
+    return resource
+  })
+}
+
+/**
+ * Begins to end the former credentials of that rotation. Of one that is unknown, or that another
+ * has followed, there is nothing to end.
+ *
+ * @returns false when there is nothing that would be waited for.
+ */
+export async function requestRevocation<R extends Resource>(
+  { pool, table, rotation }: Parts<R>,
+  request: { addonId: AddonId; rotationId: string; everySession: boolean },
+): Promise<boolean> {
+  const { addonId, rotationId, everySession } = request
+  return transaction(pool, async (tx) => {
+    const resource = await table.lock(tx, addonId)
+    if (!resource || resource.removalWanted || resource.rotationIds[0] !== rotationId) return false
+    if (await getRunningWorkflow(tx, addonId)) return true
+    if (!resource.formerValid) return false
+    await rotation.revoke(tx, resource, everySession)
+    return true
+  })
+}

@@ -1,0 +1,146 @@
+import pg from 'pg'
+import { must } from '#lib/assert.ts'
+import { isVerifierOf, scramVerifier } from '#lib/scram-verifier.ts'
+import type { AddonServer } from './addon-server.ts'
+import { sessionEndTimeoutMs } from './limits.ts'
+import { closeRole, dropRole, endSessions, insist, type AdminSession } from './server-admin.ts'
+
+// What a rotation does on the add-on server. A database has one role that owns it and that its
+// customer logs in as. A rotation renames this role and gives it the new password, so that nothing
+// changes owner and its sessions go on; a second role takes the name and the password that it had.
+// That one is a member of the owner, and its sessions begin as the owner: whatever they make is the
+// owner's, and both credentials have the same rights. In the end the second role is dropped.
+
+const quote = pg.escapeIdentifier
+
+type Login = { name: string; password: string }
+
+/**
+ * Gives the owner its new name and password, and what it had to the second role, in one
+ * transaction: at each moment the former credential is good, and from its commit the new one, too.
+ * Done before, nothing.
+ *
+ * @returns the server's time after that: what began before began with the former credential.
+ */
+export async function splitLogin(
+  server: AddonServer,
+  session: AdminSession,
+  { owner, former }: { owner: Login; former: string },
+): Promise<Date> {
+  const { rowCount } = await session.query('select from pg_roles where rolname = $1', [owner.name])
+  if (rowCount === 0) {
+    // A session in which this fails is ended, and the transaction with it.
+    await session.query('begin')
+    await splitRole(server, session, { owner, former })
+    await session.query('commit')
+  }
+  // Rounded up: a session of the same millisecond is from before.
+  const { rows } = await session.query<{ now: Date }>(
+    `select date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond' as now`,
+  )
+  return must(rows[0], "server's time").now
+}
+
+async function splitRole(
+  server: AddonServer,
+  session: AdminSession,
+  { owner, former }: { owner: Login; former: string },
+): Promise<void> {
+  const { rows } = await session.query<{ verifier: string | null; connectionsMax: number }>(
+    `select rolpassword as verifier, rolconnlimit as "connectionsMax"
+     from pg_authid where rolname = $1`,
+    [former],
+  )
+  const { verifier, connectionsMax } = must(rows[0], `role ${former}`)
+  await insist(server, session, `alter role ${quote(former)} rename to ${quote(owner.name)}`)
+  await session.query(setPassword(owner))
+  // As its owner has set it, also when that is not what we gave him.
+  const password = verifier === null ? 'null' : pg.escapeLiteral(verifier)
+  await session.query(
+    `create role ${quote(former)}
+     login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
+     connection limit ${connectionsMax} password ${password} in role ${quote(owner.name)}`,
+  )
+  // All that its sessions start with, as it stands: lists among it cannot be quoted back.
+  await session.query(
+    `insert into pg_db_role_setting (setdatabase, setrole, setconfig)
+     select s.setdatabase, second.oid, s.setconfig
+     from pg_db_role_setting s
+     join pg_roles first on first.oid = s.setrole
+     join pg_roles second on second.rolname = $2
+     where first.rolname = $1`,
+    [owner.name, former],
+  )
+  await session.query(`alter role ${quote(former)} set role = ${quote(owner.name)}`)
+}
+
+const setPassword = ({ name, password }: Login): string =>
+  `alter role ${quote(name)} login password ${pg.escapeLiteral(scramVerifier(password))}`
+
+/**
+ * Ends the former credential: nobody gets in with it any more, what began with it is over, and so
+ * is what could let its holder in again, who was the owner as well. He may have given the owner a
+ * password of his own, and other roles a share in it: then every session is ended.
+ */
+export async function closeFormer(
+  server: AddonServer,
+  session: AdminSession,
+  login: { owner: Login; former: string; database: string; rotatedAt: Date },
+): Promise<void> {
+  const { owner, former, database, rotatedAt } = login
+  await closeRole(server, session, former)
+  await awaitFormerSessionsEnd(session, { owner: owner.name, former, rotatedAt })
+  await revokeMemberships(server, session, { owner: owner.name, former, database })
+  const { rows } = await session.query<{ verifier: string | null }>(
+    'select rolpassword as verifier from pg_authid where rolname = $1',
+    [owner.name],
+  )
+  if (isVerifierOf(rows[0]?.verifier ?? '', owner.password)) return
+  await closeRole(server, session, owner.name)
+  await insist(server, session, setPassword(owner))
+}
+
+/** Ends them and waits until they have: what they are just doing would come after what follows. */
+async function awaitFormerSessionsEnd(
+  session: AdminSession,
+  { owner, former, rotatedAt }: { owner: string; former: string; rotatedAt: Date },
+): Promise<void> {
+  const { rows } = await session.query<{ ended: boolean }>(
+    `select pg_terminate_backend(pid, $4) as ended from pg_stat_activity
+     where usename = $1 or (usename = $2 and backend_start < $3)`,
+    [former, owner, rotatedAt, sessionEndTimeoutMs],
+  )
+  if (rows.some(({ ended }) => !ended)) throw new Error(`sessions of ${former} do not end`)
+}
+
+/** Up to PostgreSQL 14 an owner can make others members of its role, as whom they are the owner. */
+async function revokeMemberships(
+  server: AddonServer,
+  session: AdminSession,
+  { owner, former, database }: { owner: string; former: string; database: string },
+): Promise<void> {
+  const { rows } = await session.query<{ member: string }>(
+    `select member.rolname as member from pg_auth_members m
+     join pg_roles owner on owner.oid = m.roleid
+     join pg_roles member on member.oid = m.member
+     where owner.rolname = $1 and member.rolname <> $2`,
+    [owner, former],
+  )
+  for (const { member } of rows) {
+    await insist(server, session, `revoke ${quote(owner)} from ${quote(member)}`)
+    await session.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and datname = $2',
+      [member, database],
+    )
+  }
+}
+
+/** Drops the second role. What its sessions made under their own name becomes the owner's. */
+export async function dropFormer(
+  server: AddonServer,
+  session: AdminSession,
+  { owner, former }: { owner: string; former: string },
+): Promise<void> {
+  await endSessions(session, former)
+  await dropRole(server, session, former, owner)
+}
