@@ -129,8 +129,8 @@ const unsupported: readonly Unsupported[] = [
   {
     paths: ['/postgres/v0/databases/*/credentials', '/data/postgres/v1/*/credentials'],
     message:
-      'A database of Plexus has one credential, "default", and it stays as it was made. See it ' +
-      'with "heroku pg:credentials:url -a APP".',
+      'A database of Plexus has one credential, "default". See it with ' +
+      '"heroku pg:credentials:url -a APP", and rotate it with "heroku pg:credentials:rotate -a APP".',
   },
   {
     paths: ['/client/v11', '/data', '/postgres/v0'],

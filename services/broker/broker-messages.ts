@@ -7,6 +7,7 @@ import type {
   ManifestSchema,
   PlanSchema,
   ReconcileReportSchema,
+  RotatedCredentialsSchema,
 } from '#proto/broker/v1/broker_pb.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import type { AddonView } from './addon-view.ts'
@@ -15,6 +16,7 @@ import type { ManifestRevision } from './manifest-revisions.ts'
 import type { ManifestStamp } from './manifests-db.ts'
 import type { PlanOfService } from './plans.ts'
 import type { Report } from './reconcile/reconcile-addons.ts'
+import type { Rotated } from './rotations.ts'
 
 // What the broker's nouns look like on the wire.
 
@@ -116,5 +118,17 @@ export function reportMessage({
         ...{ kind, addonId, addonName, appId, what, remedy, repaired },
       }),
     ),
+  }
+}
+
+export function rotatedMessage({
+  addon,
+  formerUntil,
+  pending,
+}: Rotated): MessageInitShape<typeof RotatedCredentialsSchema> {
+  return {
+    addon: addonMessage(addon),
+    ...(formerUntil && { formerUntil: timestampFromDate(formerUntil) }),
+    pending,
   }
 }

@@ -10,7 +10,12 @@ import {
   listAttachments,
   type AttachmentOfAddon,
 } from './attachments.ts'
-import { addonMessage, attachmentMessage, reportMessage } from './broker-messages.ts'
+import {
+  addonMessage,
+  attachmentMessage,
+  reportMessage,
+  rotatedMessage,
+} from './broker-messages.ts'
 import { catalogueHandlers } from './catalogue-rpc.ts'
 import type { BrokerContext } from './context.ts'
 import { forgetAddon } from './forget-addon.ts'
@@ -19,6 +24,7 @@ import { partnerHandlers } from './partner-rpc.ts'
 import { requestPlan } from './plan-change.ts'
 import { reconcileAddons } from './reconcile/reconcile-addons.ts'
 import { resolveAddons, resolveAttachments } from './resolve.ts'
+import { requestRotation } from './rotations.ts'
 import { dashboardTicket, getSso, openDashboard } from './sso.ts'
 
 type Handlers = RpcHandlers<typeof BrokerService>
@@ -61,6 +67,10 @@ function addonHandlers(context: BrokerContext) {
     changePlan: async ({ actor, addon, app, plan, waitMs }) => {
       const ref = { actor: parseActor(actor), addon, app }
       return addonMessage(await requestPlan(context, ref, { plan, waitMs }))
+    },
+    rotateCredentials: async ({ actor, addon, app, forced, waitMs }) => {
+      const ref = { actor: parseActor(actor), addon, app }
+      return rotatedMessage(await requestRotation(context, ref, { forced, waitMs }))
     },
     openDashboard: (request) => openDashboard(context, request),
     getSso: ({ actor, addon, app }) => getSso(context, { actor: parseActor(actor), addon, app }),

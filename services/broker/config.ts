@@ -17,6 +17,10 @@ export const settings = {
     fallback: 5,
     help: 'how soon a provider is asked again that gave no answer; doubled each time, to an hour',
   }),
+  rotationOverlapSeconds: integer('PLEXUS_ROTATION_OVERLAP_SECONDS', {
+    fallback: 1800,
+    help: 'how long former credentials stay good after new ones are published, a day at most',
+  }),
   manifestsDir: text('PLEXUS_ADDON_MANIFESTS', { help: 'folder with the manifests of add-ons' }),
   workflowLeaseSeconds: workflowLease,
 }

@@ -16,6 +16,8 @@ export type StepContext = {
   findProvider: FindProvider
   /** Origin of the api, for the providers' call-backs. */
   apiUrl: string
+  /** How long former credentials stay good after new ones are published. */
+  rotationOverlapSeconds: number
   log: Log
 }
 

@@ -62,6 +62,11 @@ export const planChangeSecondsMax = 12 * 3600
 /** How long an attachment to a live add-on waits for credentials of its own; then it is refused. */
 export const bindingSecondsMax = 3600
 
+/** Longest that former credentials stay good beside new ones, whatever the setting says: a day. */
+export const rotationOverlapSecondsMax = 86_400
+/** How much later than planned a step that waits on purpose may end before somebody has to look. */
+export const stepSlackSeconds = 15 * 60
+
 /** A removal that takes longer is reported to the operator; it goes on until the resource is gone. */
 export const removalSecondsMax = 3600
 

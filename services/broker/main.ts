@@ -16,7 +16,7 @@ import { brokerHandlers } from './broker-rpc.ts'
 import { settings, type BrokerConfig } from './config.ts'
 import type { StepContext } from './context.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { partnerRetryMsMax, stepsInFlightMax } from './limits.ts'
+import { partnerRetryMsMax, rotationOverlapSecondsMax, stepsInFlightMax } from './limits.ts'
 import { loadManifests } from './manifest.ts'
 import { findProviders } from './providers/find-provider.ts'
 import { openPartnerHttp } from './providers/partner-http.ts'
@@ -53,6 +53,7 @@ export async function start(config: BrokerConfig, lifecycle: Lifecycle): Promise
     logplex: rpcClient(nats, 'logplex', LogplexService),
     findProvider: findProviders({ nats, secrets, http: http.send, retry }),
     apiUrl: config.apiUrl,
+    rotationOverlapSeconds: Math.min(config.rotationOverlapSeconds, rotationOverlapSecondsMax),
     log,
   }
   const runner = startWorkflowRunner({

@@ -1,18 +1,17 @@
 import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { must } from '#lib/assert.ts'
-import { conflict, invalidParams, PlexusError } from '#lib/errors.ts'
+import { invalidParams, PlexusError } from '#lib/errors.ts'
 import { isUuid, type AddonId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
-import { busyMessage } from './addon-state.ts'
 import { viewAddon, type AddonView } from './addon-view.ts'
 import { findOwnAddon, type AddonRef } from './addons.ts'
 import { lockAddon, mustFindAddon, setPlanWish, type AddonRow } from './addons-db.ts'
 import type { BrokerContext } from './context.ts'
 import { waitMsMax } from './limits.ts'
 import { getPlanToHave, planOf, type PlanOfService } from './plans.ts'
+import { refuseMoved } from './rotations.ts'
 import { changePlan } from './workflows/change-plan.ts'
 
 /**
@@ -70,11 +69,7 @@ async function wishPlan(
 ): Promise<void> {
   await transaction(pool, async (tx) => {
     const addon = must(await lockAddon(tx, id), 'add-on')
-    const busy = busyMessage(addon)
-    if (busy) throw conflict(busy)
-    // Looked for under the lock, in which every workflow on a live add-on begins.
-    if (await getRunningWorkflow(tx, id))
-      throw conflict(`${addon.name} is being changed. Try again when that is done.`)
+    await refuseMoved(tx, addon)
     await setPlanWish(tx, id, plan.id, actor)
     await startWorkflow(tx, changePlan, id)
   })

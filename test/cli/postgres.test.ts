@@ -100,6 +100,38 @@ test('pg:psql speaks TLS, as the CLI demands for other hosts, also with who chec
   }
 })
 
+const rotate = ['pg:credentials:rotate', '-a', app, '--confirm', app]
+
+test('pg:credentials:rotate gives the app another url, and both are good', async () => {
+  const url = await urlOf()
+  const session = await connect()
+  await session.query('create table rotated (i int)')
+  await heroku.ok(rotate)
+  const next = await urlOf()
+  expect(next).not.toBe(url)
+  const shown = await heroku.ok(['pg:credentials', '-a', app])
+  expect(shown).toMatch(/default .*rotating/)
+  expect(shown).toContain('1 connections')
+  expect(await heroku.ok(['pg:credentials:url', '-a', app])).toContain(next)
+  await session.query('insert into rotated values (1)')
+  const again = await heroku.run(rotate)
+  expect(again.code).not.toBe(0)
+  expect(again.stderr).toMatch(/are good until 20[\s\S]*Error ID: conflict/)
+})
+
+test('pg:credentials:rotate --all --force ends what was good before at once', async () => {
+  const url = await urlOf()
+  const session = await connect()
+  await session.query('create table forced as select 1 as i')
+  await heroku.ok([...rotate, '--all', '--force'])
+  await expect(session.query('select 1')).rejects.toThrow(/terminat|not queryable/)
+  const former = new pg.Client({ connectionString: url })
+  await expect(former.connect()).rejects.toThrow('password authentication failed')
+  expect(await heroku.ok(['pg:credentials', '-a', app])).toMatch(/default +active/)
+  const { rows } = await (await connect()).query('select i from forced')
+  expect(rows).toEqual([{ i: 1 }])
+})
+
 test('pg:promote makes another database the primary one, and keeps a name for the former', async () => {
   const before = await urlOf()
   await heroku.ok(['pg:promote', spare, '-a', app])

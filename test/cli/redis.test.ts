@@ -74,9 +74,23 @@ test('redis:credentials prints the url for TLS', async () => {
   const client = await createClient({ url: said, socket: { tls: true, ca } }).connect()
   expect(await client.ping()).toBe('PONG')
   client.destroy()
-  const reset = await heroku.run(['redis:credentials', name, '--reset', '-a', app])
-  expect(reset.code).toBe(2)
-  expect(reset.stderr).toContain('Error ID: not_implemented')
+})
+
+test('redis:credentials --reset gives the app another url, and both are good', async () => {
+  const url = await urlOf()
+  const reset = ['redis:credentials', name, '--reset', '-a', app]
+  await heroku.ok(reset)
+  const next = await urlOf()
+  expect(next).not.toBe(url)
+  expect(new URL(await urlOf('REDIS_TLS_URL')).password).toBe(new URL(next).password)
+  for (const good of [url, next]) {
+    const client = await createClient({ url: good }).connect()
+    expect(await client.ping()).toBe('PONG')
+    client.destroy()
+  }
+  const again = await heroku.run(reset)
+  expect(again.code).not.toBe(0)
+  expect(again.stderr).toMatch(/are good until 20[\s\S]*Error ID: conflict/)
 })
 
 test('redis:cli talks TLS to an instance, and warns of nothing', async () => {

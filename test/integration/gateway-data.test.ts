@@ -73,6 +73,13 @@ const changes = (): [string, string, object][] => [
   ['PUT', `/client/v11/databases/${postgres.id}/reset`, {}],
   ['POST', `/client/v11/databases/${postgres.id}/connection_reset`, {}],
   ['PATCH', `/redis/v0/databases/${redis.id}/config`, { timeout: 60 }],
+  ['POST', `/postgres/v0/databases/${postgres.name}/credentials_rotation`, { forced: true }],
+  [
+    'POST',
+    `/postgres/v0/databases/${postgres.id}/credentials/default/credentials_rotation`,
+    { forced: true },
+  ],
+  ['POST', `/redis/v0/databases/${redis.name}/credentials_rotation`, { forced: true }],
 ]
 
 test('who may see an add-on reads all of it, also by another app; a stranger finds nothing', async () => {

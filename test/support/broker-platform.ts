@@ -108,7 +108,7 @@ export async function forgetEverything({ layout, credentials }: TestEngines): Pr
   await client.connect()
   await client.query('set search_path to broker')
   await client.query(
-    'truncate manifests, grants, addon_services, plans, addons, attachments, workflows',
+    'truncate manifests, grants, addon_services, plans, rotations, addons, attachments, workflows',
   )
   await client.end()
 }

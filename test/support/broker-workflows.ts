@@ -58,6 +58,7 @@ export async function openBrokerWorkflows(engines: TestEngines): Promise<void> {
     logplex: rpcClient(platform.nats, 'logplex', LogplexService),
     findProvider: findProviders({ nats: platform.nats, secrets, http: http.send, retry }),
     apiUrl: 'http://localhost',
+    rotationOverlapSeconds: 1800,
     log: silentLog,
     // Steps are driven by hand here: nothing runs by itself and nobody waits.
     runner: {

@@ -56,16 +56,31 @@ function statusOf({ changing, readOnly, closedUntil }: Database): string {
   return readOnly ? 'Read-only, for it is larger than its plan' : 'Available'
 }
 
-/** The one credential of a database, as the data API shows named ones as well. */
+/**
+ * The one credential of a database, as the data API shows named ones as well. While it is rotated
+ * the CLI shows both logins with their connections.
+ */
 export function renderCredential(addonId: string, credential: Credential) {
-  const { host, port, database, user, password } = credential
+  const { host, port, database, user, password, connections, former } = credential
   return {
     uuid: derivedId(`default credential of ${addonId}`),
     name: 'default',
-    state: 'active',
+    state: former ? 'rotating' : 'active',
     database,
     host,
     port,
-    credentials: [{ user, password, state: 'active' }],
+    credentials: [
+      { user, password, state: 'active', connections },
+      ...(former
+        ? [
+            {
+              user: former.user,
+              password: former.password,
+              state: 'revoking',
+              connections: former.connections,
+            },
+          ]
+        : []),
+    ],
   }
 }

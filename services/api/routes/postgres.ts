@@ -1,10 +1,17 @@
 import { notFound } from '#lib/errors.ts'
+import type { Addon } from '#proto/broker/v1/broker_pb.ts'
 import { notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { ownDatabase, targetDatabase, usableDatabase } from '../data-targets.ts'
 import { available, waitingFor } from '../render/data-info.ts'
 import { renderCredential, renderDatabase } from '../render/postgres-database.ts'
-import { CredentialParams, DatabaseParams, ResetDatabase } from '../schemas/data.ts'
+import { rotateCredentials } from '../rotate-credentials.ts'
+import {
+  CredentialParams,
+  DatabaseParams,
+  ResetDatabase,
+  RotateCredentials,
+} from '../schemas/data.ts'
 
 const service = 'heroku-postgresql'
 const ofDatabase = { schema: { params: DatabaseParams } }
@@ -50,14 +57,36 @@ function credentialRoutes(api: Api, context: ApiContext): void {
     '/postgres/v0/databases/:database/credentials/:credential',
     { schema: { params: CredentialParams } },
     async (request) => {
-      const { id: addonId, name } = await usableDatabase(context, request, service)
-      if (request.params.credential !== 'default')
-        throw notFound(
-          'credential',
-          `${name} has no such credential: databases of Plexus have one, "default".`,
-        )
+      const addon = await usableDatabase(context, request, service)
+      const { id: addonId } = addon
+      refuseNamed(addon, request.params.credential)
       return renderCredential(addonId, await postgresData.getDatabaseCredential({ addonId }))
     },
+  )
+
+  api.post(
+    '/postgres/v0/databases/:database/credentials_rotation',
+    { schema: { params: DatabaseParams, body: RotateCredentials } },
+    async (request) =>
+      rotateCredentials(context, request, await usableDatabase(context, request, service)),
+  )
+
+  api.post(
+    '/postgres/v0/databases/:database/credentials/:credential/credentials_rotation',
+    { schema: { params: CredentialParams, body: RotateCredentials } },
+    async (request) => {
+      const addon = await usableDatabase(context, request, service)
+      refuseNamed(addon, request.params.credential)
+      return rotateCredentials(context, request, addon)
+    },
+  )
+}
+
+function refuseNamed({ name }: Addon, credential: string): void {
+  if (credential === 'default') return
+  throw notFound(
+    'credential',
+    `${name} has no such credential: databases of Plexus have one, "default".`,
   )
 }
 

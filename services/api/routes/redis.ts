@@ -4,7 +4,8 @@ import type { Api, ApiContext } from '../context.ts'
 import { ownDatabase, targetDatabase, usableDatabase } from '../data-targets.ts'
 import { available, waitingFor } from '../render/data-info.ts'
 import { renderInstance, renderInstanceSettings } from '../render/redis-instance.ts'
-import { ConfigureInstance, DatabaseParams } from '../schemas/data.ts'
+import { rotateCredentials } from '../rotate-credentials.ts'
+import { ConfigureInstance, DatabaseParams, RotateCredentials } from '../schemas/data.ts'
 
 const service = 'heroku-redis'
 const ofDatabase = { schema: { params: DatabaseParams } }
@@ -27,6 +28,13 @@ export function redisRoutes(api: Api, context: ApiContext): void {
     const { changing } = await redisData.getInstance({ addonId: addon.id })
     return changing ? waitingFor('being changed') : available
   })
+
+  api.post(
+    '/redis/v0/databases/:database/credentials_rotation',
+    { schema: { params: DatabaseParams, body: RotateCredentials } },
+    async (request) =>
+      rotateCredentials(context, request, await usableDatabase(context, request, service)),
+  )
 
   api.get('/redis/v0/databases/:database/config', ofDatabase, async (request) => {
     const { id: addonId } = await usableDatabase(context, request, service)

@@ -12,6 +12,8 @@ export const ResetDatabase = optionalBody({
   extensions: Type.Optional(Type.Array(Type.String())),
 })
 
+export const RotateCredentials = optionalBody({ forced: Type.Optional(Type.Boolean()) })
+
 export const ConfigureInstance = Type.Object(
   {
     maxmemory_policy: Type.Optional(Type.String()),

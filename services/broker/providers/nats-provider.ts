@@ -27,6 +27,18 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
       const { config, message, pending } = await asked.catch(hideOurNames)
       return { state: stateOf(pending), config, message }
     },
+    credentials: {
+      rotate: async (request) => {
+        const asked = client.rotateCredentials(request, { timeoutMs })
+        const { config, pending } = await asked.catch(hideOurNames)
+        return { state: stateOf(pending), config, message: '' }
+      },
+      revoke: async (request) => {
+        const asked = client.revokeCredentials(request, { timeoutMs })
+        const { pending } = await asked.catch(hideOurNames)
+        return { state: stateOf(pending), config: {}, message: '' }
+      },
+    },
     deprovision: async ({ uuid, id }) => {
       try {
         const { pending } = await client.deprovision({ uuid, id }, { timeoutMs })

@@ -26,6 +26,13 @@ export type Provider = {
    * then. Others may have made something all the same.
    */
   refusalMakesNothing: boolean
+  /** Absent where credentials are the provider's own affair, as they are in the Partner API. */
+  credentials?: {
+    /** Makes new credentials beside the former ones, the same however often it is asked. */
+    rotate: (request: RotationRequest) => Promise<ChangeAnswer>
+    /** Ends the former ones, and what began with them. */
+    revoke: (request: RotationRequest & { everySession: boolean }) => Promise<ChangeAnswer>
+  }
   /** How soon a call whose outcome is unknown is made again. */
   retry: BackoffOptions
 }
@@ -101,6 +108,9 @@ export type Pending = {
   /** When it wants to be asked again; 0: it does not say. */
   waitSeconds: number
 }
+
+/** `rotationId` is a uuid, another one for each rotation. */
+type RotationRequest = { uuid: string; id: string; rotationId: string }
 
 export type ChangeAnswer = {
   state: AnswerState

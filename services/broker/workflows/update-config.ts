@@ -35,21 +35,37 @@ export async function publishConfig(
   done: string,
 ): Promise<Outcome<never>> {
   const addon = await mustFindAddon(context.pool, subjectId)
-  const attachments = await listAttachmentsOfAddons(context.pool, [addon.id])
-  for (const { id } of attachments) {
-    // One that is being attached may publish what was so before: it ends first.
-    if (await getRunningWorkflow(context.pool, id)) return { waitSeconds: dependencyPollSeconds }
-  }
-  for (const appId of new Set(attachments.map((attachment) => attachment.appId))) {
-    const ofApp = attachments.filter((attachment) => attachment.appId === appId)
-    await publishToApp(context, addon, ofApp, workflowId)
-  }
+  if (!(await publishToApps(context, addon, workflowId)))
+    return { waitSeconds: dependencyPollSeconds }
   return {
     done,
     write: async (tx) => {
       if (!(await endedByDestroy(tx, addon, workflowId))) await publishWhatChanged(tx, addon)
     },
   }
+}
+
+/**
+ * Gives every app that the add-on is attached to what is so now, in one release each, however often
+ * the workflow does it.
+ *
+ * @returns false when it has to wait for an attachment that is just being made or removed.
+ */
+export async function publishToApps(
+  context: StepContext,
+  addon: AddonRow,
+  workflowId: string,
+): Promise<boolean> {
+  const attachments = await listAttachmentsOfAddons(context.pool, [addon.id])
+  for (const { id } of attachments) {
+    // One that is being attached may publish what was so before: it ends first.
+    if (await getRunningWorkflow(context.pool, id)) return false
+  }
+  for (const appId of new Set(attachments.map((attachment) => attachment.appId))) {
+    const ofApp = attachments.filter((attachment) => attachment.appId === appId)
+    await publishToApp(context, addon, ofApp, workflowId)
+  }
+  return true
 }
 
 /**

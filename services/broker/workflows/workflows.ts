@@ -4,6 +4,7 @@ import { deprovisionAddon } from './deprovision-addon.ts'
 import { detachAddon } from './detach-addon.ts'
 import { provisionAddon } from './provision-addon.ts'
 import { restoreConfig } from './restore-config.ts'
+import { rotateCredentials } from './rotate-credentials.ts'
 import { updateConfig } from './update-config.ts'
 
 /** Every workflow of the broker; a process that runs some runs all. */
@@ -14,5 +15,6 @@ export const workflows = [
   detachAddon,
   provisionAddon,
   restoreConfig,
+  rotateCredentials,
   updateConfig,
 ]

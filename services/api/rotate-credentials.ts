@@ -1,0 +1,19 @@
+import type { Addon } from '#proto/broker/v1/broker_pb.ts'
+import type { ApiContext } from './context.ts'
+import { actorOf, type Identified } from './hooks/identity.ts'
+import { addonCallMs, addonWaitMs } from './limits.ts'
+import { renderRotation } from './render/rotation.ts'
+
+/**
+ * Has the credentials of an add-on rotated, which the broker allows the billing app's people only,
+ * and answers when the new ones are published.
+ */
+export async function rotateCredentials(
+  { broker }: ApiContext,
+  request: Identified & { body?: { forced?: boolean } | null | undefined },
+  addon: Addon,
+) {
+  const forced = request.body?.forced ?? false
+  const asked = { actor: actorOf(request), addon: addon.id, forced, waitMs: addonWaitMs }
+  return renderRotation(await broker.rotateCredentials(asked, { timeoutMs: addonCallMs }))
+}

@@ -1,0 +1,125 @@
+import { must } from '#lib/assert.ts'
+import { invalidParams } from '#lib/errors.ts'
+import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
+import { mustFindAddon, type AddonRow } from '../addons-db.ts'
+import type { StepContext } from '../context.ts'
+import {
+  dependencyPollSeconds,
+  providerPollSecondsMin,
+  rotationOverlapSecondsMax,
+  stepSlackSeconds,
+} from '../limits.ts'
+import { mergeConfig } from '../merge-config.ts'
+import { planOf } from '../plans.ts'
+import { mustFindRotation, setFormerUntil, setRotationFailure } from '../rotations-db.ts'
+import { askProvider, whyUnusable, type Failure } from './ask-provider.ts'
+import { endedByDestroy, publishConfig, publishToApps } from './update-config.ts'
+
+//   call-provider ──▶ publish ──▶ overlap ──▶ revoke ──▶ publish-rest ──▶ rotated
+//   (until made)  │              (until it is over, or the
+//                 └──▶ refused    wish "end-overlap")
+//
+// The wish "destroy" ends it at each step: the removal takes both credentials along.
+
+/** Ends the overlap of a rotation at once. */
+export const endOverlapWish = 'end-overlap'
+
+/**
+ * Gives a live add-on new credentials: they are made beside the former ones, published, and only
+ * after the overlap the former ones are ended. Its subject is the add-on; its id is the rotation's.
+ */
+export const rotateCredentials = defineWorkflow<StepContext>()({
+  name: 'rotate-credentials',
+  first: 'call-provider',
+  deadlineSeconds: { overlap: rotationOverlapSecondsMax + stepSlackSeconds },
+  steps: {
+    'call-provider': unlessDestroyed(async (context, info, addon) => {
+      const asked = await askProvider(context, addon, info.tries, ({ credentials }) =>
+        must(credentials, 'calls for credentials').rotate(rotationOf(addon, info)),
+      )
+      if ('failure' in asked) return giveUp(addon, info, asked.failure)
+      if ('again' in asked) return tryAgain(asked.again)
+      const { answer } = asked
+      if (answer.state === 'ask-again') return { waitSeconds: providerPollSecondsMin }
+      const { service } = await planOf(context.pool, addon)
+      const unusable = whyUnusable(service, answer)
+      if (unusable !== '')
+        return giveUp(addon, info, invalidParams(`${service.humanName} answered with ${unusable}.`))
+      return { go: 'publish', write: (tx) => mergeConfig(tx, context, addon.id, answer.config) }
+    }),
+
+    publish: unlessDestroyed(async (context, info, addon) => {
+      if (!(await publishToApps(context, addon, info.workflowId)))
+        return { waitSeconds: dependencyPollSeconds }
+      const { forced } = await mustFindRotation(context.pool, addon.id)
+      const overlapSeconds = forced ? 0 : context.rotationOverlapSeconds
+      return { go: 'overlap', write: (tx) => setFormerUntil(tx, addon.id, overlapSeconds) }
+    }),
+
+    overlap: unlessDestroyed(async (context, { wishes }, addon) => {
+      const { overlapLeftSeconds } = await mustFindRotation(context.pool, addon.id)
+      if (overlapLeftSeconds > 0 && !wishes.has(endOverlapWish))
+        return { waitSeconds: overlapLeftSeconds }
+      return { go: 'revoke' }
+    }),
+
+    revoke: unlessDestroyed(async (context, info, addon) => {
+      const { forced } = await mustFindRotation(context.pool, addon.id)
+      const everySession = forced || info.wishes.has(endOverlapWish)
+      const asked = await askProvider(context, addon, info.tries, ({ credentials }) =>
+        must(credentials, 'calls for credentials').revoke({
+          ...rotationOf(addon, info),
+          everySession,
+        }),
+      )
+      if ('failure' in asked) {
+        const where = { addon: addon.id, alert: true }
+        context.log.error({ err: asked.failure, ...where }, 'former credentials are still good')
+        return giveUp(addon, info, asked.failure)
+      }
+      if ('again' in asked) return tryAgain(asked.again)
+      if (asked.answer.state === 'ask-again') return { waitSeconds: providerPollSecondsMin }
+      return { go: 'publish-rest' }
+    }),
+
+    // What has not changed since the first time makes no second release.
+    'publish-rest': (context, info) => publishConfig(context, info, 'rotated'),
+  },
+})
+
+type Step = 'call-provider' | 'publish' | 'overlap' | 'revoke' | 'publish-rest'
+
+function unlessDestroyed(
+  work: (context: StepContext, info: StepInfo, addon: AddonRow) => Promise<Outcome<Step>>,
+) {
+  return async (context: StepContext, info: StepInfo): Promise<Outcome<Step>> => {
+    const addon = await mustFindAddon(context.pool, info.subjectId)
+    if (!info.wishes.has('destroy')) return work(context, info, addon)
+    return {
+      done: 'destroyed',
+      write: async (tx) => void (await endedByDestroy(tx, addon, info.workflowId)),
+    }
+  }
+}
+
+const rotationOf = (addon: AddonRow, { workflowId }: StepInfo) => ({
+  uuid: addon.id,
+  id: addon.providerId || addon.id,
+  rotationId: workflowId,
+})
+
+/** It goes on behind what the customer sees of the add-on, which is in use as it was. */
+const tryAgain = ({ failed, waitSeconds }: { failed: unknown; waitSeconds: number }) => ({
+  failed,
+  waitSeconds,
+})
+
+function giveUp(addon: AddonRow, { workflowId }: StepInfo, failure: Failure): Outcome<never> {
+  return {
+    done: 'refused',
+    write: async (tx) => {
+      await setRotationFailure(tx, addon.id, failure)
+      await endedByDestroy(tx, addon, workflowId)
+    },
+  }
+}
