@@ -106,6 +106,6 @@ export async function refuseMoved(tx: Transaction, addon: AddonRow): Promise<voi
   throw conflict(
     `The credentials of ${addon.name} are being rotated, and the former ones are good until` +
       ` ${formerUntil.toISOString().slice(0, 19)}Z. Try again after that; a forced rotation` +
-      ' ("heroku pg:credentials:rotate --force") ends them at once.',
+      ' ends them at once.',
   )
 }

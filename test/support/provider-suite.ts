@@ -11,6 +11,7 @@ import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from './eventually.ts'
 import { testPlanChange } from './plan-change-suite.ts'
+import { testRotation } from './rotation-suite.ts'
 import { startService, type ServiceProcess } from './services.ts'
 
 /** A lease of a killed process has to run out before another goes on with its work. */
@@ -61,6 +62,10 @@ export function openProvider(options: {
   const ask = (uuid: string, plan = options.plan) =>
     rpc.provision({ uuid, name: 'test', plan }, wait)
   const change = (uuid: string, plan: string) => rpc.changePlan({ uuid, id: uuid, plan }, wait)
+  const rotate = (uuid: string, rotationId: string) =>
+    rpc.rotateCredentials({ uuid, id: uuid, rotationId }, wait)
+  const revoke = (uuid: string, rotationId: string) =>
+    rpc.revokeCredentials({ uuid, id: uuid, rotationId }, wait)
   const remove = (uuid: string, id = '') => rpc.deprovision({ uuid, id }, wait)
 
   return {
@@ -72,6 +77,8 @@ export function openProvider(options: {
     configVar,
     ask,
     change,
+    rotate,
+    revoke,
     remove,
     /** The url in an answer. */
     urlIn: ({ config }: { config: Record<string, string> }): string => config[configVar] ?? '',
@@ -208,4 +215,5 @@ export function testProvider(provider: Provider, own: OwnParts): void {
   }, 90_000)
 
   testPlanChange(provider, own)
+  testRotation(provider, own)
 }
