@@ -91,6 +91,7 @@ export function instanceOf(context: InstancesContext, row: InstanceRow): Instanc
     tuning: { maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents },
     password: secrets.open(sealed, sealContext(addonId, 'password')),
     ...(formerPassword !== undefined && { formerPassword }),
+    rotated: row.rotationIds.length > 0,
     adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
     tls: tls && tlsPort !== null ? { port: tlsPort, pem: tls.certificate.pem() } : undefined,
   }

@@ -18,6 +18,8 @@ export type InstanceSettings = {
   password: string
   /** As good as the password, while that is being rotated. */
   formerPassword?: string
+  /** The password has been rotated at least once: what runs may have been started with another. */
+  rotated: boolean
   adminPassword: string
   /** The port at which it speaks TLS, and what with: key and certificates, PEM. */
   tls: { port: number; pem: string } | undefined

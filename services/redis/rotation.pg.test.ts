@@ -10,6 +10,9 @@ import {
   processesOf,
   type TestInstances,
 } from '../../test/support/redis-provider.ts'
+import { instanceOf } from './instances.ts'
+import { withConnection } from './live-plan.ts'
+import { adminUser } from './redis-conf.ts'
 import { createSupervision } from './supervision.ts'
 
 const plans = { small: { memoryBytesMax: 4 * 1024 ** 2, connectionsMax: 10 } }
@@ -111,4 +114,27 @@ test('both survive a restart between any two steps, and so does that one is revo
   expect([await answers(url), await answers(newUrl)]).toEqual([false, true])
   const third = await rotate(addonId)
   expect([await answers(newUrl), await answers(third)]).toEqual([true, true])
+})
+
+test('an instance from before passwords could be set is restarted for its first rotation only', async () => {
+  const { addonId, url } = await instances.provision('small')
+  const before = processesOf(addonId)
+  const client = await connectCustomer(url)
+  await client.set('kept', 'yes')
+  const instance = instanceOf(instances.context, await instances.row(addonId))
+  const admin = { ...instance, username: adminUser, password: instance.adminPassword }
+  await withConnection(admin, (session) => session.aclSetUser(adminUser, '-acl|setuser'))
+  await instances.drive.finish(await instances.requestPlan(addonId, 'small'))
+  expect(await client.get('kept')).toBe('yes')
+  expect(processesOf(addonId)).toEqual(before)
+
+  const newUrl = await rotate(addonId)
+  const restarted = processesOf(addonId)
+  expect(restarted).not.toEqual(before)
+  expect([await answers(url), await answers(newUrl)]).toEqual([true, true])
+  await instances.drive.finish(await instances.requestRevocation(addonId))
+  expect(processesOf(addonId)).toEqual(restarted)
+  const fresh = await connectCustomer(newUrl)
+  expect(await fresh.get('kept')).toBe('yes')
+  fresh.destroy()
 })
