@@ -1,5 +1,5 @@
 import { conflict, invalidParams, notFound, unavailable } from '#lib/errors.ts'
-import { parseId, type AddonId } from '#lib/ids.ts'
+import { parseId, type AddonId, type AppId } from '#lib/ids.ts'
 import { transaction, type Pool } from '#lib/postgres.ts'
 import {
   parseRotationId,
@@ -78,9 +78,9 @@ export function providerHandlers<R extends Resource, Context>(
       return { message: options.changedMessage(resource) }
     },
     ...rotationHandlers(options),
-    async deprovision({ uuid }) {
+    async deprovision({ uuid, appId }) {
       const addonId = parseAddonId(uuid)
-      await requestRemoval(options, addonId)
+      await requestRemoval(options, addonId, parseId<AppId>(appId))
       const { state } = await waitForResource(options, addonId)
       return { pending: state !== 'deprovisioned' }
     },
@@ -194,9 +194,10 @@ async function requestPlan<R extends Resource, Context>(
 async function requestRemoval<R extends Resource, Context>(
   options: ProviderOptions<R, Context>,
   addonId: AddonId,
+  appId: AppId | undefined,
 ): Promise<void> {
   for (let tries = 0; tries < removalTriesMax; tries++)
-    if (await tryRequestRemoval(options, addonId)) return
+    if (await tryRequestRemoval(options, addonId, appId)) return
   throw unavailable('The resource was being requested at this moment. Try again.')
 }
 
@@ -204,6 +205,7 @@ async function requestRemoval<R extends Resource, Context>(
 async function tryRequestRemoval<R extends Resource, Context>(
   { pool, table, workflows }: ProviderOptions<R, Context>,
   addonId: AddonId,
+  appId: AppId | undefined,
 ): Promise<boolean> {
   return transaction(pool, async (tx) => {
     // First the workflow, then the resource: the order in which a step's commit locks them.
@@ -213,7 +215,7 @@ async function tryRequestRemoval<R extends Resource, Context>(
     if (!resource) return table.insertTombstone(tx, addonId)
     if (resource.removalWanted) return true
     if (!raised && (await getRunningWorkflow(tx, addonId))) return false
-    await table.wantRemoval(tx, addonId)
+    await table.wantRemoval(tx, addonId, appId)
     // A running provision or change workflow reads the wish and starts the removal itself.
     if (!raised) await startWorkflow(tx, workflows.deprovision, addonId)
     return true

@@ -1,4 +1,4 @@
-import type { AddonId } from '#lib/ids.ts'
+import type { AddonId, AppId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
 /**
@@ -40,5 +40,6 @@ export type ResourceTable<R extends Resource> = {
    * INVALID_PARAMS when there is no room for it.
    */
   setPlan: (tx: Transaction, resource: R, plan: string) => Promise<void>
-  wantRemoval: (tx: Transaction, addonId: AddonId) => Promise<void>
+  /** `appId` is the app that it is billed to, for a provider that keeps something for its people. */
+  wantRemoval: (tx: Transaction, addonId: AddonId, appId?: AppId) => Promise<void>
 }

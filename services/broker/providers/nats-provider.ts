@@ -39,9 +39,9 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
         return { state: stateOf(pending), config: {}, message: '' }
       },
     },
-    deprovision: async ({ uuid, id }) => {
+    deprovision: async ({ uuid, id, appId }) => {
       try {
-        const { pending } = await client.deprovision({ uuid, id }, { timeoutMs })
+        const { pending } = await client.deprovision({ uuid, id, appId }, { timeoutMs })
         return { state: pending ? 'ask-again' : 'gone' }
       } catch (error) {
         // A provider that has never heard of the resource, or no longer knows it, is done with it.

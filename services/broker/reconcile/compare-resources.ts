@@ -61,15 +61,16 @@ async function findLeftOver(
     const addon = addons.get(id)
     if (addon && addon.state !== 'deprovisioned') continue
     if (addon && (await getRunningWorkflow(pool, id))) continue
-    const repair = async () => void (await provider.deprovision(removalOf(id)))
+    const removal = removalOf(id, addon?.appId ?? '')
+    const repair = async () => void (await provider.deprovision(removal))
     found.push(addon ? leftOver(addon, repair) : unknownResource(id, repair))
   }
   return found
 }
 
-/** Of what no row tells more of than its id. */
-const removalOf = (uuid: AddonId) => ({
-  ...{ uuid, id: '', providerPlanId: '', appId: '', operation: null },
+/** Of what no row tells more of. */
+const removalOf = (uuid: AddonId, appId: string) => ({
+  ...{ uuid, appId, id: '', providerPlanId: '', operation: null },
   actor: platformActor,
 })
 
