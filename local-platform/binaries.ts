@@ -5,7 +5,7 @@ import { delimiter, join, resolve } from 'node:path'
 export type Binaries = {
   natsServer: string
   redisServer: string
-  /** Folder with initdb, postgres and psql. */
+  /** Folder with initdb, postgres, psql, pg_dump and pg_restore. */
   postgresBin: string
 }
 
@@ -37,7 +37,7 @@ export async function findBinaries(env: NodeJS.ProcessEnv): Promise<Partial<Bina
   const [natsServer, redisServer, postgresBin] = await Promise.all([
     findProgram('nats-server', folders),
     findProgram('redis-server', folders),
-    findFolderOf('initdb', postgresFolders),
+    findFolderOf(['initdb', 'pg_restore'], postgresFolders),
   ])
   return {
     ...(natsServer && { natsServer }),
@@ -76,12 +76,15 @@ async function versionFolders(root: string, pattern: RegExp): Promise<string[]> 
 
 /** The program's path in the first of the folders that has it. */
 export async function findProgram(program: string, folders: string[]): Promise<string | undefined> {
-  const folder = await findFolderOf(program, folders)
+  const folder = await findFolderOf([program], folders)
   return folder && join(folder, program)
 }
 
-async function findFolderOf(program: string, folders: string[]): Promise<string | undefined> {
-  for (const folder of folders) if (await isExecutable(join(folder, program))) return folder
+async function findFolderOf(programs: string[], folders: string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const files = programs.map((program) => isExecutable(join(folder, program)))
+    if (!(await Promise.all(files)).includes(false)) return folder
+  }
   return undefined
 }
 

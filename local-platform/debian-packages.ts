@@ -171,6 +171,7 @@ async function findPrograms(root: string): Promise<[program: string, file: strin
   const [newest] = versions.toSorted((a, b) => Number(b) - Number(a))
   if (newest === undefined) return found
   const bin = `usr/lib/postgresql/${newest}/bin`
-  for (const name of ['initdb', 'postgres', 'psql', 'pg_dump']) found.push([name, `${bin}/${name}`])
+  for (const name of ['initdb', 'postgres', 'psql', 'pg_dump', 'pg_restore'])
+    found.push([name, `${bin}/${name}`])
   return found
 }

@@ -2,7 +2,7 @@ import { execFile, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import { fetchDebianPackages } from './debian-packages.ts'
-import { enginesFolder, findBinaries, type Binaries } from './binaries.ts'
+import { enginesFolder, fetchedPrograms, findBinaries, type Binaries } from './binaries.ts'
 import { usableFolder } from './folders.ts'
 import { postgresAccount, reachableFolder } from './engines/postgres-account.ts'
 
@@ -26,7 +26,10 @@ export async function ensureBinaries(env: NodeJS.ProcessEnv, say: Say): Promise<
   const present = await findBinaries(env)
   const missing = programs.filter(({ key }) => !present[key])
   if (missing.length > 0) {
-    await install(missing, env, say)
+    // Those that were fetched before are fetched again, for what is fetched shares one folder.
+    const fetched = await fetchedPrograms(env)
+    const again = programs.filter(({ key }) => present[key]?.startsWith(fetched))
+    await install([...missing, ...again], env, say)
     Object.assign(present, await findBinaries(env))
   }
   const { natsServer, redisServer, postgresBin } = present
