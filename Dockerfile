@@ -1,9 +1,12 @@
 # One image for every service; which one it runs is the command's affair (docker-compose.yml).
 FROM node:24-slim
 
-# The Redis add-on provider runs an instance for each add-on.
+# The Redis add-on provider runs an instance for each add-on. Backups need a pg_dump that is no older
+# than the server of the add-ons' databases: PostgreSQL's own packages have it.
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends redis-server \
+  && apt-get install -y --no-install-recommends redis-server postgresql-common ca-certificates \
+  && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+  && apt-get install -y --no-install-recommends postgresql-client-17 \
   && rm -rf /var/lib/apt/lists/*
 
 WORKDIR /plexus
@@ -23,7 +26,7 @@ COPY scripts ./scripts
 COPY services ./services
 
 # A new volume takes its owner from the folder that it is mounted on first.
-RUN mkdir -m 700 /nats /master-key /redis-addons /addon-ca /addon-tls \
-  && chown node:node /nats /master-key /redis-addons /addon-ca /addon-tls
+RUN mkdir -m 700 /nats /master-key /redis-addons /addon-ca /addon-tls /postgres-backups \
+  && chown node:node /nats /master-key /redis-addons /addon-ca /addon-tls /postgres-backups
 USER node
 CMD ["node", "services/api/main.ts"]

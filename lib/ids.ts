@@ -15,8 +15,10 @@ export type CollaboratorId = Id<'collaborator'>
 export type DeliveryId = Id<'delivery'>
 export type DrainId = Id<'drain'>
 export type ReleaseId = Id<'release'>
+export type ScheduleId = Id<'schedule'>
 export type SessionId = Id<'session'>
 export type TopicId = Id<'topic'>
+export type TransferId = Id<'transfer'>
 export type WebhookEventId = Id<'webhook event'>
 export type WebhookId = Id<'webhook'>
 

@@ -113,7 +113,8 @@ export async function startServices(platform: Platform): Promise<void> {
 
 async function startService(platform: Platform, service: ServiceName): Promise<void> {
   const { layout, credentials, masterKeyFile, binaries, watch, keep } = platform
-  const options = { layout, credentials, masterKeyFile, redisServer: binaries.redisServer }
+  const { redisServer, postgresBin } = binaries
+  const options = { layout, credentials, masterKeyFile, redisServer, postgresBin }
   const env = {
     ...serviceEnv(service, options),
     // Stopping the platform leaves nothing running, the instances of Redis add-ons included.

@@ -48,6 +48,7 @@ export function serviceEnv(
     credentials: Credentials
     masterKeyFile: string
     redisServer: string
+    postgresBin: string
   },
 ): Record<string, string> {
   const { layout, credentials, masterKeyFile } = options
@@ -63,7 +64,7 @@ export function serviceEnv(
 
 function ownEnv(
   service: ServiceName,
-  { layout, credentials, redisServer }: Parameters<typeof serviceEnv>[1],
+  { layout, credentials, redisServer, postgresBin }: Parameters<typeof serviceEnv>[1],
 ): Record<string, string> {
   const { ports, home } = layout
   const apiUrl = `http://${local}:${ports.api}`
@@ -83,6 +84,8 @@ function ownEnv(
       return {
         PLEXUS_ADDON_POSTGRES_URL: `postgres://plexus:${credentials.addonPostgresSuperuser}@${local}:${ports.addonPostgres}/postgres`,
         PLEXUS_ADDON_POSTGRES_HOST: 'localhost',
+        PLEXUS_POSTGRES_BACKUP_DIR: join(home, 'postgres-backups'),
+        PLEXUS_POSTGRES_BIN_DIR: postgresBin,
       }
     case 'redis':
       return {

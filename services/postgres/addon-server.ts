@@ -6,9 +6,13 @@ import {
   adminConnectTimeoutMs,
   adminLockTimeoutMs,
   adminStatementTimeoutMs,
+  transferLockWaitMs,
 } from './limits.ts'
 
 type Login = { user: string; password: string; database: string }
+
+/** A login of a transfer: what pg.Client takes, and libpq's programs in their environment. */
+export type TransferLogin = Login & { host: string; port: number; options: string }
 
 /** The PostgreSQL server that holds the add-ons' databases, as its superuser sees it. */
 export type AddonServer = {
@@ -25,6 +29,11 @@ export type AddonServer = {
    * a query of it takes longer than that. Its caller ends it.
    */
   connectAs: (login: Login, timeoutMs: number) => Promise<pg.Client>
+  /**
+   * How a transfer's own role logs in, to act as `actAs` from the first statement on, whatever the
+   * owner of the database has preset for those who enter it.
+   */
+  transferLogin: (login: Login & { actAs: string }) => Promise<TransferLogin>
   /** Closes what it holds open. */
   end: () => Promise<void>
 }
@@ -50,6 +59,24 @@ const sessionSettings: Readonly<Record<string, string>> = {
 }
 /** Like these, but a server that does not know them refuses a session that names them. */
 const settingsSince17: Readonly<Record<string, string>> = { transaction_timeout: '0' }
+
+/**
+ * What a transfer's sessions start with besides: rows are shown alike before and after, none is
+ * hidden, and how long it may take is the transfer's own affair.
+ */
+const transferSettings: Readonly<Record<string, string>> = {
+  statement_timeout: '0',
+  lock_timeout: String(transferLockWaitMs),
+  row_security: 'off',
+  client_encoding: 'UTF8',
+  timezone: 'UTC',
+  datestyle: 'ISO',
+  intervalstyle: 'postgres',
+  extra_float_digits: '1',
+  bytea_output: 'hex',
+  xmlbinary: 'base64',
+  lc_monetary: 'C',
+}
 
 const asOptions = (settings: Readonly<Record<string, string>>): string =>
   Object.entries(settings)
@@ -79,6 +106,10 @@ export function openAddonServer(url: string, log: Log): AddonServer {
     await client.connect()
     return client
   }
+  const settingsHere = async (): Promise<Readonly<Record<string, string>>> => ({
+    ...sessionSettings,
+    ...((await isSince17(watch)) && settingsSince17),
+  })
   return {
     pool,
     watch,
@@ -86,11 +117,10 @@ export function openAddonServer(url: string, log: Log): AddonServer {
     connect: async (database) => {
       const target = new URL(url)
       target.pathname = `/${database}`
-      const settings = { ...sessionSettings, ...((await isSince17(watch)) && settingsSince17) }
       const client = new pg.Client({
         ...options,
         connectionString: target.href,
-        options: asOptions(settings),
+        options: asOptions(await settingsHere()),
       })
       client.on('error', (error) => log.warn({ err: error }, 'connection to add-on server lost'))
       await client.connect()
@@ -107,6 +137,10 @@ export function openAddonServer(url: string, log: Log): AddonServer {
         statement_timeout: timeoutMs,
         application_name: 'plexus data api',
       }),
+    transferLogin: async ({ actAs, ...login }) => {
+      const settings = { ...(await settingsHere()), ...transferSettings, role: actAs }
+      return { ...login, host: hostname, port: portNumber, options: asOptions(settings) }
+    },
     end: async () => {
       await Promise.all([pool.end(), watch.end()])
     },

@@ -19,6 +19,16 @@ export const settings = {
     fallback: 10,
     help: 'how often the sizes of databases are compared with their plans',
   }),
+  backupDir: text('PLEXUS_POSTGRES_BACKUP_DIR', {
+    help: 'folder of the backups; of several processes all of them need the same one',
+  }),
+  binDir: text('PLEXUS_POSTGRES_BIN_DIR', {
+    help: "folder of pg_dump and pg_restore, no older than the add-ons' server",
+  }),
+  finalSnapshotDays: integer('PLEXUS_POSTGRES_FINAL_SNAPSHOT_DAYS', {
+    fallback: 7,
+    help: 'how long the last backups of a removed database are kept; 0: none is made',
+  }),
   workflowLeaseSeconds: workflowLease,
 }
 

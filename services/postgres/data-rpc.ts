@@ -6,6 +6,7 @@ import { serveRpc, type RpcHandlers } from '#lib/rpc.ts'
 import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { PostgresDataService } from '#proto/data/v1/data_pb.ts'
+import { backupHandlers } from './backups-rpc.ts'
 import { readServerUse } from './database-use-db.ts'
 import { createUseObserver } from './database-use.ts'
 import { findDatabase, type DatabaseRow } from './databases-db.ts'
@@ -86,6 +87,7 @@ function dataHandlers({
         ended += await endSessions(server.pool, role)
       return { ended }
     },
+    ...backupHandlers(context, runner),
   }
 }
 

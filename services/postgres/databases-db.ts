@@ -1,10 +1,14 @@
-import type { AddonId } from '#lib/ids.ts'
+import type { AddonId, AppId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 import type { Resource } from '#lib/provider/resource.ts'
 
 export type SizeState = 'fits' | 'over' | 'far-over'
 
 export type DatabaseRow = Resource & {
+  /** The add-on's name when it was asked for. */
+  name: string
+  /** The app that it is billed to; null before its removal is asked for. */
+  appId: AppId | null
   databaseName: string
   roleName: string
   /** Sealed; null for a tombstone. */
@@ -25,7 +29,7 @@ export type DatabaseRow = Resource & {
   rotatedAt: Date | null
 }
 
-const columns = `addon_id as "addonId", plan, previous_plan as "previousPlan", state,
+const columns = `addon_id as "addonId", name, app_id as "appId", plan, previous_plan as "previousPlan", state,
   removal_wanted as "removalWanted", database_name as "databaseName", role_name as "roleName", password,
   size_bytes::float8 as "sizeBytes", size_state as "sizeState", strikes,
   closed_until as "closedUntil", connections_kept as "connectionsKept",
@@ -41,6 +45,18 @@ export async function findDatabase(
   const { rows } = await db.query<DatabaseRow>(
     `select ${columns} from databases where addon_id = $1`,
     [addonId],
+  )
+  return rows[0]
+}
+
+/** The row of the database with that name on the add-on server. */
+export async function findDatabaseNamed(
+  db: Queryable,
+  databaseName: string,
+): Promise<DatabaseRow | undefined> {
+  const { rows } = await db.query<DatabaseRow>(
+    `select ${columns} from databases where database_name = $1`,
+    [databaseName],
   )
   return rows[0]
 }
@@ -104,10 +120,11 @@ export async function insertTombstone(
   return rowCount === 1
 }
 
-export async function wantRemoval(tx: Transaction, addonId: AddonId): Promise<void> {
+export async function wantRemoval(tx: Transaction, addonId: AddonId, appId?: AppId): Promise<void> {
   await tx.query(
-    'update databases set removal_wanted = true, updated_at = now() where addon_id = $1',
-    [addonId],
+    `update databases set removal_wanted = true, app_id = coalesce($2, app_id), updated_at = now()
+     where addon_id = $1`,
+    [addonId, appId ?? null],
   )
 }
 

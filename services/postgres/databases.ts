@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { must } from '#lib/assert.ts'
-import { invalidParams, notFound, unavailable } from '#lib/errors.ts'
+import { conflict, invalidParams, notFound, unavailable } from '#lib/errors.ts'
 import { formatBytes } from '#lib/format-bytes.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Pool, Transaction } from '#lib/postgres.ts'
 import type { ResourceTable } from '#lib/provider/resource.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
+import type { Backups } from './backups.ts'
 import {
   countDatabases,
   findDatabase,
@@ -30,6 +31,7 @@ export type DatabasesContext = {
   plans: Plans
   /** How many connections the add-on server has for all add-ons together. */
   connectionsForSale: number
+  backups: Backups
 }
 
 const letters = 'abcdefghijklmnopqrstuvwxyz'
@@ -171,6 +173,18 @@ export const databaseNotFound = () => notFound('database')
 export function assertReady(row: DatabaseRow | undefined): DatabaseRow {
   if (row?.state !== 'ready' || row.removalWanted) throw databaseNotFound()
   return row
+}
+
+/**
+ * Refuses with CONFLICT what nobody may get in during, while a rotation lasts: whoever knows the
+ * former credential could.
+ */
+export function assertOneCredential({ formerValid }: DatabaseRow): void {
+  if (formerValid)
+    throw conflict(
+      'The credentials of the database are being rotated, and the former ones are still good. Try' +
+        ' again when they have ended; a forced rotation ends them at once.',
+    )
 }
 
 export type DatabaseCredential = {

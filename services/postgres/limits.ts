@@ -36,3 +36,50 @@ export const farOverFactor = 1.2
 export const growthPart = 0.01
 /** How long a far-over database that grew is closed: doubles with each strike. */
 export const closedBackoff = { firstMs: 10_000, maxMs: 3_600_000 }
+
+/** Transfers that one process works on at a time, of an app no two; the others wait their turn. */
+export const transfersAtOnceMax = 2
+/** How soon a transfer that found no turn asks again. */
+export const transferTurnSeconds = 2
+/** Connections of a transfer to the server: its dump, and a session that reads the same snapshot. */
+export const transferConnectionsMax = 3
+/** Connections of the server that are not sold either: for the transfers of two processes. */
+export const transferConnectionsReserved = 2 * transfersAtOnceMax * transferConnectionsMax
+/** A dump, or a restore, that takes longer is ended and has failed. */
+export const transferSecondsMax = 2 * 3_600
+/** The same for the last backup of a database that is to be removed: its removal waits for it. */
+export const finalSnapshotSecondsMax = 900
+/** Runs of a step of a transfer before it has failed for good. */
+export const transferTriesMax = 3
+/** How often a transfer says how far it is, and looks at what would end it. */
+export const transferWatchMs = 1_000
+/** Longest that a dump waits for a table which the customer has locked. */
+export const transferLockWaitMs = 60_000
+/** A dump is no larger than its plan's size times this: a compressed one is smaller than its source. */
+export const dumpSizeFactor = 1.2
+/** Room that a restored copy may take, as a multiple of the larger of its source and its plan. */
+export const scratchSizeFactor = 1.5
+/** With less room left where the backups are, none is begun and those under way end. */
+export const diskFreeBytesMin = 1024 ** 3
+/** Tables, views and sequences of a database that can be backed up. */
+export const relationsMax = 20_000
+/** Lines that a transfer keeps for its reader, and characters of a line. */
+export const transferLogLinesMax = 100
+export const transferLogCharsMax = 500
+/** What a program says is kept for those lines; of more, the end. */
+export const programOutputBytesMax = 64 * 1024
+/** Backups kept of a database: beyond it the oldest goes when another has succeeded. */
+export const scheduledBackupsMax = 7
+export const manualBackupsMax = 25
+/** Transfers that one list shows, the newest. */
+export const transfersListedMax = 200
+/** What is deleted, failed or was restored is still listed to its operator so long. */
+export const transferRowDays = 30
+/** Files of nobody are removed at this age: a dump under way has no row that names it. */
+export const strayFileMs = (transferSecondsMax + 3_600) * 1000
+/** How often files that are to go are looked for, and schedules that are due. */
+export const backupsTidyMs = 15_000
+/** A download address is good so long. */
+export const backupTicketSeconds = 3_600
+/** Of a backup's file in one message. */
+export const backupChunkBytesMax = 512 * 1024

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Lifecycle } from '#lib/run-service.ts'
 import { runService } from '#lib/run-service.ts'
 import { assertMigrated } from '#lib/migrate.ts'
@@ -8,19 +9,17 @@ import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { openAddonServer } from './addon-server.ts'
+import { openBackups } from './backups.ts'
 import { settings, type PostgresConfig } from './config.ts'
 import { serveData } from './data-rpc.ts'
+import { backupsTidyMs } from './limits.ts'
 import { postgresPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
 import { countConnectionsForSale, prepareServer } from './server-admin.ts'
 import { checkSizes } from './size-check.ts'
-import { changeDatabasePlan } from './workflows/change-plan.ts'
-import { deprovisionDatabase } from './workflows/deprovision.ts'
-import { provisionDatabase } from './workflows/provision.ts'
-import { resetDatabase } from './workflows/reset.ts'
-import { revokeDatabaseCredential } from './workflows/revoke-credential.ts'
-import { rotateDatabaseCredential } from './workflows/rotate-credential.ts'
+import { tendBackups } from './tend-backups.ts'
+import { postgresWorkflows } from './workflows/all.ts'
 
 export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promise<void> {
   const { log, onStop } = lifecycle
@@ -39,20 +38,18 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
   onStop('nats', () => nats.drain())
 
   const connectionsForSale = await countConnectionsForSale(server)
-  const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale }
-  const workflows = [
-    provisionDatabase,
-    changeDatabasePlan,
-    resetDatabase,
-    deprovisionDatabase,
-    rotateDatabaseCredential,
-    revokeDatabaseCredential,
-  ]
+  const stopping = new AbortController()
+  const backups = await openBackups({
+    ...{ folder: resolve(config.backupDir), binDir: config.binDir, stopping: stopping.signal },
+    ...{ finalDays: config.finalSnapshotDays, log },
+  })
+  const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale, backups }
   const runner = startWorkflowRunner({
-    ...{ pool, workflows, context, log },
+    ...{ pool, workflows: postgresWorkflows, context, log },
     leaseSeconds: config.workflowLeaseSeconds,
   })
   onStop('workflows', () => runner.stop())
+  onStop('transfers', () => stopping.abort())
 
   const stopSizeCheck = startPeriodic({
     what: 'size check',
@@ -61,6 +58,13 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
     log,
   })
   onStop('size check', stopSizeCheck)
+  const stopTidying = startPeriodic({
+    what: 'backups',
+    everyMs: backupsTidyMs,
+    work: () => tendBackups(context),
+    log,
+  })
+  onStop('backups', stopTidying)
 
   const answering = { context, runner, host: config.addonHost, log }
   onStop('provider rpc', await serveProvider(nats, answering))

@@ -5,7 +5,7 @@ import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { startWorkflow, type WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { lockDatabase } from './databases-db.ts'
-import { assertReady } from './databases.ts'
+import { assertOneCredential, assertReady } from './databases.ts'
 import { resetWaitMs } from './limits.ts'
 import { resetDatabase } from './workflows/reset.ts'
 
@@ -20,13 +20,7 @@ export async function emptyDatabase(
   addonId: AddonId,
 ): Promise<boolean> {
   await transaction(pool, async (tx) => {
-    const { formerValid } = assertReady(await lockDatabase(tx, addonId))
-    // Whoever knows the former credential could get in while nobody may.
-    if (formerValid)
-      throw conflict(
-        'The credentials of the database are being rotated, and the former ones are still good.' +
-          ' Reset it when they have ended; a forced rotation ends them at once.',
-      )
+    assertOneCredential(assertReady(await lockDatabase(tx, addonId)))
     const running = await getRunningWorkflow(tx, addonId)
     if (running?.kind === resetDatabase.name) return
     if (running) throw conflict('The database is just being changed. Try again in a moment.')

@@ -8,6 +8,7 @@ import {
   blockerGraceMs,
   idleInTransactionSecondsMax,
   tempFilePart,
+  transferConnectionsReserved,
 } from './limits.ts'
 import type { Plan } from './plans.ts'
 
@@ -31,14 +32,14 @@ export async function prepareServer({ pool }: AddonServer): Promise<void> {
 
 /**
  * How many connections add-ons may have together: what the server has less what it reserves, and
- * never so many that the provider itself finds none.
+ * never so many that the provider itself, or a backup, finds none.
  */
 export async function countConnectionsForSale({ pool }: AddonServer): Promise<number> {
   const { rows } = await pool.query<{ count: number }>(
     `select current_setting('max_connections')::int - greatest($1::int,
        current_setting('superuser_reserved_connections')::int
-       + coalesce(current_setting('reserved_connections', true)::int, 0)) as count`,
-    [adminConnectionsReserved],
+       + coalesce(current_setting('reserved_connections', true)::int, 0)) - $2::int as count`,
+    [adminConnectionsReserved, transferConnectionsReserved],
   )
   return Math.max(0, rows[0]?.count ?? 0)
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import pg from 'pg'
 import { must } from '#lib/assert.ts'
 import { newId, type AddonId } from '#lib/ids.ts'
@@ -9,6 +12,7 @@ import { startWorkflow, type WorkflowRunner } from '#lib/workflow/workflow-runne
 import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { serviceEnv } from '../../local-platform/service-env.ts'
 import { openAddonServer } from '../../services/postgres/addon-server.ts'
+import { openBackups } from '../../services/postgres/backups.ts'
 import { databaseRotation } from '../../services/postgres/credential-rotation.ts'
 import { findDatabase, type DatabaseRow } from '../../services/postgres/databases-db.ts'
 import {
@@ -20,12 +24,11 @@ import {
 import { postgresPlans, type Plans } from '../../services/postgres/plans.ts'
 import { migrations } from '../../services/postgres/schema.ts'
 import { countConnectionsForSale, prepareServer } from '../../services/postgres/server-admin.ts'
+import { postgresWorkflows } from '../../services/postgres/workflows/all.ts'
 import { changeDatabasePlan } from '../../services/postgres/workflows/change-plan.ts'
 import { deprovisionDatabase } from '../../services/postgres/workflows/deprovision.ts'
 import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
 import { resetDatabase } from '../../services/postgres/workflows/reset.ts'
-import { revokeDatabaseCredential } from '../../services/postgres/workflows/revoke-credential.ts'
-import { rotateDatabaseCredential } from '../../services/postgres/workflows/rotate-credential.ts'
 import type { TestEngines } from './engines.ts'
 import { createTestSchema } from './schemas.ts'
 import { driveWorkflows } from './workflow-suite.ts'
@@ -53,17 +56,15 @@ export async function openTestDatabases(
   await prepareServer(server)
   const secrets = await loadSecrets(engines.masterKeyFile)
   const connectionsForSale = await countConnectionsForSale(server)
-  const context: DatabasesContext = { pool, server, secrets, plans, connectionsForSale }
+  const folder = await mkdtemp(join(tmpdir(), 'plexus-backups-'))
+  const stopping = new AbortController()
+  const backups = await openBackups({
+    ...{ folder, binDir: engines.postgresBin, finalDays: 7, log: silentLog },
+    stopping: stopping.signal,
+  })
+  const context: DatabasesContext = { pool, server, secrets, plans, connectionsForSale, backups }
   const table = databaseTable(context)
-  const workflows = [
-    provisionDatabase,
-    changeDatabasePlan,
-    resetDatabase,
-    deprovisionDatabase,
-    rotateDatabaseCredential,
-    revokeDatabaseCredential,
-  ]
-  const drive = driveWorkflows({ pool, workflows, context })
+  const drive = driveWorkflows({ pool, workflows: postgresWorkflows, context })
 
   const request = async (plan: string): Promise<{ addonId: AddonId; workflowId: string }> => {
     const addonId = newId<AddonId>()
@@ -142,6 +143,7 @@ export async function openTestDatabases(
     close: async () => {
       await server.end()
       await pool.end()
+      await rm(folder, { recursive: true })
     },
   }
 }

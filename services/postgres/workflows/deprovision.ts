@@ -8,6 +8,7 @@ import {
   type DatabaseRow,
 } from '../databases-db.ts'
 import { rolesOf, type DatabasesContext } from '../databases.ts'
+import { deleteScheduleOf } from '../schedules-db.ts'
 import {
   closeRole,
   dropDatabase,
@@ -15,15 +16,24 @@ import {
   withDatabaseLock,
   type AdminSession,
 } from '../server-admin.ts'
+import { expireBackups } from '../transfers-db.ts'
+import { finalSnapshotDeadlines, finalSnapshotSteps } from './final-snapshot.ts'
 
-//   mark ──▶ close-role ──▶ drop-database ──▶ drop-role ──▶ forget ──▶ gone
+//   mark ──▶ close-role ──▶ look-inside ──▶ dump ──▶ check ──▶ clean-up ─┐
+//                               └────────────┴────────┴─────▶ drop-database ──▶ drop-role ──▶ forget
+//                                                                                               └▶ gone
 //
-// Entered by the wish to be gone, from whatever the provision workflow had made so far.
+// Entered by the wish to be gone, from whatever the provision workflow had made so far. When nobody
+// gets in any more and there is something inside, a last backup is made (final-snapshot.ts).
 
-/** Removes a database and its roles for good; of what is missing already nothing is removed. */
+/**
+ * Removes a database and its roles for good; of what is missing already nothing is removed. What
+ * remains for some days are its backups.
+ */
 export const deprovisionDatabase = defineWorkflow<DatabasesContext>()({
   name: 'deprovision-database',
   first: 'mark',
+  deadlineSeconds: finalSnapshotDeadlines,
   steps: {
     async mark(_context, { subjectId }) {
       return {
@@ -35,8 +45,9 @@ export const deprovisionDatabase = defineWorkflow<DatabasesContext>()({
       await underLock(context, subjectId, async (session, row) => {
         for (const role of rolesOf(row)) await closeRole(context.server, session, role)
       })
-      return { go: 'drop-database' }
+      return { go: 'look-inside' }
     },
+    ...finalSnapshotSteps('drop-database'),
     async 'drop-database'(context, { subjectId }) {
       await underLock(context, subjectId, (session, row) =>
         dropDatabase(context.server, session, { name: row.databaseName, roles: rolesOf(row) }),
@@ -49,10 +60,15 @@ export const deprovisionDatabase = defineWorkflow<DatabasesContext>()({
       })
       return { go: 'forget' }
     },
-    async forget(_context, { subjectId }) {
+    async forget({ backups }, { subjectId }) {
+      const addonId = subjectId as AddonId
       return {
         done: 'gone',
-        write: (tx) => markDeprovisioned(tx, subjectId as AddonId),
+        write: async (tx) => {
+          await markDeprovisioned(tx, addonId)
+          await expireBackups(tx, { addonId, keepDays: backups.finalDays })
+          await deleteScheduleOf(tx, addonId)
+        },
       }
     },
   },

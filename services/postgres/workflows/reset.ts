@@ -1,6 +1,5 @@
 import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
-import { getWorkflow } from '#lib/workflow/workflows-db.ts'
 import { lockDatabase, type DatabaseRow } from '../databases-db.ts'
 import { openPassword, planOf, type DatabasesContext } from '../databases.ts'
 import {
@@ -12,6 +11,7 @@ import {
   type AdminSession,
 } from '../server-admin.ts'
 import { holdToSize } from '../size-check.ts'
+import { assertHere } from './assert-here.ts'
 import { changeDatabasePlan } from './change-plan.ts'
 import { deprovisionDatabase } from './deprovision.ts'
 import { unlessRemoved } from './unless-removed.ts'
@@ -73,9 +73,8 @@ export const resetDatabase = defineWorkflow<DatabasesContext>()<Step>({
 const namesOf = ({ databaseName: name, roleName: owner }: DatabaseRow) => ({ name, owner })
 
 /**
- * Runs a step's work under the database's lock, and only while the workflow stands at that step: a
- * runner that was halted until others had come to the end must not drop what was written since, nor
- * shut anybody out. While the lock is held nobody gets past the step.
+ * Runs a step's work under the database's lock, and only while the workflow stands at that step:
+ * nothing must be dropped that was written since, nor anybody shut out.
  */
 function whileHere(
   step: Step,
@@ -87,9 +86,7 @@ function whileHere(
 ) {
   return (context: DatabasesContext, info: StepInfo): Promise<Outcome<Step>> =>
     unlessRemoved(context, info.subjectId, async (session, row) => {
-      const now = await getWorkflow(context.pool, info.workflowId)
-      if (now?.step !== step || now.result !== null)
-        throw new Error('another runner has taken over')
+      await assertHere(context, info, step)
       return work(context, session, row)
     })
 }

@@ -114,7 +114,8 @@ test('deprovision: each step run twice changes nothing more', async () => {
 })
 
 test('deprovision: a crash at each step ends with nothing left', async () => {
-  const steps = Object.keys(deprovisionDatabase.steps)
+  // What makes a final snapshot is passed over in an empty database: see backups.pg.test.ts.
+  const steps = ['mark', 'close-role', 'look-inside', 'drop-database', 'drop-role', 'forget']
   for (const crashAt of steps) {
     const { addonId } = await databases.provision('essential-0')
     const removal = await requestRemoval(addonId)

@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { BackupChunkSchema, BackupScheduleSchema, BackupTicketSchema, CancelTransferRequestSchema, CaptureBackupRequestSchema, CopyDatabaseRequestSchema, CreateBackupTicketRequestSchema, DeleteBackupRequestSchema, GetTransferRequestSchema, ListBackupSchedulesRequestSchema, ListBackupSchedulesResponseSchema, ListTransfersRequestSchema, ListTransfersResponseSchema, ReadBackupRequestSchema, RemoveBackupScheduleRequestSchema, RestoreBackupRequestSchema, ScheduleBackupsRequestSchema, TransferSchema } from "./transfers_pb.ts";
+import { file_data_v1_transfers } from "./transfers_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file data/v1/data.proto.
  */
 export const file_data_v1_data: GenFile = /*@__PURE__*/
-  fileDesc("ChJkYXRhL3YxL2RhdGEucHJvdG8SDnBsZXh1cy5kYXRhLnYxIqkBCgpDcmVkZW50aWFsEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRIMCgR1c2VyGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhAKCGRhdGFiYXNlGAUgASgJEgsKA3VybBgGIAEoCRITCgtjb25uZWN0aW9ucxgHIAEoDRIrCgZmb3JtZXIYCCABKAsyGy5wbGV4dXMuZGF0YS52MS5Gb3JtZXJMb2dpbiJCCgtGb3JtZXJMb2dpbhIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhMKC2Nvbm5lY3Rpb25zGAMgASgNIiYKEkdldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKjAgoIRGF0YWJhc2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSEwoLY29ubmVjdGlvbnMYAyABKA0SFwoPY29ubmVjdGlvbnNfbWF4GAQgASgNEhIKCnNpemVfYnl0ZXMYBSABKAQSFgoOc2l6ZV9ieXRlc19tYXgYBiABKAQSEQoJcmVhZF9vbmx5GAcgASgIEjAKDGNsb3NlZF91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGdGFibGVzGAkgASgNSACIAQESFgoOc2VydmVyX3ZlcnNpb24YCiABKAlCCQoHX3RhYmxlcyIwChxHZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFFJlc2V0RGF0YWJhc2VSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFVJlc2V0RGF0YWJhc2VSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIikKFUVuZENvbm5lY3Rpb25zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSInChZFbmRDb25uZWN0aW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgASgNIiYKEkdldEluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKhAgoISW5zdGFuY2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSFwoPY29ubmVjdGlvbnNfbWF4GAMgASgNEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSMgoIc2V0dGluZ3MYBSABKAsyIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzEjgKC29ic2VydmF0aW9uGAYgASgLMiMucGxleHVzLmRhdGEudjEuSW5zdGFuY2VPYnNlcnZhdGlvbhIyCg50bHNfY3JlZGVudGlhbBgKIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwiUQoTSW5zdGFuY2VPYnNlcnZhdGlvbhIPCgd2ZXJzaW9uGAEgASgJEhMKC2Nvbm5lY3Rpb25zGAIgASgNEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCJlChBJbnN0YW5jZVNldHRpbmdzEhgKEG1heG1lbW9yeV9wb2xpY3kYASABKAkSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNEh4KFm5vdGlmeV9rZXlzcGFjZV9ldmVudHMYAyABKAki0gEKGENvbmZpZ3VyZUluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCRIdChBtYXhtZW1vcnlfcG9saWN5GAIgASgJSACIAQESHAoPdGltZW91dF9zZWNvbmRzGAMgASgNSAGIAQESIwoWbm90aWZ5X2tleXNwYWNlX2V2ZW50cxgEIAEoCUgCiAEBQhMKEV9tYXhtZW1vcnlfcG9saWN5QhIKEF90aW1lb3V0X3NlY29uZHNCGQoXX25vdGlmeV9rZXlzcGFjZV9ldmVudHMyhAMKE1Bvc3RncmVzRGF0YVNlcnZpY2USSwoLR2V0RGF0YWJhc2USIi5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5EYXRhYmFzZRJhChVHZXREYXRhYmFzZUNyZWRlbnRpYWwSLC5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0GhoucGxleHVzLmRhdGEudjEuQ3JlZGVudGlhbBJcCg1SZXNldERhdGFiYXNlEiQucGxleHVzLmRhdGEudjEuUmVzZXREYXRhYmFzZVJlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5SZXNldERhdGFiYXNlUmVzcG9uc2USXwoORW5kQ29ubmVjdGlvbnMSJS5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1JlcXVlc3QaJi5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1Jlc3BvbnNlMsABChBSZWRpc0RhdGFTZXJ2aWNlEksKC0dldEluc3RhbmNlEiIucGxleHVzLmRhdGEudjEuR2V0SW5zdGFuY2VSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuSW5zdGFuY2USXwoRQ29uZmlndXJlSW5zdGFuY2USKC5wbGV4dXMuZGF0YS52MS5Db25maWd1cmVJbnN0YW5jZVJlcXVlc3QaIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("ChJkYXRhL3YxL2RhdGEucHJvdG8SDnBsZXh1cy5kYXRhLnYxIqkBCgpDcmVkZW50aWFsEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRIMCgR1c2VyGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhAKCGRhdGFiYXNlGAUgASgJEgsKA3VybBgGIAEoCRITCgtjb25uZWN0aW9ucxgHIAEoDRIrCgZmb3JtZXIYCCABKAsyGy5wbGV4dXMuZGF0YS52MS5Gb3JtZXJMb2dpbiJCCgtGb3JtZXJMb2dpbhIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhMKC2Nvbm5lY3Rpb25zGAMgASgNIiYKEkdldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKjAgoIRGF0YWJhc2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSEwoLY29ubmVjdGlvbnMYAyABKA0SFwoPY29ubmVjdGlvbnNfbWF4GAQgASgNEhIKCnNpemVfYnl0ZXMYBSABKAQSFgoOc2l6ZV9ieXRlc19tYXgYBiABKAQSEQoJcmVhZF9vbmx5GAcgASgIEjAKDGNsb3NlZF91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGdGFibGVzGAkgASgNSACIAQESFgoOc2VydmVyX3ZlcnNpb24YCiABKAlCCQoHX3RhYmxlcyIwChxHZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFFJlc2V0RGF0YWJhc2VSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFVJlc2V0RGF0YWJhc2VSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIikKFUVuZENvbm5lY3Rpb25zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSInChZFbmRDb25uZWN0aW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgASgNIiYKEkdldEluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKhAgoISW5zdGFuY2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSFwoPY29ubmVjdGlvbnNfbWF4GAMgASgNEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSMgoIc2V0dGluZ3MYBSABKAsyIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzEjgKC29ic2VydmF0aW9uGAYgASgLMiMucGxleHVzLmRhdGEudjEuSW5zdGFuY2VPYnNlcnZhdGlvbhIyCg50bHNfY3JlZGVudGlhbBgKIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwiUQoTSW5zdGFuY2VPYnNlcnZhdGlvbhIPCgd2ZXJzaW9uGAEgASgJEhMKC2Nvbm5lY3Rpb25zGAIgASgNEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCJlChBJbnN0YW5jZVNldHRpbmdzEhgKEG1heG1lbW9yeV9wb2xpY3kYASABKAkSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNEh4KFm5vdGlmeV9rZXlzcGFjZV9ldmVudHMYAyABKAki0gEKGENvbmZpZ3VyZUluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCRIdChBtYXhtZW1vcnlfcG9saWN5GAIgASgJSACIAQESHAoPdGltZW91dF9zZWNvbmRzGAMgASgNSAGIAQESIwoWbm90aWZ5X2tleXNwYWNlX2V2ZW50cxgEIAEoCUgCiAEBQhMKEV9tYXhtZW1vcnlfcG9saWN5QhIKEF90aW1lb3V0X3NlY29uZHNCGQoXX25vdGlmeV9rZXlzcGFjZV9ldmVudHMynwsKE1Bvc3RncmVzRGF0YVNlcnZpY2USSwoLR2V0RGF0YWJhc2USIi5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5EYXRhYmFzZRJhChVHZXREYXRhYmFzZUNyZWRlbnRpYWwSLC5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0GhoucGxleHVzLmRhdGEudjEuQ3JlZGVudGlhbBJcCg1SZXNldERhdGFiYXNlEiQucGxleHVzLmRhdGEudjEuUmVzZXREYXRhYmFzZVJlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5SZXNldERhdGFiYXNlUmVzcG9uc2USXwoORW5kQ29ubmVjdGlvbnMSJS5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1JlcXVlc3QaJi5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1Jlc3BvbnNlEk8KDUNhcHR1cmVCYWNrdXASJC5wbGV4dXMuZGF0YS52MS5DYXB0dXJlQmFja3VwUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLlRyYW5zZmVyEk8KDVJlc3RvcmVCYWNrdXASJC5wbGV4dXMuZGF0YS52MS5SZXN0b3JlQmFja3VwUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLlRyYW5zZmVyEk0KDENvcHlEYXRhYmFzZRIjLnBsZXh1cy5kYXRhLnYxLkNvcHlEYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJcCg1MaXN0VHJhbnNmZXJzEiQucGxleHVzLmRhdGEudjEuTGlzdFRyYW5zZmVyc1JlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5MaXN0VHJhbnNmZXJzUmVzcG9uc2USSwoLR2V0VHJhbnNmZXISIi5wbGV4dXMuZGF0YS52MS5HZXRUcmFuc2ZlclJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJRCg5DYW5jZWxUcmFuc2ZlchIlLnBsZXh1cy5kYXRhLnYxLkNhbmNlbFRyYW5zZmVyUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLlRyYW5zZmVyEk0KDERlbGV0ZUJhY2t1cBIjLnBsZXh1cy5kYXRhLnYxLkRlbGV0ZUJhY2t1cFJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJdChJDcmVhdGVCYWNrdXBUaWNrZXQSKS5wbGV4dXMuZGF0YS52MS5DcmVhdGVCYWNrdXBUaWNrZXRSZXF1ZXN0GhwucGxleHVzLmRhdGEudjEuQmFja3VwVGlja2V0EkwKClJlYWRCYWNrdXASIS5wbGV4dXMuZGF0YS52MS5SZWFkQmFja3VwUmVxdWVzdBobLnBsZXh1cy5kYXRhLnYxLkJhY2t1cENodW5rElkKD1NjaGVkdWxlQmFja3VwcxImLnBsZXh1cy5kYXRhLnYxLlNjaGVkdWxlQmFja3Vwc1JlcXVlc3QaHi5wbGV4dXMuZGF0YS52MS5CYWNrdXBTY2hlZHVsZRJuChNMaXN0QmFja3VwU2NoZWR1bGVzEioucGxleHVzLmRhdGEudjEuTGlzdEJhY2t1cFNjaGVkdWxlc1JlcXVlc3QaKy5wbGV4dXMuZGF0YS52MS5MaXN0QmFja3VwU2NoZWR1bGVzUmVzcG9uc2USYwoUUmVtb3ZlQmFja3VwU2NoZWR1bGUSKy5wbGV4dXMuZGF0YS52MS5SZW1vdmVCYWNrdXBTY2hlZHVsZVJlcXVlc3QaHi5wbGV4dXMuZGF0YS52MS5CYWNrdXBTY2hlZHVsZTLAAQoQUmVkaXNEYXRhU2VydmljZRJLCgtHZXRJbnN0YW5jZRIiLnBsZXh1cy5kYXRhLnYxLkdldEluc3RhbmNlUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLkluc3RhbmNlEl8KEUNvbmZpZ3VyZUluc3RhbmNlEigucGxleHVzLmRhdGEudjEuQ29uZmlndXJlSW5zdGFuY2VSZXF1ZXN0GiAucGxleHVzLmRhdGEudjEuSW5zdGFuY2VTZXR0aW5nc2IGcHJvdG8z", [file_data_v1_transfers, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.data.v1.Credential
@@ -501,6 +503,110 @@ export const PostgresDataService: GenService<{
     methodKind: "unary";
     input: typeof EndConnectionsRequestSchema;
     output: typeof EndConnectionsResponseSchema;
+  },
+  /**
+   * Backups. Whether the caller may touch the app and the add-on the api has asked before. Each
+   * starts work that goes on by itself: GetTransfer tells how far it is. CONFLICT while another of
+   * its kind, or a change of the database, is under way.
+   *
+   * @generated from rpc plexus.data.v1.PostgresDataService.CaptureBackup
+   */
+  captureBackup: {
+    methodKind: "unary";
+    input: typeof CaptureBackupRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.RestoreBackup
+   */
+  restoreBackup: {
+    methodKind: "unary";
+    input: typeof RestoreBackupRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.CopyDatabase
+   */
+  copyDatabase: {
+    methodKind: "unary";
+    input: typeof CopyDatabaseRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.ListTransfers
+   */
+  listTransfers: {
+    methodKind: "unary";
+    input: typeof ListTransfersRequestSchema;
+    output: typeof ListTransfersResponseSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.GetTransfer
+   */
+  getTransfer: {
+    methodKind: "unary";
+    input: typeof GetTransferRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.CancelTransfer
+   */
+  cancelTransfer: {
+    methodKind: "unary";
+    input: typeof CancelTransferRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.DeleteBackup
+   */
+  deleteBackup: {
+    methodKind: "unary";
+    input: typeof DeleteBackupRequestSchema;
+    output: typeof TransferSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.CreateBackupTicket
+   */
+  createBackupTicket: {
+    methodKind: "unary";
+    input: typeof CreateBackupTicketRequestSchema;
+    output: typeof BackupTicketSchema;
+  },
+  /**
+   * The file from there on, half a MiB at most. UNAUTHORIZED when the ticket has run out.
+   *
+   * @generated from rpc plexus.data.v1.PostgresDataService.ReadBackup
+   */
+  readBackup: {
+    methodKind: "unary";
+    input: typeof ReadBackupRequestSchema;
+    output: typeof BackupChunkSchema;
+  },
+  /**
+   * A schedule replaces the one that the database has.
+   *
+   * @generated from rpc plexus.data.v1.PostgresDataService.ScheduleBackups
+   */
+  scheduleBackups: {
+    methodKind: "unary";
+    input: typeof ScheduleBackupsRequestSchema;
+    output: typeof BackupScheduleSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.ListBackupSchedules
+   */
+  listBackupSchedules: {
+    methodKind: "unary";
+    input: typeof ListBackupSchedulesRequestSchema;
+    output: typeof ListBackupSchedulesResponseSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.RemoveBackupSchedule
+   */
+  removeBackupSchedule: {
+    methodKind: "unary";
+    input: typeof RemoveBackupScheduleRequestSchema;
+    output: typeof BackupScheduleSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_data_v1_data, 0);

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+
+// The folder of the backups' files: `<transfer>.<run>.dump`, and `.part` while one is written. A
+// file counts when a transfer's row names it; until then it is nobody's.
+
+const part = '.part'
+const runBytes = 4
+
+/** Makes the folder, which only this user may look into. */
+export async function openBackupFolder(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  return folder
+}
+
+/**
+ * Writes a dump as it comes. It is there under its name only when it is whole and on the disk; when
+ * the source ends with an error nothing is left.
+ *
+ * @param onBytes is told of each piece before it is written, and may throw.
+ * @returns the file's name in the folder.
+ */
+export async function writeBackup(
+  folder: string,
+  transferId: string,
+  source: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): Promise<string> {
+  const name = `${transferId}.${randomBytes(runBytes).toString('hex')}.dump`
+  const partial = join(folder, name + part)
+  try {
+    const file = await open(partial, 'wx', 0o600)
+    try {
+      for await (const bytes of source) {
+        onBytes(bytes.length)
+        await file.writeFile(bytes)
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(partial, join(folder, name))
+    await syncFolder(folder)
+    return name
+  } catch (error) {
+    await rm(partial, { force: true })
+    throw error
+  }
+}
+
+/** A rename is on the disk when its folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export function openBackup(folder: string, name: string): Promise<FileHandle> {
+  return open(join(folder, name))
+}
+
+/** A piece of the file from there on, empty at its end, and the size of the whole. */
+export async function readBackupChunk(
+  folder: string,
+  name: string,
+  { offset, bytesMax }: { offset: number; bytesMax: number },
+): Promise<{ data: Uint8Array; sizeBytes: number }> {
+  const file = await openBackup(folder, name)
+  try {
+    const { size: sizeBytes } = await file.stat()
+    const length = Math.max(0, Math.min(bytesMax, sizeBytes - offset))
+    const data = new Uint8Array(length)
+    const { bytesRead } = await file.read(data, 0, length, offset)
+    return { data: data.subarray(0, bytesRead), sizeBytes }
+  } finally {
+    await file.close()
+  }
+}
+
+export function removeBackup(folder: string, name: string): Promise<void> {
+  return rm(join(folder, name), { force: true })
+}
+
+/** Removes files of that age that nobody names: what killed processes have left. */
+export async function removeStrays(
+  folder: string,
+  named: ReadonlySet<string>,
+  olderThanMs: number,
+): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (named.has(name) || !/\.dump(\.part)?$/.test(name)) continue
+    const found = await stat(join(folder, name)).catch(() => undefined)
+    if (found && Date.now() - found.mtimeMs > olderThanMs) await removeBackup(folder, name)
+  }
+}
+
+/** What is left for us on the disk of the folder. */
+export async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}

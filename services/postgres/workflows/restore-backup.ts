@@ -1,0 +1,149 @@
+import { must } from '#lib/assert.ts'
+import type { AddonId } from '#lib/ids.ts'
+import { followPlanChange } from '#lib/provider/provider-workflows.ts'
+import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
+import { findDatabase, lockDatabase, type DatabaseRow } from '../databases-db.ts'
+import { openPassword, planOf, type DatabasesContext } from '../databases.ts'
+import { transferSecondsMax } from '../limits.ts'
+import { cleanUp, swapIn } from '../scratch-db.ts'
+import {
+  closeRole,
+  ensureRole,
+  openDatabase,
+  withDatabaseLock,
+  type AdminSession,
+} from '../server-admin.ts'
+import { holdToSize } from '../size-check.ts'
+import {
+  findLastTransferInto,
+  finishTransfer,
+  logTransfer,
+  type TransferRow,
+} from '../transfers-db.ts'
+import { assertHere } from './assert-here.ts'
+import { changeDatabasePlan } from './change-plan.ts'
+import { deprovisionDatabase } from './deprovision.ts'
+import { dumpStep, restoreStep, type FindTransfer } from './transfer-steps.ts'
+
+//   dump ──▶ restore ──▶ close-role ──▶ swap ──▶ open-database ──▶ clean-up ──▶ open-role ──▶ ended
+//     └─────────┴─────────────┴────────── failed, canceled or removed ──▲          │
+//                                                                                  ├──▶ change-database-plan
+//                                                                                  └──▶ deprovision-database
+//
+// Only a copy is dumped first. The customer works on until close-role: the dump is restored and
+// compared in a database aside, and one that fails has touched nothing. Then that one takes the
+// place of the old one, under its name, for the same role with the same password.
+
+type Step = 'dump' | 'restore' | 'close-role' | 'swap' | 'open-database' | 'clean-up' | 'open-role'
+
+const find: FindTransfer = ({ pool }, { subjectId }) =>
+  findLastTransferInto(pool, subjectId as AddonId)
+
+const dump = dumpStep<Step>(find, { done: 'restore', failed: 'clean-up' })
+
+/** Puts a backup, or a copy of another database, in the place of what a database holds. */
+export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
+  name: 'restore-backup',
+  first: 'dump',
+  deadlineSeconds: { dump: 4 * transferSecondsMax, restore: 4 * transferSecondsMax },
+  steps: {
+    dump: async (context, info) => {
+      const transfer = await find(context, info)
+      return transfer?.kind === 'restore' ? { go: 'restore' } : dump(context, info)
+    },
+    restore: restoreStep(find, { done: 'close-role', failed: 'clean-up' }),
+    'close-role': unlessUnwanted('close-role', async ({ server }, session, { roleName }) => {
+      await closeRole(server, session, roleName)
+      return { go: 'swap' }
+    }),
+    swap: unlessUnwanted('swap', async ({ server }, session, row, transfer) => {
+      const scratch = must(transfer.scratch, 'what was restored aside')
+      await swapIn(server, session, { scratch, ...namesOf(row) })
+      return { go: 'open-database' }
+    }),
+    'open-database': unlessUnwanted('open-database', async ({ server }, session, row, { id }) => {
+      const { database: name, owner } = namesOf(row)
+      await openDatabase(server, session, { name, owner })
+      return {
+        go: 'clean-up',
+        write: async (tx) => {
+          await logTransfer(tx, id, 'Restored.')
+        },
+      }
+    }),
+    'clean-up': async (context, info) => {
+      const transfer = await find(context, info)
+      if (transfer) await cleanUp(context.server, transfer.id)
+      return { go: 'open-role' }
+    },
+    'open-role': (context, info) =>
+      underLock(context, info, 'open-role', async (session, row) => {
+        if (!row.removalWanted) await openRole(context, session, row)
+        const transfer = await find(context, info)
+        return {
+          done: 'ended',
+          write: async (tx) => {
+            if (transfer) await finishTransfer(tx, { id: transfer.id, state: 'succeeded' })
+            await followPlanChange(tx, row, {
+              lock: lockDatabase,
+              changePlan: changeDatabasePlan,
+              deprovision: deprovisionDatabase,
+            })
+          },
+        }
+      }),
+  },
+})
+
+const namesOf = ({ databaseName: database, roleName: owner }: DatabaseRow) => ({ database, owner })
+
+async function openRole(
+  context: DatabasesContext,
+  session: AdminSession,
+  row: DatabaseRow,
+): Promise<void> {
+  const password = openPassword(context.secrets, row)
+  await ensureRole(session, { name: row.roleName, password, plan: planOf(context.plans, row) })
+  await holdToSize(context, session, row)
+}
+
+/** A step that a wish for the database's removal ends; its removal follows at the end. */
+function unlessUnwanted(
+  step: Step,
+  work: (
+    context: DatabasesContext,
+    session: AdminSession,
+    row: DatabaseRow,
+    transfer: TransferRow,
+  ) => Promise<Outcome<Step>>,
+) {
+  return (context: DatabasesContext, info: StepInfo): Promise<Outcome<Step>> =>
+    underLock(context, info, step, async (session, row) => {
+      const transfer = must(await find(context, info), 'transfer into the database')
+      if (!row.removalWanted) return work(context, session, row, transfer)
+      return {
+        go: 'clean-up',
+        write: async (tx) => {
+          await logTransfer(tx, transfer.id, 'The database is being removed.')
+          await finishTransfer(tx, { id: transfer.id, state: 'canceled' })
+        },
+      }
+    })
+}
+
+/** Under the database's lock, and only while the workflow stands at that step. */
+async function underLock(
+  context: DatabasesContext,
+  info: StepInfo,
+  step: Step,
+  work: (session: AdminSession, row: DatabaseRow) => Promise<Outcome<Step>>,
+): Promise<Outcome<Step>> {
+  const { pool, server } = context
+  const row = async (): Promise<DatabaseRow> =>
+    must(await findDatabase(pool, info.subjectId as AddonId), `database ${info.subjectId}`)
+  const { databaseName } = await row()
+  return withDatabaseLock(server, databaseName, async (session) => {
+    await assertHere(context, info, step)
+    return work(session, await row())
+  })
+}
