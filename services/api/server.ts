@@ -33,6 +33,7 @@ import { manifestRoutes } from './routes/manifests.ts'
 import { oauthTokenRoutes } from './routes/oauth-token.ts'
 import { partnerActionRoutes } from './routes/partner-actions.ts'
 import { platformRoutes } from './routes/platform.ts'
+import { backupDownloadRoutes, postgresBackupRoutes } from './routes/postgres-backups.ts'
 import { postgresRoutes } from './routes/postgres.ts'
 import { redisRoutes } from './routes/redis.ts'
 import { releaseRoutes } from './routes/releases.ts'
@@ -74,6 +75,7 @@ export function buildServer(context: ApiContext, trustedProxies: readonly string
   healthRoutes(api)
   statusRoutes(api, context)
   dashboardRoutes(api, context)
+  backupDownloadRoutes(api, context)
   void api.register(async (scope: Api) => oauthTokenRoutes(scope, context))
   void api.register(async (scope: Api) => herokuRoutes(scope, context, guards))
   void api.register(async (scope: Api) => ownRoutes(scope, context, guards))
@@ -217,5 +219,6 @@ function ownRoutes(api: Api, context: ApiContext, guards: Guards): void {
   logTokenRoutes(api, context)
   manifestRoutes(api, context)
   postgresRoutes(api, context)
+  postgresBackupRoutes(api, context)
   redisRoutes(api, context)
 }

@@ -115,18 +115,6 @@ const unsupported: readonly Unsupported[] = [
     message: 'Plexus charges nothing, and keeps no account of usage.',
   },
   {
-    paths: [
-      '/client/v11/apps/*/transfers',
-      '/client/v11/databases/*/backups',
-      '/client/v11/databases/*/restores',
-      '/client/v11/databases/*/transfer-schedules',
-      '/client/v11/databases/*/transfers',
-    ],
-    message:
-      'Plexus makes no backups yet. Make one with pg_dump and the URL that ' +
-      '"heroku config:get DATABASE_URL -a APP" prints.',
-  },
-  {
     paths: ['/postgres/v0/databases/*/credentials', '/data/postgres/v1/*/credentials'],
     message:
       'A database of Plexus has one credential, "default". See it with ' +
@@ -135,7 +123,8 @@ const unsupported: readonly Unsupported[] = [
   {
     paths: ['/client/v11', '/data', '/postgres/v0'],
     message:
-      'Of the pg commands Plexus has info, wait, promote, reset, credentials, killall, and those ' +
+      'Of the pg commands Plexus has info, wait, promote, reset, credentials, killall, backups, ' +
+      'copy, and those ' +
       'that are SQL (psql, ps, kill, locks …). Do the rest in SQL through "heroku pg:psql".',
   },
   {

@@ -1,3 +1,5 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import pg from 'pg'
 import { silentLog } from '#lib/log.ts'
@@ -6,7 +8,9 @@ import { connectNats } from '#lib/nats.ts'
 import { rpcClient } from '#lib/rpc.ts'
 import { PostgresDataService, RedisDataService } from '#proto/data/v1/data_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
+import { addonServerUrl } from '../support/postgres-provider.ts'
 import { createAccount } from '../support/accounts.ts'
+import { eventually } from '../support/eventually.ts'
 import { apiClient } from '../support/http.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
@@ -145,6 +149,132 @@ test('a reset empties what its owner wrote', async () => {
     'waiting?': false,
     resource_url: expect.any(String),
   })
+})
+
+test('backups are for the people of the billing app alone, and so are schedules', async () => {
+  const ofDatabase = `/client/v11/databases/${postgres.id}`
+  const transfers = `/client/v11/apps/${app}/transfers`
+  const schedules = `${ofDatabase}/transfer-schedules`
+  const schedule = { hour: '02', timezone: 'UTC', schedule_name: 'DATABASE_URL' }
+  const began = await owner('POST', `${ofDatabase}/backups`)
+  expect(began).toMatchObject({ status: 201, body: { num: 1, from_name: postgres.name } })
+  const made = await eventually(async () => {
+    const { body } = await owner('GET', `${transfers}/1?verbose=true`)
+    expect(body).toMatchObject({ succeeded: true, uuid: Object(began.body).uuid })
+    return body as { to_url: string; uuid: string }
+  })
+  const daily = (await owner('POST', schedules, { body: schedule })).body as { uuid: string }
+  const asked: [string, string, object | undefined, [number, number, number]][] = [
+    ['POST', `${ofDatabase}/backups`, undefined, [201, 403, 404]],
+    ['POST', `${ofDatabase}/restores`, { backup_url: made.to_url }, [201, 403, 404]],
+    ['POST', `${ofDatabase}/transfers`, { from_url: 'x', to_url: 'y' }, [422, 403, 404]],
+    ['GET', transfers, undefined, [200, 404, 404]],
+    ['GET', `${transfers}/${made.uuid}`, undefined, [200, 404, 404]],
+    ['POST', `${transfers}/1/actions/public-url`, undefined, [200, 404, 404]],
+    ['POST', `${transfers}/1/actions/cancel`, undefined, [409, 404, 404]],
+    ['GET', schedules, undefined, [200, 403, 404]],
+    ['POST', schedules, schedule, [201, 403, 404]],
+    ['DELETE', `${schedules}/${daily.uuid}`, undefined, [200, 403, 404]],
+  ]
+  for (const [method, path, body, statuses] of asked) {
+    const clients = [stranger, guest, owner].map((client) =>
+      client(method, path, body && { body }).then(({ status }) => status),
+    )
+    expect([method, path, await Promise.all(clients)]).toEqual([
+      method,
+      path,
+      statuses.toReversed(),
+    ])
+  }
+  // Who knows a backup's id, or its number, but not its app, does not get it with his own app's help.
+  const own = await newApp(stranger)
+  for (const transfer of [made.uuid, '1'])
+    for (const [method, action] of [
+      ['GET', ''],
+      ['POST', '/actions/public-url'],
+      ['DELETE', ''],
+    ] as const) {
+      const path = `/client/v11/apps/${own}/transfers/${transfer}${action}`
+      expect([path, (await stranger(method, path)).status]).toEqual([path, 404])
+    }
+  const { body } = await stranger('POST', `/apps/${own}/addons`, {
+    body: { plan: 'heroku-postgresql:essential-0' },
+  })
+  const { id } = body as Addon
+  const theft = { body: { backup_url: made.to_url } }
+  expect(await stranger('POST', `/client/v11/databases/${id}/restores`, theft)).toMatchObject({
+    status: 404,
+    body: { resource: 'backup' },
+  })
+  await stranger('DELETE', `/apps/${own}/addons/${id}`, { body: { force: true } })
+})
+
+test('a download address is good for what it was made for, and cannot be made up', async () => {
+  const path = `/client/v11/apps/${app}/transfers/1/actions/public-url`
+  const { url } = (await owner('POST', path)).body as { url: string }
+  const answer = await fetch(url)
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store'])
+  const file = Buffer.from(await answer.arrayBuffer())
+  expect(file.length).toBe(Number(answer.headers.get('content-length')))
+  expect(file.subarray(0, 5).toString()).toBe('PGDMP')
+  const last = url.at(-3) === 'A' ? 'B' : 'A'
+  for (const wrong of [`${url.slice(0, -3)}${last}${url.slice(-2)}`, url.slice(0, -9)])
+    expect((await fetch(wrong)).status).toBe(401)
+  // It is enough to restore from; an address of somebody else's is not.
+  const restores = `/client/v11/databases/${postgres.id}/restores`
+  const elsewhere = { backup_url: 'https://example.com/latest.dump' }
+  expect((await owner('POST', restores, { body: elsewhere })).status).toBe(422)
+  await eventually(async () =>
+    expect((await owner('POST', restores, { body: { backup_url: url } })).status).toBe(201),
+  )
+  await owner('DELETE', `/client/v11/apps/${app}/transfers/1`)
+  expect((await fetch(url)).status).toBe(404)
+})
+
+test('kill -9 while a backup is made: it is made once, and nothing else is left', async () => {
+  // The restore of the last test has come to its end.
+  const body = await eventually(async () => {
+    const info = await owner('GET', `/client/v11/databases/${postgres.id}`)
+    expect(info.body).toMatchObject({ 'waiting?': false })
+    return info.body
+  })
+  const customer = new pg.Client({ connectionString: String(Object(body).resource_url) })
+  await customer.connect()
+  // pg_dump waits for the parent, behind what reads the snapshot along with it.
+  await customer.query(`create table parent (i int) partition by range (i);
+    create table child partition of parent default; insert into parent values (1), (2)`)
+  await customer.query('begin; lock table only parent in access exclusive mode')
+  const began = await owner('POST', `/client/v11/databases/${postgres.id}/backups`)
+  const { uuid } = began.body as { uuid: string }
+  const server = new pg.Client({ connectionString: addonServerUrl(engines) })
+  await server.connect()
+  const waiting = async (): Promise<number> => {
+    const { rowCount } = await server.query(
+      `select from pg_stat_activity where application_name = 'plexus transfer' and wait_event_type = 'Lock'`,
+    )
+    return rowCount ?? 0
+  }
+  await eventually(async () => expect(await waiting()).toBe(1))
+  await services[2]?.kill()
+  services[2] = await startService('postgres', engines)
+  // The next run waits as well: two dumps, of which only one can count.
+  await eventually(async () => expect(await waiting()).toBe(2), 20_000)
+  await customer.end()
+  await eventually(async () => {
+    const transfer = await owner('GET', `/client/v11/apps/${app}/transfers/${uuid}`)
+    expect(transfer.body).toMatchObject({ succeeded: true })
+  }, 20_000)
+  await eventually(async () => {
+    const { rows } = await server.query(
+      `select datname as name from pg_database where starts_with(datname, 's' || $1)
+       union all select rolname from pg_roles where starts_with(rolname, 'b' || $1)`,
+      [uuid.replaceAll('-', '')],
+    )
+    expect(rows).toEqual([])
+    const files = await readdir(join(engines.layout.home, 'postgres-backups'))
+    expect(files.filter((file) => file.startsWith(uuid) && file.endsWith('.dump'))).toHaveLength(1)
+  })
+  await server.end()
 })
 
 test('nobody but the api may ask the providers for their data', async () => {
