@@ -33,12 +33,15 @@ test('what the catalog says of a plan goes before what it says of the service', 
     {
       ...{ id: 'p1', slug: 'big-eu', humanName: 'Big (EU)', description: 'Two lines' },
       ...{ priceCents: 0, bindable: true, changeable: true },
-      optionTypes: { nodes: 'integer' },
+      optionsSchema: {
+        type: 'object',
+        properties: { nodes: { type: 'integer' }, name: { type: 'string' } },
+      },
     },
     {
       ...{ id: 'p2', slug: 'plan-9-lives', humanName: 'Cat', description: 'Two lines' },
       ...{ priceCents: 999, bindable: false, changeable: false },
-      optionTypes: {},
+      optionsSchema: null,
     },
   ])
 })

@@ -1,6 +1,6 @@
 import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
 import { foreignIdPattern } from '#lib/partner-api/manifest.ts'
-import { optionTypes } from '#lib/partner-api/option-types.ts'
+import { adoptOptionsSchema, type OptionsSchema } from '#lib/partner-api/options-schema.ts'
 
 // The catalog of an Open Service Broker (its spec.md, "Catalog Management"), and the manifests and
 // plans that it makes.
@@ -31,16 +31,14 @@ type CatalogPlan = {
   priceCents: number
   bindable: boolean
   changeable: boolean
-  /** Of options that are no text: JSON Schema's word for what they are. */
-  optionTypes: Record<string, string>
+  /** Of an instance's parameters, as far as a plan of ours can have it. */
+  optionsSchema: OptionsSchema | null
 }
 
 /** What is in force of a service that was imported before. */
 export type Known = { contents: Fields; plans: Fields } | undefined
 
 const unsupportedFeatures = ['route_forwarding', 'volume_mount']
-/** Text is what an option is without a type. */
-const typedOptions: readonly string[] = optionTypes.filter((type) => type !== 'string')
 const textCharsMax = 500
 
 /** @throws Error that names field, rule and value. */
@@ -88,22 +86,16 @@ function readPlan(
     priceCents: isFree ? 0 : priceCents(metadata),
     bindable: plan.optionalFlag('bindable') ?? ofService.bindable,
     changeable: plan.optionalFlag('plan_updateable') ?? ofService.changeable,
-    optionTypes: readOptionTypes(plan),
+    optionsSchema: readOptionsSchema(plan),
   }
 }
 
-/** Of the schema for an instance's parameters, the types of those that are on top. */
-function readOptionTypes(plan: JsonFields): CatalogPlan['optionTypes'] {
-  const path = ['service_instance', 'create', 'parameters', 'properties']
-  const properties = path.reduce<unknown>(
-    (value, name) => fieldOf(value, name),
-    plan.raw('schemas'),
+/** Of the schema for an instance's parameters what a plan of ours can have. */
+function readOptionsSchema(plan: JsonFields): OptionsSchema | null {
+  const path = ['service_instance', 'create', 'parameters']
+  return adoptOptionsSchema(
+    path.reduce<unknown>((value, name) => fieldOf(value, name), plan.raw('schemas')),
   )
-  if (typeof properties !== 'object' || properties === null) return {}
-  const types = Object.entries(properties).map(([name, schema]) => [name, fieldOf(schema, 'type')])
-  return Object.fromEntries(
-    types.filter(([, type]) => typedOptions.includes(String(type))),
-  ) as Record<string, string>
 }
 
 const fieldOf = (value: unknown, name: string): unknown =>
@@ -181,7 +173,7 @@ export function plansOf({ plans }: CatalogService, known: Known): Fields {
       provider_plan_id: plan.id,
       bindable: plan.bindable,
       changeable: plan.changeable,
-      option_types: plan.optionTypes,
+      options_schema: plan.optionsSchema ?? undefined,
     })),
   }
 }

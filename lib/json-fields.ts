@@ -2,6 +2,8 @@
 export type JsonFields = {
   /** Throws what is wrong with the field. */
   fail: (field: string, rule: string, wrong: unknown) => never
+  /** The names of all its fields. */
+  names: () => string[]
   /** The value as it is. */
   raw: (field: string) => unknown
   text: (field: string, pattern?: RegExp) => string
@@ -53,6 +55,7 @@ export function jsonFields(source: string, path: string, value: unknown): JsonFi
       if (found === undefined || (typeof found === 'string' && found !== '')) return found
       throw new Error(`${source}: ${at(field)} must be text, and not empty`)
     },
+    names: () => Object.keys(fields),
     raw: (field) => fields[field],
     object: (field) => jsonFields(source, at(field), fields[field]),
     objects: (field) => {

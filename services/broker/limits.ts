@@ -43,8 +43,6 @@ export const accessTokenSeconds = 8 * 3600 - 1
 export const manifestBytesMax = 64 * 1024
 /** Plans of one service, and accounts that may have it while it is alpha. */
 export const plansPerServiceMax = 100
-/** Options of one plan that have a type. */
-export const optionTypesMax = 100
 export const testersMax = 100
 /** Access tokens of one add-on that are good at a time; an older one ends when there are more. */
 export const accessTokensPerAddonMax = 10

@@ -9,9 +9,8 @@ import {
   slugPattern,
   type Manifest,
 } from '#lib/partner-api/manifest.ts'
-
-import { optionTypesMax, plansPerServiceMax, testersMax } from './limits.ts'
-import { optionTypes, type OptionTypes } from '#lib/partner-api/option-types.ts'
+import { parseOptionsSchema, type OptionsSchema } from '#lib/partner-api/options-schema.ts'
+import { plansPerServiceMax, testersMax } from './limits.ts'
 
 type PlanDeclaration = {
   slug: string
@@ -28,8 +27,8 @@ type PlanDeclaration = {
   bindable: boolean
   /** Whether what has it may change to another one. */
   changeable: boolean
-  /** Of options that are no text to the provider. */
-  optionTypes: OptionTypes
+  /** Null: options are what the provider makes of them. */
+  optionsSchema: OptionsSchema | null
 }
 
 export const serviceStates = ['alpha', 'beta', 'ga', 'shutdown'] as const
@@ -130,19 +129,8 @@ function parsePlan(plan: JsonFields, { needsId }: { needsId: boolean }): PlanDec
       : (plan.optionalText('provider_plan_id', foreignIdPattern) ?? ''),
     bindable: plan.optionalFlag('bindable') ?? true,
     changeable: plan.optionalFlag('changeable') ?? true,
-    optionTypes: parseOptionTypes(plan),
+    optionsSchema: parseOptionsSchema(plan),
   }
-}
-
-function parseOptionTypes(plan: JsonFields): OptionTypes {
-  if (plan.raw('option_types') === undefined) return {}
-  const types = plan.object('option_types')
-  const names = Object.keys(plan.raw('option_types') as object)
-  if (names.length > optionTypesMax)
-    plan.fail('option_types', `must be at most ${optionTypesMax}`, names.length)
-  const unfit = names.find((name) => !shownTextPattern.test(name))
-  if (unfit !== undefined) plan.fail('option_types', 'must have names of one line', unfit)
-  return Object.fromEntries(names.map((name) => [name, types.oneOf(name, optionTypes)]))
 }
 
 async function readJson(file: string): Promise<unknown> {

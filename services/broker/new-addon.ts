@@ -1,6 +1,7 @@
 import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { invalidParams, PlexusError } from '#lib/errors.ts'
 import { newId, type AddonId, type AttachmentId } from '#lib/ids.ts'
+import { checkOptions } from '#lib/partner-api/options-schema.ts'
 import { isUniqueViolation, transaction, type Transaction } from '#lib/postgres.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getApp, type AppRef } from './access.ts'
@@ -15,7 +16,6 @@ import { recordAddonCreated } from './facts.ts'
 import { withFreeNames } from './free-names.ts'
 import { addonsPerAppMax, optionsBytesMax, waitMsMax } from './limits.ts'
 import { checkAddonName, makeAddonName } from './naming.ts'
-import { typeOptions } from '#lib/partner-api/option-types.ts'
 import { getPlanToHave, plansById, type PlanOfService } from './plans.ts'
 import { provisionAddon } from './workflows/provision-addon.ts'
 
@@ -45,8 +45,8 @@ export async function createAddon(context: BrokerContext, order: AddonOrder): Pr
   if (order.name !== '') checkAddonName(order.name)
   if (Buffer.byteLength(JSON.stringify(order.options)) > optionsBytesMax)
     throw invalidParams(`The options are longer than ${optionsBytesMax} bytes. Shorten them.`)
-  // They are typed for the provider when it is asked; what is wrong is said now.
-  typeOptions(order.options, planOfService.plan.optionTypes)
+  const { plan, service } = planOfService
+  checkOptions(plan.optionsSchema, order.options, `${service.slug}:${plan.slug}`)
 
   const { addonId, workflowId } = await writeOrder(context, order, app, planOfService)
   context.runner.wake()

@@ -1,4 +1,4 @@
-import type { OptionTypes } from '#lib/partner-api/option-types.ts'
+import type { OptionsSchema } from '#lib/partner-api/options-schema.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
 export type PlanRow = {
@@ -16,8 +16,8 @@ export type PlanRow = {
   bindable: boolean
   /** Whether what has it may change to another one. */
   changeable: boolean
-  /** Of options that are no text to the provider. */
-  optionTypes: OptionTypes
+  /** Null: options are what the provider makes of them. */
+  optionsSchema: OptionsSchema | null
   createdAt: Date
   updatedAt: Date
   addonServiceId: string
@@ -26,7 +26,7 @@ export type PlanRow = {
 const columns = `id, slug, human_name as "humanName", description, price_cents as "priceCents",
   is_default as "isDefault", hidden, retired,
   provider_plan_id as "providerPlanId", bindable, changeable,
-  option_types as "optionTypes", created_at as "createdAt", updated_at as "updatedAt",
+  options_schema as "optionsSchema", created_at as "createdAt", updated_at as "updatedAt",
   addon_service_id as "addonServiceId"`
 
 /** Declares a plan under its service and slug: a known one keeps its id. */
@@ -37,20 +37,20 @@ export async function putPlan(
   await tx.query(
     `insert into plans (id, addon_service_id, slug, human_name, description, price_cents,
        is_default, hidden, provider_plan_id, bindable, changeable,
-       option_types, retired)
+       options_schema, retired)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, false)
      on conflict (addon_service_id, slug) do update set
        (human_name, description, price_cents, is_default, hidden, provider_plan_id, bindable,
-         changeable, option_types, retired, updated_at) =
+         changeable, options_schema, retired, updated_at) =
        (excluded.human_name, excluded.description, excluded.price_cents, excluded.is_default,
          excluded.hidden, excluded.provider_plan_id, excluded.bindable, excluded.changeable,
-         excluded.option_types, false, now())
+         excluded.options_schema, false, now())
      where (plans.human_name, plans.description, plans.price_cents, plans.is_default, plans.hidden,
          plans.provider_plan_id, plans.bindable, plans.changeable,
-         plans.option_types, plans.retired)
+         plans.options_schema, plans.retired)
        is distinct from (excluded.human_name, excluded.description, excluded.price_cents,
          excluded.is_default, excluded.hidden, excluded.provider_plan_id, excluded.bindable,
-         excluded.changeable, excluded.option_types, false)`,
+         excluded.changeable, excluded.options_schema, false)`,
     [
       plan.id,
       plan.addonServiceId,
@@ -63,7 +63,7 @@ export async function putPlan(
       plan.providerPlanId,
       plan.bindable,
       plan.changeable,
-      JSON.stringify(plan.optionTypes),
+      plan.optionsSchema && JSON.stringify(plan.optionsSchema),
     ],
   )
 }

@@ -4,7 +4,7 @@ alter table plans
   add column provider_plan_id text not null default '',
   add column bindable boolean not null default true,     -- attachments may have credentials of their own
   add column changeable boolean not null default true,   -- what has the plan may change to another one
-  add column option_types jsonb not null default '{}';   -- of options that are no text to the provider
+  add column options_schema jsonb;                       -- null: options are what the provider makes of them
 
 alter table addons
   -- The provider has been asked for it: it is asked to remove it, whatever it answered.

@@ -27,7 +27,7 @@ import {
   provisioningSecondsMax,
 } from '../limits.ts'
 import { mergeConfig } from '../merge-config.ts'
-import { typeOptions } from '#lib/partner-api/option-types.ts'
+import { typeOptions } from '#lib/partner-api/options-schema.ts'
 import { planOf } from '../plans.ts'
 import { saveProviderAnswer, setMaybeMade, setProviderId } from '../provider-answers-db.ts'
 import type { ProvisionAnswer } from '../providers/provider.ts'
@@ -257,7 +257,7 @@ async function requestResource(
       plan: plan.slug,
       region: regionOf(service),
       options,
-      parameters: typeOptions(options, plan.optionTypes),
+      parameters: typeOptions(plan.optionsSchema, options),
       callbackUrl: `${apiUrl}/addons/${addon.id}`,
       newGrant: () => newGrant(pool, addon.id),
       logInputUrl: logInputUrl(secrets, attachment),
