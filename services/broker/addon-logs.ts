@@ -7,21 +7,29 @@ import { setLogInputUrl, type AttachmentRow } from './attachments-db.ts'
 import type { StepContext } from './context.ts'
 import { planOf } from './plans.ts'
 
-// What an add-on has of its app's log, when its service's manifest requires "log_input" (a url to
-// write to, of the first attachment) or "syslog_drain" (a drain of the billing app).
+// What an add-on has of its apps' logs, when its service's manifest requires "log_input" (a url to
+// write to, for each attachment) or "syslog_drain" (a drain of the billing app).
 
 const inputPlace = (attachmentId: string): string =>
   `attachments.sealed_log_input_url ${attachmentId}`
 const drainPlace = (addonId: string): string => `addons.sealed_log_drain_url ${addonId}`
 
-/** Whether there is something to be opened that is not open yet. */
-export function needsLogs(
+/** Whether the attachment is to have a url to write to, and has none yet. */
+export function needsLogInput(
   { requires }: AddonServiceRow,
+  { sealedLogInputUrl }: AttachmentRow,
+): boolean {
+  return requires.includes('log_input') && sealedLogInputUrl === ''
+}
+
+/** Whether there is something to be opened for the first attachment that is not open yet. */
+export function needsLogs(
+  service: AddonServiceRow,
   addon: AddonRow,
   attachment: AttachmentRow,
 ): boolean {
-  if (requires.includes('log_input') && attachment.sealedLogInputUrl === '') return true
-  return requires.includes('syslog_drain') && !addon.logsOpened
+  if (needsLogInput(service, attachment)) return true
+  return service.requires.includes('syslog_drain') && !addon.logsOpened
 }
 
 /** Is committed before Logplex is asked, so that whatever it made is known to have an end. */

@@ -137,20 +137,29 @@ test("a provider with syslog_drain has the app's lines until its add-on is destr
   expect(await drainsOf(app)).toEqual([])
 })
 
-test('an attachment that is detached loses its token, the drain stays', async () => {
+test('each attachment has a token of its own and loses it when detached; the drain stays', async () => {
   const requires = ['log_input', 'syslog_drain', 'many_per_app', 'attachable']
   const provider = await market.register({ requires, drainUrl: receiver.url })
   const app = await market.newApp()
   const { body: addon } = await market.order(app, provider.slug)
   const url = told(provider, 'log_input_url')
   const [first] = await attachmentsOf(app)
+  const other = await market.newApp()
   const second = { addon: addon.name, app, name: 'SECOND' }
-  expect(await ask('POST', '/addon-attachments', second)).toMatchObject({ log_input_url: null })
+  await ask('POST', '/addon-attachments', second)
+  const elsewhere = { addon: addon.name, app: other, name: 'ELSEWHERE' }
+  const { log_input_url: otherUrl } = await ask<Attachment>('POST', '/addon-attachments', elsewhere)
+  // Each attachment has a url of its own, for the log of its app; the provider finds it there.
+  expect(new Set((await attachmentsOf(app)).map((each) => each.log_input_url)).size).toBe(2)
+  expect(await post(otherUrl ?? '', 'from elsewhere')).toBe(204)
+  await eventually(async () => expect(await logOf(other)).toContain('from elsewhere'))
   await ask('DELETE', `/addon-attachments/${first?.id}`)
   expect(await post(url, 'too late')).toBe(401)
+  expect(await post(otherUrl ?? '', 'still there')).toBe(204)
   expect(await drainsOf(app)).toHaveLength(1)
-  await ask('DELETE', `/apps/${app}/addons/${addon.name}`)
+  await ask('DELETE', `/apps/${app}/addons/${addon.name}`, { force: true })
   expect(await drainsOf(app)).toEqual([])
+  expect(await post(otherUrl ?? '', 'too late')).toBe(401)
 })
 
 test('whoever shares the add-on with another app does not see where that one is written to', async () => {
@@ -164,7 +173,9 @@ test('whoever shares the add-on with another app does not see where that one is 
   const path = `/addons/${addon.id}/addon-attachments`
   const seen = await apiClient(market.base, guest.token)('GET', path)
   expect(seen.body).toHaveLength(2)
-  expect((seen.body as Attachment[]).map((each) => each.log_input_url)).toEqual([null, null])
+  const urls = (seen.body as Attachment[]).map((each) => each.log_input_url)
+  expect(urls.filter((url) => url === null)).toHaveLength(1)
+  expect(urls).not.toContain(told(provider, 'log_input_url'))
   const own = await ask<Attachment[]>('GET', path)
   expect(own.map((each) => each.log_input_url)).toContain(told(provider, 'log_input_url'))
 })

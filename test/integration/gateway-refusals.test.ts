@@ -70,7 +70,6 @@ test.each([
   ['PATCH', '/oauth/authorizations/x', 'authorizations:revoke'],
   ['PATCH', '/account', 'account:create'],
   ['GET', '/client/v11/databases/x/links', 'pg:psql'],
-  ['POST', '/client/v11/databases/x/backups', 'pg_dump'],
   ['GET', '/redis/v0/databases/x/maintenance', 'redis:cli'],
 ])('%s %s: the answer says what Plexus does not do and what to do', async (method, path, say) => {
   const body = method === 'GET' ? undefined : {}

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { AddonId } from '#lib/ids.ts'
+import { must } from '#lib/assert.ts'
+import type { AddonId, AppId, AttachmentId } from '#lib/ids.ts'
+import { transaction } from '#lib/postgres.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import { databaseUrl } from '../../../local-platform/service-env.ts'
 import {
@@ -21,12 +23,14 @@ import { startService, type ServiceProcess } from '../../../test/support/service
 import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
 import { declareServices } from '../addon-services.ts'
 import { wishDestroyed } from '../addons.ts'
-import { findFirstAttachment } from '../attachments-db.ts'
+import { createAttachment } from '../attachments.ts'
+import { findFirstAttachment, listAttachmentsOfApps } from '../attachments-db.ts'
 import type { BrokerContext } from '../context.ts'
 import { parseService } from '../manifest.ts'
 import { createAddon } from '../new-addon.ts'
 import { findProviders } from '../providers/find-provider.ts'
 import { openPartnerHttp } from '../providers/partner-http.ts'
+import { startDetaching } from './detach-addon.ts'
 import { workflows } from './workflows.ts'
 
 // The steps that open and close what an add-on has of its app's log, against a real Logplex.
@@ -44,7 +48,7 @@ beforeAll(async () => {
   logplex = await startService('logplex', engines)
   logplexDb = new pg.Client(databaseUrl(engines.layout, engines.credentials, 'logplex'))
   await logplexDb.connect()
-  const requires = ['log_input', 'syslog_drain', 'many_per_app']
+  const requires = ['log_input', 'syslog_drain', 'many_per_app', 'attachable']
   provider = await startPartnerProvider({ slug: 'acme-logs', requires })
   const plans = {
     state: 'ga',
@@ -139,6 +143,38 @@ test('a drain url that cannot be one refuses the add-on, and what was made is un
   expect(await atLogplex(addon.id)).toEqual({ tokens: 0, drains: 0 })
   expect(provider.living(addon.id)).toEqual([])
 })
+
+test('another attachment has a token too, once, and none when it is refused or detached', async () => {
+  const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+  const { addon, workflowId } = await order(app)
+  await drive.finish(workflowId)
+  const tokens = async () => (await atLogplex(addon.id)).tokens
+
+  const attachment = await beginAttaching(addon.id, other)
+  expect(await drive.finish(await running(attachment), { twice: true })).toBe('attached')
+  expect(await tokens()).toBe(2)
+  await transaction(pool, (tx) => startDetaching(tx, attachment, owner))
+  expect(await drive.finish(await running(attachment), { twice: true })).toBe('detached')
+  expect(await tokens()).toBe(1)
+
+  const refused = await beginAttaching(addon.id, other)
+  const second = await running(refused)
+  await drive.step(second)
+  expect(await drive.step(second)).toBe('open-log')
+  // Set meanwhile, it is in the way.
+  await by.apps.updateConfigVars({ actor: owner, app: other.id, set: { ACME_LOGS_URL: 'x' } })
+  expect(await drive.finish(second)).toBe('refused')
+  expect(await drive.finish(await running(refused))).toBe('detached')
+  expect(await tokens()).toBe(1)
+})
+
+async function beginAttaching(addonId: AddonId, app: App): Promise<AttachmentId> {
+  const wish = { actor: owner, addon: addonId, app: app.id, name: '', confirm: '', namespace: '' }
+  // Nothing runs by itself here, so that the request ends unanswered.
+  await createAttachment(by, wish).catch(() => undefined)
+  const [attachment] = await listAttachmentsOfApps(pool, [app.id as AppId])
+  return must(attachment, 'attachment').id
+}
 
 test('while Logplex is away it waits, and goes on when Logplex is back', async () => {
   const app = await platform.newApp(owner)

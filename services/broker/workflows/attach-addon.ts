@@ -4,6 +4,7 @@ import type { AttachmentId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
+import { needsLogInput, noteLogs, openLogInput } from '../addon-logs.ts'
 import { mustFindAddon, type AddonRow } from '../addons-db.ts'
 import {
   findAttachment,
@@ -14,15 +15,18 @@ import {
 import type { StepContext } from '../context.ts'
 import { recordAttached } from '../facts.ts'
 import { bindingSecondsMax } from '../limits.ts'
+import { planOf } from '../plans.ts'
 import { publishAttachment } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Failure } from './ask-provider.ts'
 import { bindAttachment, hasBindings } from './bind-attachment.ts'
 import { undoAttaching, waitForName } from './detach-addon.ts'
 
-//   take-name ──▶ bind ──▶ publish ──▶ attached
-//            (if there  └──────┴─▶ refused, and detached by detach-addon if it may be bound
-//              are such)
+//   take-name ──▶ open-log ──▶ bind ──▶ publish ──▶ attached
+//             (if its service (if there  │
+//                  requires    are such) │
+//                    logs) └─────┴───────┴─▶ refused, and detached by detach-addon if that has
+//                                            something to end
 /** Attaches an add-on to one more app, or once more; its subject is the attachment. */
 export const attachAddon = defineWorkflow<StepContext>()({
   name: 'attach-addon',
@@ -34,7 +38,22 @@ export const attachAddon = defineWorkflow<StepContext>()({
       const wait = waitForName(attachment)
       if (wait) return wait
       const addon = await mustFindAddon(context.pool, attachment.addonId)
-      return { go: (await hasBindings(context, addon)) ? 'bind' : 'publish' }
+      const { service } = await planOf(context.pool, addon)
+      if (!needsLogInput(service, attachment)) return afterLog(context, addon)
+      return { go: 'open-log', write: (tx) => noteLogs(tx, service, addon) }
+    },
+
+    async 'open-log'(context, { subjectId }) {
+      const attachment = await getAttachmentRow(context, subjectId)
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
+      if (addon.state !== 'provisioned') return refused(attachment, destroyed(addon))
+      try {
+        const write = await openLogInput(context, addon, attachment)
+        return { ...(await afterLog(context, addon)), write }
+      } catch (error) {
+        if (isRefusal(error)) return refused(attachment, error)
+        throw error
+      }
     },
 
     async bind(context, { subjectId, tries, deadlinePassed }) {
@@ -67,6 +86,13 @@ export const attachAddon = defineWorkflow<StepContext>()({
     },
   },
 })
+
+async function afterLog(
+  context: StepContext,
+  addon: AddonRow,
+): Promise<{ go: 'bind' | 'publish' }> {
+  return { go: (await hasBindings(context, addon)) ? 'bind' : 'publish' }
+}
 
 function refused(
   { id }: AttachmentRow,

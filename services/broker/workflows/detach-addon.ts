@@ -102,11 +102,14 @@ export async function startDetaching(
 
 /**
  * Takes back what has been begun of an attachment that comes to nothing, in the transaction that
- * ends its workflow: at once, or by detaching while its provider may have credentials for it.
+ * ends its workflow: at once, or by detaching while its provider or Logplex may have something of it.
  */
 export async function undoAttaching(tx: Transaction, id: AttachmentId): Promise<void> {
-  const { maybeBound, addonId } = must(await findAttachment(tx, id), 'attachment')
-  if (maybeBound) {
+  const { maybeBound, sealedLogInputUrl, addonId } = must(
+    await findAttachment(tx, id),
+    'attachment',
+  )
+  if (maybeBound || sealedLogInputUrl !== '') {
     await moveAttachment(tx, id, 'attaching', 'detaching')
     await setAttachmentOperation(tx, id, null)
     await startWorkflow(tx, detachAddon, id)
