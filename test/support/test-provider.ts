@@ -122,11 +122,16 @@ export async function serveTestProvider(
         }),
       deprovision: ({ uuid }) =>
         counted('deprovision', uuid, async () => {
-          if (!resources.has(uuid)) throw new PlexusError(ErrorCode.NOT_FOUND, 'Gone.')
+          const tries = calls.filter((call) => call === `deprovision ${uuid}`).length
+          const resource = resources.get(uuid)
+          if (!resource) throw new PlexusError(ErrorCode.NOT_FOUND, 'Gone.')
+          const { options } = resource
+          if (tries <= Number(options['busyRemoval'] ?? 0)) throw unavailable('Busy.')
           const left = lingers.get(uuid) ?? 0
           lingers.set(uuid, left - 1)
           if (left > 0) return { pending: true }
           resources.delete(uuid)
+          if (options['bugRemoval']) throw new Error('a bug of the provider')
           return {}
         }),
       listResources: async ({ afterUuid }) => ({
