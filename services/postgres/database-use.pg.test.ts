@@ -1,37 +1,18 @@
-import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
-import {
-  connectCustomer,
-  openTestDatabases,
-  type TestDatabases,
-} from '../../test/support/postgres-provider.ts'
+import { connect, databases, useTestDatabases } from '../../test/support/test-databases.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { createUseObserver, type DatabaseUse, type ObserveUse } from './database-use.ts'
 
 const plans = { small: { connectionsMax: 3, sizeBytesMax: 100 * 1024 ** 2 } }
 
-let databases: TestDatabases
 let observeUse: ObserveUse
-let clients: pg.Client[] = []
 
-beforeAll(async () => {
-  databases = await openTestDatabases(inject('engines'), plans)
+useTestDatabases(plans)
+
+beforeAll(() => {
   observeUse = createUseObserver(databases.context)
 })
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-  clients = []
-})
-
-afterAll(() => databases.close())
-
-const connect = async (url: string): Promise<pg.Client> => {
-  const client = await connectCustomer(url)
-  clients.push(client)
-  return client
-}
 
 const observe = async (addonId: AddonId): Promise<DatabaseUse> =>
   observeUse(await databases.row(addonId))

@@ -1,35 +1,12 @@
-import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
-import {
-  connectCustomer,
-  openTestDatabases,
-  type TestDatabases,
-} from '../../test/support/postgres-provider.ts'
+import { expect, test } from 'vitest'
+import { connect, databases, useTestDatabases } from '../../test/support/test-databases.ts'
 
 const megabyte = 1024 ** 2
 const plans = {
   small: { connectionsMax: 3, sizeBytesMax: 100 * megabyte },
 }
 
-let databases: TestDatabases
-let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  databases = await openTestDatabases(inject('engines'), plans)
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-  clients = []
-})
-
-afterAll(() => databases.close())
-
-const connect = async (url: string): Promise<pg.Client> => {
-  const client = await connectCustomer(url)
-  clients.push(client)
-  return client
-}
+useTestDatabases(plans)
 
 const inDatabase = (url: string, name: string): string => {
   const other = new URL(url)

@@ -1,14 +1,11 @@
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { transaction } from '#lib/postgres.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import {
-  connectCustomer,
-  openTestDatabases,
-  type TestDatabases,
-} from '../../test/support/postgres-provider.ts'
+import { connectCustomer } from '../../test/support/postgres-provider.ts'
+import { connect, databases, useTestDatabases } from '../../test/support/test-databases.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { checkSizes } from './size-check.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
@@ -16,25 +13,7 @@ import { deprovisionDatabase } from './workflows/deprovision.ts'
 // What an owner can do on purpose with rights that PostgreSQL gives every owner. Before the
 // provider ended the sessions that it waits for, each of these took its statements' whole minute.
 
-let databases: TestDatabases
-let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  databases = await openTestDatabases(inject('engines'))
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-  clients = []
-})
-
-afterAll(() => databases.close())
-
-const connect = async (url: string): Promise<pg.Client> => {
-  const client = await connectCustomer(url)
-  clients.push(client)
-  return client
-}
+useTestDatabases()
 
 /** A session that does this in a transaction that it leaves open. */
 const hold = async (url: string, sql: string): Promise<pg.Client> => {
@@ -48,6 +27,7 @@ const hold = async (url: string, sql: string): Promise<pg.Client> => {
 /** Does it in several sessions at a time, each of which comes back as soon as it is ended. */
 function insistInALoop(url: string, sql: string): () => Promise<void> {
   let stopped = false
+  const clients: pg.Client[] = []
   const loop = async (): Promise<void> => {
     while (!stopped) {
       const client = await connectCustomer(url).catch(() => undefined)

@@ -1,14 +1,10 @@
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { eventually } from '../../test/support/eventually.ts'
-import {
-  connectCustomer,
-  openTestDatabases,
-  type TestDatabases,
-} from '../../test/support/postgres-provider.ts'
+import { connect, databases, useTestDatabases } from '../../test/support/test-databases.ts'
 import { assertFits } from './databases.ts'
 import { observeSizes, withDatabaseLock } from './server-admin.ts'
 import { checkSizes } from './size-check.ts'
@@ -20,25 +16,7 @@ const plans = {
   large: { connectionsMax: 6, sizeBytesMax: 60 * megabyte },
 }
 
-let databases: TestDatabases
-let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  databases = await openTestDatabases(inject('engines'), plans)
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-  clients = []
-})
-
-afterAll(() => databases.close())
-
-const connect = async (url: string): Promise<pg.Client> => {
-  const client = await connectCustomer(url)
-  clients.push(client)
-  return client
-}
+useTestDatabases(plans)
 
 const connectTimes = async (url: string, times: number): Promise<pg.Client[]> => {
   const opened: pg.Client[] = []

@@ -1,12 +1,8 @@
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { transaction } from '#lib/postgres.ts'
 import { silentLog } from '#lib/log.ts'
-import {
-  connectCustomer,
-  openTestDatabases,
-  type TestDatabases,
-} from '../../test/support/postgres-provider.ts'
+import { connect, databases, useTestDatabases } from '../../test/support/test-databases.ts'
 import { trySizeCheckLock } from './databases-db.ts'
 import { checkSizes } from './size-check.ts'
 
@@ -16,27 +12,9 @@ const plans = {
   tiny: { connectionsMax: 4, sizeBytesMax: 12 * megabyte },
 }
 
-let databases: TestDatabases
-let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  databases = await openTestDatabases(inject('engines'), plans)
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-  clients = []
-})
-
-afterAll(() => databases.close())
+useTestDatabases(plans)
 
 const check = (): Promise<void> => checkSizes(databases.context, silentLog)
-
-const connect = async (url: string): Promise<pg.Client> => {
-  const client = await connectCustomer(url)
-  clients.push(client)
-  return client
-}
 
 /** A table of about that many megabytes that compression does not shrink. */
 const fill = async (client: pg.Client, table: string, megabytes: number): Promise<void> => {

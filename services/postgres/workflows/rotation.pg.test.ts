@@ -1,15 +1,12 @@
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { eventually } from '../../../test/support/eventually.ts'
-import {
-  connectCustomer,
-  openTestDatabases,
-  type TestDatabases,
-} from '../../../test/support/postgres-provider.ts'
+import { connectCustomer } from '../../../test/support/postgres-provider.ts'
+import { connect, databases, useTestDatabases } from '../../../test/support/test-databases.ts'
 import { createUseObserver } from '../database-use.ts'
 import { emptyDatabase } from '../reset.ts'
 import { checkSizes } from '../size-check.ts'
@@ -21,25 +18,7 @@ const plans = {
   tiny: { connectionsMax: 3, sizeBytesMax: 7 * megabyte },
 }
 
-let databases: TestDatabases
-let clients: pg.Client[] = []
-
-beforeAll(async () => {
-  databases = await openTestDatabases(inject('engines'), plans)
-})
-
-afterEach(async () => {
-  await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-  clients = []
-})
-
-afterAll(() => databases.close())
-
-const connect = async (url: string): Promise<pg.Client> => {
-  const client = await connectCustomer(url)
-  clients.push(client)
-  return client
-}
+useTestDatabases(plans)
 
 async function rotate(addonId: AddonId, options?: { twice: boolean }): Promise<string> {
   const workflow = await databases.requestRotation(addonId)
