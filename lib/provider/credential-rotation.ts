@@ -17,6 +17,8 @@ export type CredentialRotation<R extends Resource> = {
    * @param everySession also of sessions of which it cannot be told how they began.
    */
   revoke: (tx: Transaction, resource: R, everySession: boolean) => Promise<void>
+  /** By kind of workflow: why no rotation can begin while such a one runs, for the customer. */
+  refusedDuring?: Record<string, string>
 }
 
 type Parts<R extends Resource> = {
@@ -35,8 +37,9 @@ export function parseRotationId(text: string): string {
 
 /**
  * Begins a rotation, unless it has begun before or the resource is just being moved: then it is to
- * be asked for again. Throws CONFLICT for one that another has followed, and while the former
- * credentials of another are good.
+ * be asked for again. Throws CONFLICT for one that another has followed, and during work that takes
+ * too long to be waited for. Former credentials that nobody has asked to end are ended first: only
+ * who has forgotten them asks for others.
  *
  * @returns the resource as it was; undefined when it is unknown or on its way out.
  */
@@ -50,11 +53,13 @@ export async function requestRotation<R extends Resource>(
     if (!resource || resource.removalWanted) return undefined
     const known = resource.rotationIds.indexOf(rotationId)
     if (known > 0) throw conflict('Another rotation has followed this one.')
-    if (known === 0 || resource.state !== 'ready' || (await getRunningWorkflow(tx, addonId)))
-      return resource
-    if (resource.formerValid)
-      throw conflict('The credentials before the last rotation are still good: revoke them first.')
-    await rotation.rotate(tx, resource, rotationId)
+    if (known === 0 || resource.state !== 'ready') return resource
+    const running = await getRunningWorkflow(tx, addonId)
+    const refusal = running && rotation.refusedDuring?.[running.kind]
+    if (refusal !== undefined) throw conflict(refusal)
+    if (running) return resource
+    if (resource.formerValid) await rotation.revoke(tx, resource, false)
+    else await rotation.rotate(tx, resource, rotationId)
     return resource
   })
 }

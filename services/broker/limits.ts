@@ -62,6 +62,8 @@ export const bindingSecondsMax = 3600
 
 /** Longest that former credentials stay good beside new ones, whatever the setting says: a day. */
 export const rotationOverlapSecondsMax = 86_400
+/** How soon new credentials are offered again to an app that has refused them. */
+export const publishAgainSeconds = 60
 /** How much later than planned a step that waits on purpose may end before somebody has to look. */
 export const stepSlackSeconds = 15 * 60
 

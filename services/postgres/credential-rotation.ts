@@ -3,6 +3,7 @@ import type { Secrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { insertCredential, type DatabaseRow } from './databases-db.ts'
 import { newLogin } from './databases.ts'
+import { restoreBackup } from './workflows/restore-backup.ts'
 import { revokeDatabaseCredential } from './workflows/revoke-credential.ts'
 import { rotateDatabaseCredential } from './workflows/rotate-credential.ts'
 
@@ -16,6 +17,11 @@ export function databaseRotation(secrets: Secrets): CredentialRotation<DatabaseR
     },
     revoke: async (tx, { addonId }) => {
       await startWorkflow(tx, revokeDatabaseCredential, addonId)
+    },
+    refusedDuring: {
+      [restoreBackup.name]:
+        'A backup or a copy is being put into the database. Rotate its credentials when that is done:' +
+        ' heroku pg:backups shows it.',
     },
   }
 }

@@ -21,7 +21,7 @@ import { adminUser, changeable, passwordHashes } from './redis-conf.ts'
 /**
  * Holds the instance to its plan and to what its customer set: in the file that it is started with,
  * and as it runs. One that does not run is started. Throws when it does not answer, and, unless it
- * may be restarted, when it has no connection left for us.
+ * may be restarted, when it has no connection left for us or was started without our rights.
  */
 export async function holdToPlan(
   host: InstanceHost,
@@ -32,6 +32,7 @@ export async function holdToPlan(
   if (found === 'ours') {
     await writeConf(host, instance)
     if (await setLimits(instance)) return
+    if (!mayRestart) throw new Error('the instance has to be restarted for it')
   } else if (found === 'full' && !mayRestart) {
     throw new Error('all connections of the instance are in use')
   } else if (found !== 'full' && found !== 'nobody') {

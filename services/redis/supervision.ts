@@ -55,13 +55,13 @@ async function keepRunning(
   options: { context: InstancesContext; failures: Failures; upkeep: TlsUpkeep; log: Log },
   row: InstanceRow,
 ): Promise<void> {
-  const { context, failures, upkeep, log } = options
+  const { context, failures, log } = options
   const { addonId } = row
   const failed = failures.get(addonId)
   if (failed && failed.notBeforeMs > Date.now()) return
   try {
     const found = await probeInstance(context.host, instanceOf(context, row))
-    if (found === 'ours') await upkeep.keep(row)
+    if (found === 'ours') await keepTls(options, row)
     // A full one has no connection for us: its turn comes when it has.
     else if (found !== 'full') await restart(context, addonId, log)
     failures.delete(addonId)
@@ -70,6 +70,21 @@ async function keepRunning(
     failures.set(addonId, { tries, notBeforeMs: Date.now() + backoffMs(tries, restartBackoff) })
     log.error({ err: error, alert: true, addon: addonId, tries }, 'instance does not run')
   }
+}
+
+/** It runs, whatever becomes of its TLS. */
+async function keepTls(
+  { upkeep, log }: { upkeep: TlsUpkeep; log: Log },
+  row: InstanceRow,
+): Promise<void> {
+  await upkeep
+    .keep(row)
+    .catch((error: unknown) =>
+      log.error(
+        { err: error, alert: true, addon: row.addonId },
+        'instance speaks no TLS, or as before',
+      ),
+    )
 }
 
 async function restart(context: InstancesContext, addonId: AddonId, log: Log): Promise<void> {

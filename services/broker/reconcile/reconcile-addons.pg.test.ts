@@ -106,6 +106,23 @@ describe('the config', () => {
     },
   )
 
+  test('gets nothing back that is detached meanwhile', async () => {
+    const addon = await provisioned(app)
+    const id = (await attach(addon.id, app, 'SECOND')) as AttachmentId
+    await platform.apps.removeAttachments({
+      ...{ actor: owner, appId: app.id, attachmentIds: [id], changeId: newId() },
+      description: 'by hand',
+    })
+    await discrepancies(repair)
+    const workflowId = await running(addon.id)
+    await transaction(pool, (tx) => startDetaching(tx, id, owner))
+    expect(await drive.step(workflowId)).toBe('attach-missing')
+    expect(Object.keys(await platform.config(owner, app))).toEqual(['WIDGETS_URL'])
+    expect(await drive.finish(await running(id))).toBe('detached')
+    expect(await drive.finish(workflowId)).toBe('restored')
+    expect(Object.keys(await platform.config(owner, app))).toEqual(['WIDGETS_URL'])
+  })
+
   test('that still has what was detached loses it', async () => {
     const addon = await provisioned(app)
     const id = (await attach(addon.id, app, 'SECOND')) as AttachmentId

@@ -1,11 +1,13 @@
 import { derivedId, type ChangeId } from '#lib/ids.ts'
 import { isPlexusError } from '#lib/errors.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
+import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import { mustFindAddon } from '../addons-db.ts'
-import { listAttachmentsOfAddons, type AttachmentRow } from '../attachments-db.ts'
-import type { StepContext } from '../context.ts'
-import { publishAttachment } from '../publish-attachment.ts'
+import { mustFindAddon, type AddonRow } from '../addons-db.ts'
+import { findAttachment, listAttachmentsOfAddons, type AttachmentRow } from '../attachments-db.ts'
+import { platformActor, type StepContext } from '../context.ts'
+import { dependencyPollSeconds } from '../limits.ts'
+import { publishAttachment, unpublishAttachments } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import { publishConfig } from './update-config.ts'
 
@@ -21,10 +23,14 @@ export const restoreConfig = defineWorkflow<StepContext>()({
     async 'attach-missing'(context, { workflowId, subjectId }) {
       const addon = await mustFindAddon(context.pool, subjectId)
       for (const attachment of await listAttachmentsOfAddons(context.pool, [addon.id])) {
+        // One that is being detached is on its way out of the config.
+        if (await getRunningWorkflow(context.pool, attachment.id))
+          return { waitSeconds: dependencyPollSeconds }
         if (attachment.state !== 'attached' || (await isThere(context, attachment))) continue
         const changeId = derivedId<ChangeId>(`${workflowId} ${attachment.id}`)
         try {
           await publishAttachment(context, addon, attachment, changeId)
+          await takeBackIfDetached(context, addon, attachment, changeId)
         } catch (error) {
           if (!isRefusal(error)) throw error
           // What the user has set under its names since is not ours to take away.
@@ -38,6 +44,20 @@ export const restoreConfig = defineWorkflow<StepContext>()({
     publish: (context, info) => publishConfig(context, info, 'restored'),
   },
 })
+
+/** Of one that was detached while it was put back, nothing must stay. */
+async function takeBackIfDetached(
+  context: StepContext,
+  addon: AddonRow,
+  { id, name, appId }: AttachmentRow,
+  changeId: ChangeId,
+): Promise<void> {
+  if ((await findAttachment(context.pool, id))?.state === 'attached') return
+  await unpublishAttachments(context, {
+    ...{ addonName: addon.name, appId, attachments: [{ id, name }], actor: platformActor },
+    changeId: derivedId<ChangeId>(`${changeId} back`),
+  })
+}
 
 /** True also when the app is gone: it needs none. */
 async function isThere(

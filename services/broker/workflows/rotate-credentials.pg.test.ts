@@ -101,6 +101,30 @@ test('a crash at each step ends in the new credentials, once', async () => {
   }
 })
 
+test('while an app refuses the new ones the former ones stay good, until it takes them', async () => {
+  const { addon, app, other } = await shared()
+  const workflowId = await begin(addon)
+  await stepUntil(workflowId, 'publish')
+  const used = Object.entries(await platform.config(owner, other))
+    .flat()
+    .join('').length
+  const BIG = 'x'.repeat(64 * 1024 - used - 'BIG'.length)
+  const ofOther = { actor: owner, app: other.id }
+  await platform.apps.updateConfigVars({ ...ofOther, set: { BIG } })
+  for (let tries = 0; tries < 2; tries++) expect(await drive.step(workflowId)).toBe('publish')
+  const url = `test://${addon.id}/${workflowId}`
+  expect(await platform.config(owner, app)).toEqual({ WIDGETS_URL: url })
+  expect(await platform.config(owner, other)).toMatchObject({ SHARED_URL: `test://${addon.id}` })
+  expect(resourceOf(addon)).toMatchObject({ former: true })
+  expect((await mustFindRotation(pool, addon.id)).formerUntil).toBeNull()
+
+  await platform.apps.updateConfigVars({ ...ofOther, unset: ['BIG'] })
+  expect(await drive.step(workflowId)).toBe('publish')
+  expect(await platform.config(owner, other)).toEqual({ SHARED_URL: url })
+  await passOverlap(addon)
+  expect(await drive.finish(workflowId)).toBe('rotated')
+})
+
 test('a wish that it goes ends it at each step', async () => {
   for (const wishedAt of steps) {
     const { addon, app } = await shared()

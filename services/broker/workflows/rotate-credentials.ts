@@ -6,6 +6,7 @@ import type { StepContext } from '../context.ts'
 import {
   dependencyPollSeconds,
   providerPollSecondsMin,
+  publishAgainSeconds,
   rotationOverlapSecondsMax,
   stepSlackSeconds,
 } from '../limits.ts'
@@ -49,9 +50,12 @@ export const rotateCredentials = defineWorkflow<StepContext>()({
     }),
 
     publish: unlessDestroyed(async (context, info, addon) => {
-      if (!(await publishToApps(context, addon, info.workflowId)))
-        return { waitSeconds: dependencyPollSeconds }
+      const { waits, refusal } = await publishToApps(context, addon, info.workflowId)
+      if (waits) return { waitSeconds: dependencyPollSeconds }
       const { forced } = await mustFindRotation(context.pool, addon.id)
+      // An app that has no room for the new ones has the former ones only: they stay good for it.
+      if (refusal && !forced && !info.wishes.has(endOverlapWish))
+        return { failed: refusal, waitSeconds: publishAgainSeconds }
       const overlapSeconds = forced ? 0 : context.rotationOverlapSeconds
       return { go: 'overlap', write: (tx) => setFormerUntil(tx, addon.id, overlapSeconds) }
     }),

@@ -1,3 +1,4 @@
+import type { PlexusError } from '#lib/errors.ts'
 import { derivedId, type ChangeId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
@@ -35,8 +36,8 @@ export async function publishConfig(
   done: string,
 ): Promise<Outcome<never>> {
   const addon = await mustFindAddon(context.pool, subjectId)
-  if (!(await publishToApps(context, addon, workflowId)))
-    return { waitSeconds: dependencyPollSeconds }
+  const { waits } = await publishToApps(context, addon, workflowId)
+  if (waits) return { waitSeconds: dependencyPollSeconds }
   return {
     done,
     write: async (tx) => {
@@ -49,23 +50,26 @@ export async function publishConfig(
  * Gives every app that the add-on is attached to what is so now, in one release each, however often
  * the workflow does it.
  *
- * @returns false when it has to wait for an attachment that is just being made or removed.
+ * @returns `waits` when an attachment is just being made or removed, which has to end first;
+ * `refusal` when an app did not take its variables: it has those from before.
  */
 export async function publishToApps(
   context: StepContext,
   addon: AddonRow,
   workflowId: string,
-): Promise<boolean> {
+): Promise<{ waits: boolean; refusal?: PlexusError }> {
   const attachments = await listAttachmentsOfAddons(context.pool, [addon.id])
   for (const { id } of attachments) {
     // One that is being attached may publish what was so before: it ends first.
-    if (await getRunningWorkflow(context.pool, id)) return false
+    if (await getRunningWorkflow(context.pool, id)) return { waits: true }
   }
+  let refusal: PlexusError | undefined
   for (const appId of new Set(attachments.map((attachment) => attachment.appId))) {
     const ofApp = attachments.filter((attachment) => attachment.appId === appId)
-    await publishToApp(context, addon, ofApp, workflowId)
+    const refused = await publishToApp(context, addon, ofApp, workflowId)
+    refusal ??= refused
   }
-  return true
+  return { waits: false, ...(refusal && { refusal }) }
 }
 
 /**
@@ -77,14 +81,15 @@ export async function publishWhatChanged(tx: Transaction, addon: AddonRow): Prom
   if (now?.configVersion !== addon.configVersion) await startWorkflow(tx, updateConfig, addon.id)
 }
 
+/** Answers what the app refuses with. */
 async function publishToApp(
   context: StepContext,
   addon: AddonRow,
   attachments: AttachmentRow[],
   workflowId: string,
-): Promise<void> {
+): Promise<PlexusError | undefined> {
   const [first] = attachments
-  if (!first) return
+  if (!first) return undefined
   const { appId } = first
   const { service } = await planOf(context.pool, addon)
   const change = `${workflowId} ${appId} ${addon.configVersion}`
@@ -100,7 +105,9 @@ async function publishToApp(
     // The other apps get theirs; in this one there is no room for it, and somebody has to look.
     const where = { addon: addon.id, app: appId }
     context.log.error({ err: error, ...where, alert: true }, 'an app refuses its variables')
+    return error
   }
+  return undefined
 }
 
 /**
