@@ -45,15 +45,16 @@ export type Attempt = {
  * sent: whoever finds it unended after the lease sends the same delivery again. One delivery of a
  * webhook is under way at a time, which is what keeps them in order.
  *
- * @param except webhooks that this process has under way
+ * @param options.except webhooks that this process has under way
+ * @param options.freshOnly leaves those whose delivery has failed before
  */
 export async function prepareAttempt(
   { pool, leaseMs }: AttemptContext,
-  except: string[],
+  options: { except: string[]; freshOnly: boolean },
 ): Promise<Attempt | undefined> {
   const [id, lease] = [newId() as string, newId() as string]
   return transaction(pool, async (tx) => {
-    const webhook = await leaseDueWebhook(tx, { lease, leaseMs, except })
+    const webhook = await leaseDueWebhook(tx, { lease, leaseMs, ...options })
     if (!webhook) return undefined
     const delivery = must(await findFirstWaiting(tx, webhook.id), 'delivery of a due webhook')
     const event = must(await findEvent(tx, webhook.topicId, delivery.eventId), 'event')

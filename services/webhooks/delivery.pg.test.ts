@@ -72,6 +72,8 @@ afterAll(async () => {
   await pool.end()
 })
 
+const any = { except: [], freshOnly: false }
+
 /** Several stand for as many processes. */
 const send = (processes = 1): void => {
   for (let n = 0; n < processes; n++)
@@ -154,10 +156,10 @@ test.each(['sync', 'notify'])(
   async (level) => {
     await subscribe(level)
     await release(1, 2)
-    const attempt = must(await prepareAttempt(sending, []), 'attempt')
+    const attempt = must(await prepareAttempt(sending, any), 'attempt')
     await sendAttempt(sending, attempt, new AbortController().signal)
     // Here it dies. Until its lease has run out nobody else has a delivery of this webhook.
-    expect(await prepareAttempt(sending, [])).toBeUndefined()
+    expect(await prepareAttempt(sending, any)).toBeUndefined()
     send(2)
     await eventually(async () => expect(await outcomes()).toEqual(['succeeded 2', 'succeeded 1']))
     expect(versions()).toEqual([1, 1, 2])
@@ -169,6 +171,24 @@ test.each(['sync', 'notify'])(
     expect(await outcomes()).toEqual(['succeeded 2', 'succeeded 1'])
   },
 )
+
+test('where receivers that fail have taken their share, only fresh deliveries are begun', async () => {
+  const failing = await subscribe('sync')
+  await release(1)
+  const attempt = must(await prepareAttempt(sending, any), 'attempt')
+  expect(attempt.webhook.id).toBe(failing.webhook.id)
+  await settleAttempt(sending, attempt, { code: 500, error: '' })
+  const { webhook: fresh } = await subscribe('sync')
+  await release(2)
+  // Both are due, the one that has failed before for longer.
+  await pool.query(`update webhooks set due_at = now() - interval '1 hour' where id = $1`, [
+    failing.webhook.id,
+  ])
+  const begun = await prepareAttempt(sending, { except: [], freshOnly: true })
+  expect(begun?.webhook.id).toBe(fresh.id)
+  expect(await prepareAttempt(sending, { except: [], freshOnly: true })).toBeUndefined()
+  expect((await prepareAttempt(sending, any))?.webhook.id).toBe(failing.webhook.id)
+})
 
 test('what a stop cuts off is no failure of the receiver, and is sent again', async () => {
   await subscribe('notify')

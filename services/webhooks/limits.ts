@@ -17,6 +17,8 @@ export const retryWaitMsMax = 3600 * 1000
 
 /** Attempts that one process has under way. They wait for receivers; the rest waits in the table. */
 export const attemptsInFlightMax = 200
+/** Of these, deliveries that have failed before: receivers that never answer leave room to others. */
+export const retriesInFlightMax = 100
 /** Beyond the time that a receiver has, what an attempt may take: to be written down, for one. */
 export const leaseMarginMs = 3_000
 /** Of what a receiver answers, what is read before its connection is closed. */

@@ -7,7 +7,7 @@ import {
   type Attempt,
   type AttemptContext,
 } from './attempt.ts'
-import { attemptsInFlightMax, pollMs } from './limits.ts'
+import { attemptsInFlightMax, pollMs, retriesInFlightMax } from './limits.ts'
 
 export type Sender = {
   /** Something may be due: look now. */
@@ -23,7 +23,7 @@ export type Sender = {
  */
 export function startSender(context: AttemptContext & { log: Log; stopMs: number }): Sender {
   const { log, stopMs } = context
-  const inFlight = new Map<string, Promise<void>>()
+  const inFlight = new Map<string, { sending: Promise<void>; isRetry: boolean }>()
   const cutOff = new AbortController()
   let stopped = false
   let looking: Promise<void> | undefined
@@ -34,9 +34,13 @@ export function startSender(context: AttemptContext & { log: Log; stopMs: number
       lookAgain = false
       while (!stopped && inFlight.size < attemptsInFlightMax) {
         // A lease may run out while the database is away; the attempt is here all the same.
-        const attempt = await prepareAttempt(context, [...inFlight.keys()])
+        const except = [...inFlight.keys()]
+        const retries = [...inFlight.values()].filter(({ isRetry }) => isRetry).length
+        const freshOnly = retries >= retriesInFlightMax
+        const attempt = await prepareAttempt(context, { except, freshOnly })
         if (!attempt) break
         const { id } = attempt.webhook
+        const isRetry = attempt.delivery.attempts > 0
         const sending = run(context, attempt, cutOff.signal)
           .catch((error: unknown) =>
             log.error({ err: error, webhook: id }, 'attempt was not saved and is sent again'),
@@ -45,7 +49,7 @@ export function startSender(context: AttemptContext & { log: Log; stopMs: number
             inFlight.delete(id)
             wake()
           })
-        inFlight.set(id, sending)
+        inFlight.set(id, { sending, isRetry })
       }
     } while (lookAgain && !stopped)
   }
@@ -69,7 +73,7 @@ export function startSender(context: AttemptContext & { log: Log; stopMs: number
       stopped = true
       clearInterval(timer)
       await looking
-      const ended = Promise.all(inFlight.values())
+      const ended = Promise.all([...inFlight.values()].map(({ sending }) => sending))
       await Promise.race([ended, delay(stopMs, undefined, { ref: false })])
       cutOff.abort()
       await ended

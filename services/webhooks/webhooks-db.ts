@@ -80,10 +80,13 @@ export async function setDue(tx: Transaction, ids: WebhookId[]): Promise<void> {
   )
 }
 
-/** Takes one webhook with something due under a lease, or none; not one of those excepted. */
+/**
+ * Takes one webhook with something due under a lease, or none; not one of those excepted, nor, with
+ * `freshOnly`, one whose waiting delivery has failed before.
+ */
 export async function leaseDueWebhook(
   tx: Transaction,
-  options: { lease: string; leaseMs: number; except: string[] },
+  options: { lease: string; leaseMs: number; except: string[]; freshOnly: boolean },
 ): Promise<WebhookRow | undefined> {
   const { rows } = await tx.query<WebhookRow>(
     `update webhooks set lease = $1, leased_until = now() + make_interval(secs => $2)
@@ -91,9 +94,12 @@ export async function leaseDueWebhook(
        select id from webhooks
        where due_at <= now() and (leased_until is null or leased_until < now())
          and not id = any($3::uuid[])
+         and (not $4 or not exists (
+           select from deliveries where webhook_id = webhooks.id and attempts > 0
+             and status in ('pending', 'scheduled', 'retrying')))
        order by due_at limit 1 for update skip locked)
      returning ${columns}`,
-    [options.lease, options.leaseMs / 1000, options.except],
+    [options.lease, options.leaseMs / 1000, options.except, options.freshOnly],
   )
   return rows[0]
 }
