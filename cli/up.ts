@@ -28,6 +28,8 @@ import { createStages, type Stages } from '../local-platform/supervisor/stages.t
 import { untilAnswers } from '../local-platform/supervisor/until-answers.ts'
 import { defineCommand } from './command.ts'
 
+/** What a second copy is told to take; the first has 4000. */
+const secondPortBase = 14_000
 const logLinesShown = 10
 /** Processes that were just ended may take this long to give their ports back. */
 const portsPatienceMs = 3_000
@@ -149,7 +151,8 @@ function sayReady({ home, ports }: Layout, say: Say): void {
   process.stdout.write(`${lines.join('\n')}\n`)
 }
 
-function sayHeld({ home }: Layout, holder: Holder | undefined): void {
+function sayHeld({ home, ports }: Layout, holder: Holder | undefined): void {
+  const otherBase = ports.api === secondPortBase ? secondPortBase + 10_000 : secondPortBase
   const who = holder
     ? `as process ${holder.pid} since ${holder.since}, with its API at ${holder.apiUrl}`
     : 'by another process'
@@ -157,7 +160,7 @@ function sayHeld({ home }: Layout, holder: Holder | undefined): void {
     `Plexus already runs here (${home}) ${who}.\n` +
       `  Its live log:   npx plexus logs --tail -a ${demoApp}\n` +
       '  To stop it:     npx plexus down\n' +
-      '  A second copy:  PLEXUS_HOME=/somewhere/else PLEXUS_PORT_BASE=14000 npm start\n',
+      `  A second copy:  PLEXUS_HOME=/somewhere/else PLEXUS_PORT_BASE=${otherBase} npm start\n`,
   )
 }
 

@@ -46,11 +46,13 @@ export async function pushManifest(
     const known = await findAddonService(tx, slug)
     const newest = known && (await findNewestManifest(tx, known.id))
     const before = newest && openRevision(secrets, newest)
-    const declaration = readPush(request, before)
+    // Whose it is, and what it is based on, before what is wrong in it.
     if (known) assertOwner(actor, known)
     else await assertRoom(tx, actor)
+    const contents = readJson('manifest', request.contents)
+    assertBase(contents, before)
+    const declaration = readPush({ slug, contents, plans: request.plans }, before)
     assertPrefix(declaration, known)
-    assertBase(declaration, before)
     assertState(declaration, known)
     const id = await declareService(tx, secrets, declaration, actor)
     const clientSecret = known ? '' : await newClientSecret(tx, id)
@@ -61,11 +63,11 @@ export async function pushManifest(
 }
 
 function readPush(
-  { slug, contents, plans }: { slug: string; contents: string; plans: string },
+  { slug, contents, plans }: { slug: string; contents: unknown; plans: string },
   before: ManifestRevision | undefined,
 ): ServiceDeclaration {
   const plansValue = plans === '' ? (before?.plans ?? plansOfNewService) : readJson('plans', plans)
-  return readDeclaration(slug, readJson('manifest', contents), plansValue)
+  return readDeclaration(slug, contents, plansValue)
 }
 
 function readDeclaration(slug: string, contents: unknown, plans: unknown): ServiceDeclaration {
@@ -118,15 +120,16 @@ function assertPrefix({ manifest }: ServiceDeclaration, known: AddonServiceRow |
   )
 }
 
-function assertBase({ contents }: ServiceDeclaration, before: ManifestRevision | undefined): void {
-  const { $base } = contents
+function assertBase(contents: unknown, before: ManifestRevision | undefined): void {
+  const isObject = typeof contents === 'object' && contents !== null
+  const $base = isObject && '$base' in contents ? contents.$base : undefined
   if (!before || String($base) === String(before.row.base)) return
   throw conflict(
     $base === undefined
       ? 'This service has a manifest already, and yours does not say which revision it is based' +
           ' on ($base). Pull the newest, make your changes in it, and push that.'
-      : 'The manifest was changed since you pulled it. Pull it again, make your changes in it, and' +
-          ' push that.',
+      : 'The manifest was changed since you pulled it, by you or by the operator, who opens and closes' +
+          ' services. Pull it again (npx plexus manifest pull), make your changes in it, and push that.',
   )
 }
 

@@ -33,7 +33,8 @@ export async function getPlanToHave(
   const found = await lookUp(db, actor, identifier)
   if (!found || found.plan.retired)
     throw invalidParams(
-      `Couldn't find either the add-on service or the add-on plan of "${identifier}".`,
+      `Couldn't find either the add-on service or the add-on plan of "${identifier}".` +
+        ' heroku addons:services and heroku addons:plans SERVICE list what there is.',
     )
   return found
 }

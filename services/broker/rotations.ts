@@ -105,7 +105,7 @@ export async function refuseMoved(tx: Transaction, addon: AddonRow): Promise<voi
   if (!formerUntil) throw conflict(`${addon.name} is being changed. Try again when that is done.`)
   throw conflict(
     `The credentials of ${addon.name} are being rotated, and the former ones are good until` +
-      ` ${formerUntil.toISOString().slice(0, 19)}Z. Try again after that; a forced rotation` +
-      ' ends them at once.',
+      ` ${formerUntil.toISOString().slice(0, 19)}Z. Try again after that. A forced rotation` +
+      ` ends them at once: heroku pg:credentials:rotate ${addon.name} --force.`,
   )
 }

@@ -183,7 +183,7 @@ export function assertOneCredential({ formerValid }: DatabaseRow): void {
   if (formerValid)
     throw conflict(
       'The credentials of the database are being rotated, and the former ones are still good. Try' +
-        ' again when they have ended; a forced rotation ends them at once.',
+        ' again when they have ended; heroku pg:credentials:rotate --force ends them at once.',
     )
 }
 
