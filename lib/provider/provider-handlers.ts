@@ -34,6 +34,8 @@ export type ProviderOptions<R extends Resource, Context> = {
   rotation: CredentialRotation<R>
   /** The variables of a resource that is ready, {"HEROKU_POSTGRESQL_URL": "postgres://…"}. */
   configOf: (resource: R) => Record<string, string>
+  /** The same of a credential that its customer has named, for a provider that has such. */
+  credentialConfigOf?: (resource: R, name: string) => Promise<Record<string, string> | undefined>
   /** For the customer, when it is ready. */
   readyMessage: string
   /** Throws when nothing more can be provided now. */
@@ -78,6 +80,13 @@ export function providerHandlers<R extends Resource, Context>(
       return { message: options.changedMessage(resource) }
     },
     ...rotationHandlers(options),
+    async getCredentialConfig({ uuid, name }) {
+      const resource = await options.table.find(options.pool, parseAddonId(uuid))
+      if (resource?.state !== 'ready' || resource.removalWanted) throw noSuchResource()
+      const config = await options.credentialConfigOf?.(resource, name)
+      if (!config) throw notFound('credential')
+      return { config }
+    },
     async deprovision({ uuid, appId }) {
       const addonId = parseAddonId(uuid)
       await requestRemoval(options, addonId, parseId<AppId>(appId))

@@ -7,6 +7,7 @@ import type { WorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { PostgresDataService } from '#proto/data/v1/data_pb.ts'
 import { backupHandlers } from './backups-rpc.ts'
+import { createNamedCredential, destroyNamedCredential } from './change-credentials.ts'
 import { readServerUse } from './database-use-db.ts'
 import { createUseObserver } from './database-use.ts'
 import { findDatabase, type DatabaseRow } from './databases-db.ts'
@@ -19,6 +20,7 @@ import {
   rolesOf,
   type DatabasesContext,
 } from './databases.ts'
+import { viewNamedCredentials } from './named-credentials.ts'
 import { emptyDatabase } from './reset.ts'
 import { endSessions } from './server-admin.ts'
 
@@ -80,6 +82,17 @@ function dataHandlers({
     resetDatabase: async ({ addonId }) => {
       const done = await emptyDatabase({ pool, runner }, parseAddonId(addonId))
       return { pending: !done }
+    },
+    listNamedCredentials: async ({ addonId }) => ({
+      credentials: await viewNamedCredentials(context, host, await ready(addonId)),
+    }),
+    createNamedCredential: async ({ addonId, name }) => {
+      const which = { addonId: parseAddonId(addonId), name }
+      return { pending: !(await createNamedCredential({ context, runner }, which)) }
+    },
+    destroyNamedCredential: async ({ addonId, name }) => {
+      const which = { addonId: parseAddonId(addonId), name }
+      return { pending: !(await destroyNamedCredential({ context, runner }, which)) }
     },
     endConnections: async ({ addonId }) => {
       let ended = 0

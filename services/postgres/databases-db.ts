@@ -27,6 +27,8 @@ export type DatabaseRow = Resource & {
   formerPassword: string | null
   /** Sessions that began before that began with the former credential. */
   rotatedAt: Date | null
+  /** Roles of the credentials that its customer has named: named-credentials-db.ts. */
+  namedRoles: string[]
 }
 
 const columns = `addon_id as "addonId", name, app_id as "appId", plan, previous_plan as "previousPlan", state,
@@ -35,7 +37,9 @@ const columns = `addon_id as "addonId", name, app_id as "appId", plan, previous_
   closed_until as "closedUntil", connections_kept as "connectionsKept",
   rotation_ids as "rotationIds", former_role_name as "formerRoleName",
   former_password as "formerPassword", rotated_at as "rotatedAt",
-  former_role_name is not null as "formerValid"`
+  former_role_name is not null as "formerValid",
+  array(select n.role_name from named_credentials n
+    where n.addon_id = databases.addon_id order by n.name) as "namedRoles"`
 
 /** The database's row, also of one that is gone. */
 export async function findDatabase(

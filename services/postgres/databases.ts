@@ -19,6 +19,8 @@ import {
   wantRemoval,
   type DatabaseRow,
 } from './databases-db.ts'
+import { namedConnectionsMax } from './limits.ts'
+import { countNamedCredentials } from './named-credentials-db.ts'
 import type { Plan, Plans } from './plans.ts'
 import type { AddonServer } from './addon-server.ts'
 import { observeSizes } from './server-admin.ts'
@@ -45,22 +47,33 @@ function newName(prefix: 'd' | 'u'): string {
   return prefix + rest.join('')
 }
 
+/** The name of a role that is to be made. */
+export const newRoleName = (): string => newName('u')
+
+/** A made-up password in clear: letters and digits, so that it stands in a url as it is. */
+export const makePassword = (): string => `p${randomBytes(passwordBytes).toString('hex')}`
+
 /** Where passwords are sealed: they open in their own row only. */
 const sealContext = (addonId: AddonId): string => `databases:${addonId}:password`
 
 /** A made-up password, sealed. */
 const newPassword = (secrets: Secrets, addonId: AddonId): string =>
-  secrets.seal(`p${randomBytes(passwordBytes).toString('hex')}`, sealContext(addonId))
+  secrets.seal(makePassword(), sealContext(addonId))
 
 /** The name and the sealed password of a role that is to be made for the database. */
 export const newLogin = (secrets: Secrets, addonId: AddonId) => ({
-  roleName: newName('u'),
+  roleName: newRoleName(),
   password: newPassword(secrets, addonId),
 })
 
-/** Everybody who may log in to the database: its owner, and during a rotation the former login. */
-export const rolesOf = ({ roleName, formerRoleName }: DatabaseRow): string[] =>
-  formerRoleName === null ? [roleName] : [roleName, formerRoleName]
+/**
+ * Everybody who may log in to the database: its owner, during a rotation the former login, and the
+ * named credentials.
+ */
+export const rolesOf = ({ roleName, formerRoleName, namedRoles }: DatabaseRow): string[] => [
+  ...(formerRoleName === null ? [roleName] : [roleName, formerRoleName]),
+  ...namedRoles,
+]
 
 /**
  * The table as the provider's calls use it: new rows get their names and their sealed password.
@@ -69,7 +82,7 @@ export const rolesOf = ({ roleName, formerRoleName }: DatabaseRow): string[] =>
 export function databaseTable(
   context: Pick<DatabasesContext, 'secrets' | 'plans' | 'connectionsForSale'>,
 ): ResourceTable<DatabaseRow> {
-  const newNames = () => ({ databaseName: newName('d'), roleName: newName('u') })
+  const newNames = () => ({ databaseName: newName('d'), roleName: newRoleName() })
   return {
     find: findDatabase,
     lock: lockDatabase,
@@ -107,7 +120,7 @@ export function databaseTable(
  * False when the databases that there are may open more connections than the server has: one
  * customer who opens all of his could then leave the others without theirs.
  */
-async function hasRoom(
+export async function hasRoom(
   tx: Transaction,
   { plans, connectionsForSale }: Pick<DatabasesContext, 'plans' | 'connectionsForSale'>,
 ): Promise<boolean> {
@@ -115,12 +128,12 @@ async function hasRoom(
   const sold = counts.reduce(
     (sum, { plan, connectionsKept, databases }) =>
       sum + databases * Math.max(plans[plan]?.connectionsMax ?? 0, connectionsKept),
-    0,
+    (await countNamedCredentials(tx)) * namedConnectionsMax,
   )
   return sold <= connectionsForSale
 }
 
-const allPromised = ({ connectionsForSale }: Pick<DatabasesContext, 'connectionsForSale'>) =>
+export const allPromised = ({ connectionsForSale }: Pick<DatabasesContext, 'connectionsForSale'>) =>
   `The ${connectionsForSale} connections of the database server are promised to the databases` +
   ' that it has.'
 
@@ -202,17 +215,31 @@ export function databaseCredential(
   { secrets, server, host }: { secrets: Secrets; server: AddonServer; host: string },
   row: DatabaseRow,
 ): DatabaseCredential {
-  const { roleName: user, databaseName: database } = row
-  const { port } = server
   const password = openPassword(secrets, row)
+  const { roleName: user, databaseName: database } = row
+  return credentialOf({ server, host }, { user, password, database })
+}
+
+/** How somebody with that login gets in. */
+export function credentialOf(
+  { server, host }: { server: AddonServer; host: string },
+  login: { user: string; password: string; database: string },
+): DatabaseCredential {
+  const { user, password, database } = login
+  const { port } = server
   const url = `postgres://${user}:${password}@${host}:${port}/${database}`
   return { host, port, user, password, database, url }
 }
+
+/** The variables of whoever gets in like that. */
+export const configOf = ({ url }: DatabaseCredential): Record<string, string> => ({
+  HEROKU_POSTGRESQL_URL: url,
+})
 
 /** The variables of a database. */
 export function databaseConfig(
   server: Parameters<typeof databaseCredential>[0],
   row: DatabaseRow,
 ): Record<string, string> {
-  return { HEROKU_POSTGRESQL_URL: databaseCredential(server, row).url }
+  return configOf(databaseCredential(server, row))
 }

@@ -19,8 +19,16 @@ export const looksInsideMax = 20
 /** Longest that a request waits for a database to be emptied; after that the answer is "pending". */
 export const resetWaitMs = 8_000
 
+/** The same for a named credential to be made or dropped. */
+export const credentialsWaitMs = 8_000
+
 /** A customer's session that an administrative statement waits for is ended after this time. */
 export const blockerGraceMs = 100
+
+/** Credentials that the customer of one database may make beside its owner's. */
+export const namedCredentialsMax = 10
+/** Sessions of each of them, beside the owner's; as the plan's they are promised, and never oversold. */
+export const namedConnectionsMax = 10
 
 /** Longest that a session may take to end when a credential is revoked; then the step is tried again. */
 export const sessionEndTimeoutMs = 5_000

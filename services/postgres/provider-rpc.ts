@@ -8,10 +8,12 @@ import { databaseRotation } from './credential-rotation.ts'
 import {
   assertFits,
   changedMessage,
+  configOf,
   databaseConfig,
   databaseTable,
   type DatabasesContext,
 } from './databases.ts'
+import { viewNamedCredentials } from './named-credentials.ts'
 import { changeDatabasePlan } from './workflows/change-plan.ts'
 import { deprovisionDatabase } from './workflows/deprovision.ts'
 import { provisionDatabase } from './workflows/provision.ts'
@@ -39,6 +41,11 @@ export async function serveProvider(
       },
       rotation: databaseRotation(secrets),
       configOf: (row) => databaseConfig({ secrets, server, host }, row),
+      credentialConfigOf: async (row, name) => {
+        const credentials = await viewNamedCredentials(context, host, row)
+        const found = credentials.find((credential) => credential.name === name)
+        return found?.state === 'active' ? configOf(found.credential) : undefined
+      },
       readyMessage: 'Your database is ready.',
       assertFits: (row, plan) => assertFits(context, row, plan),
       changedMessage: (row) => changedMessage(plans, row),

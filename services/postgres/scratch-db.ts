@@ -125,11 +125,12 @@ export function endRole(server: AddonServer, role: string): Promise<void> {
 export async function swapIn(
   server: AddonServer,
   session: AdminSession,
-  { scratch, database, owner }: { scratch: string; database: string; owner: string },
+  target: { scratch: string; database: string; owner: string; roles: string[] },
 ): Promise<void> {
+  const { scratch, database, owner, roles } = target
   const { rowCount } = await session.query('select from pg_database where datname = $1', [scratch])
   if (rowCount === 0) return
-  await dropDatabase(server, session, { name: database, roles: [owner] })
+  await dropDatabase(server, session, { name: database, roles })
   await session.query(`alter database ${quote(scratch)} owner to ${quote(owner)}`)
   await session.query(`alter database ${quote(scratch)} rename to ${quote(database)}`)
 }

@@ -7,6 +7,7 @@ import {
   adminConnectionsReserved,
   blockerGraceMs,
   idleInTransactionSecondsMax,
+  namedConnectionsMax,
   tempFilePart,
   transferConnectionsReserved,
 } from './limits.ts'
@@ -113,6 +114,7 @@ async function endBlockers(watch: pg.Pool, pid: number, signal: AbortSignal): Pr
 
 /** Makes the login role, or sets everything of it again to what the plan says. */
 export async function ensureRole(
+  server: AddonServer,
   session: AdminSession,
   role: { name: string; password: string; plan: Plan },
 ): Promise<void> {
@@ -120,13 +122,17 @@ export async function ensureRole(
   const name = quote(role.name)
   const { rowCount } = await session.query('select from pg_roles where rolname = $1', [role.name])
   const verifier = pg.escapeLiteral(scramVerifier(role.password))
-  await session.query(
+  await insist(
+    server,
+    session,
     `${rowCount === 0 ? 'create' : 'alter'} role ${name}
      login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
      connection limit ${plan.connectionsMax} password ${verifier}`,
   )
-  await session.query(limitTempFiles(role.name, plan))
-  await session.query(
+  await insist(server, session, limitTempFiles(role.name, plan))
+  await insist(
+    server,
+    session,
     `alter role ${name} set idle_in_transaction_session_timeout = '${idleInTransactionSecondsMax}s'`,
   )
 }
@@ -269,15 +275,15 @@ export async function dropRole(
 export type SizeObservation = {
   databaseName: string
   sizeBytes: number
-  /** Who may log in: the owner, and during a rotation the former login as well. */
+  /** Who may log in: the owner, during a rotation the former login, and the named credentials. */
   roles: string[]
-  /** Of each of the roles; when they differ, of that with the most. */
+  /** Of the owner; when the former login's differs, of that with the most. */
   connectionsMax: number
   /** Sessions that are open, of the role that has the most. */
   sessions: number
-  /** How sessions start; when the roles differ, of any of them. */
+  /** How the owner's sessions start; when the former login's differ, of any of them. */
   readOnly: boolean
-  /** All of this is the same for each of the roles. */
+  /** All of this is the same for each of the roles; named ones have their own limit at most. */
   even: boolean
   /** A session is writing a table anew (VACUUM FULL, CLUSTER): it grows before it shrinks. */
   rewriting: boolean
@@ -286,30 +292,39 @@ export type SizeObservation = {
 /** Sizes and present restrictions of those databases; missing ones are left out. */
 export async function observeSizes(
   db: AdminSession,
-  databases: { databaseName: string; formerRoleName: string | null }[],
+  databases: { databaseName: string; formerRoleName: string | null; namedRoles: string[] }[],
 ): Promise<SizeObservation[]> {
   const { rows } = await db.query<SizeObservation>(
     `select d.datname as "databaseName", pg_database_size(d.oid)::float8 as "sizeBytes",
        logins.*,
        exists (select from pg_stat_progress_cluster p where p.datid = d.oid) as rewriting
-     from unnest($1::text[], $2::text[]) as known (name, former)
+     from unnest($1::text[], $2::text[], $3::text[]) as known (name, former, named)
      join pg_database d on d.datname = known.name
+     join pg_roles owner on owner.oid = d.datdba
      cross join lateral (
-       select array_agg(login.rolname::text) as roles, max(login.rolconnlimit) as "connectionsMax",
-         max(login.sessions) as sessions, bool_or(login.read_only) as "readOnly",
+       select array_agg(login.rolname::text) as roles,
+         max(login.rolconnlimit) filter (where not login.named) as "connectionsMax",
+         max(login.sessions) as sessions,
+         bool_or(login.read_only) filter (where not login.named) as "readOnly",
          bool_and(login.read_only) = bool_or(login.read_only)
-           and min(login.rolconnlimit) = max(login.rolconnlimit) as even
+           and bool_and(login.rolconnlimit = case when login.named
+             then least(owner.rolconnlimit, $4) else owner.rolconnlimit end) as even
        from (
          select r.rolname, r.rolconnlimit,
+           r.rolname = any (string_to_array(known.named, ' ')) as named,
            (select count(*)::int from pg_stat_activity a
              where a.usesysid = r.oid and a.backend_type = 'client backend') as sessions,
            exists (select from pg_db_role_setting s
              where s.setdatabase = d.oid and s.setrole = r.oid
                and 'default_transaction_read_only=on' = any(s.setconfig)) as read_only
-         from pg_roles r where r.oid = d.datdba or r.rolname = known.former) login) logins`,
+         from pg_roles r
+         where r.oid = d.datdba or r.rolname = known.former
+           or r.rolname = any (string_to_array(known.named, ' '))) login) logins`,
     [
       databases.map(({ databaseName }) => databaseName),
       databases.map(({ formerRoleName }) => formerRoleName),
+      databases.map(({ namedRoles }) => namedRoles.join(' ')),
+      namedConnectionsMax,
     ],
   )
   return rows

@@ -11,7 +11,7 @@ import {
   type SizeState,
 } from './databases-db.ts'
 import { planOf, type DatabasesContext } from './databases.ts'
-import { closedBackoff, farOverFactor, growthPart } from './limits.ts'
+import { closedBackoff, farOverFactor, growthPart, namedConnectionsMax } from './limits.ts'
 import type { Plan } from './plans.ts'
 import {
   endSessions,
@@ -26,7 +26,7 @@ import {
 //
 // - over its size: its sessions start read-only. PostgreSQL lets a session lift that for itself
 //   (set transaction read write), and that is meant: the customer has to read, and to delete.
-// - over 120 %: also one connection only, and whoever makes it grow further is shut out for a time
+// - over 120 %: also one connection only of each credential, and whoever makes it grow further is shut out for a time
 //   that doubles with each strike, from ten seconds to an hour. VACUUM FULL and CLUSTER, which
 //   need room for a second copy before they free the first, do not count as growth.
 // - within its size again: as before.
@@ -159,8 +159,9 @@ export async function holdToSize(
   const decision = decideSize(row, seen, planOf(plans, row), Date.now())
   const { readOnly, connectionsMax } = decision
   for (const role of seen.roles) {
-    if (decision.enforce)
-      await restrictRole(server, session, { role, database, readOnly, connectionsMax })
+    const most = row.namedRoles.includes(role) ? namedConnectionsMax : connectionsMax
+    const limited = { role, database, readOnly, connectionsMax: Math.min(connectionsMax, most) }
+    if (decision.enforce) await restrictRole(server, session, limited)
     if (decision.endSessions) await endSessions(session, role)
   }
   // Only after the server stands: what a crash leaves undone is then seen again as undone.

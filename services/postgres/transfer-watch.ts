@@ -62,7 +62,7 @@ export async function underWatch<T>(
       throw new TransferEnded('It was canceled.', 'canceled')
     await assertRoom(folder)
     if (!bounded) return
-    const scratch = { databaseName: bounded.database, formerRoleName: null }
+    const scratch = { databaseName: bounded.database, formerRoleName: null, namedRoles: [] }
     const [seen] = await observeSizes(context.server.pool, [scratch])
     if (seen && seen.sizeBytes > bounded.bytesMax)
       throw new TransferEnded(`It became larger than ${formatBytes(bounded.bytesMax)}.`)

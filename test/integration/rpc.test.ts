@@ -30,6 +30,7 @@ const otherCalls = {
   revokeCredentials: async () => ({}),
   deprovision: async () => ({}),
   listResources: async () => ({}),
+  getCredentialConfig: async () => ({}),
 }
 
 test('a call is answered, refused with its own words, or answered as internal without them', async () => {

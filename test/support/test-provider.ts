@@ -10,7 +10,7 @@ import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
  * `pending` and `busy`: so many answers "pending", or UNAVAILABLE, before it is ready;
  * `bug`: so many times INTERNAL, after the resource is made; `refuse`: it refuses with that text;
  * `undeclared`: it answers a variable that its manifest does not declare; `hold`: it answers only
- * when released; `linger`: so many answers "pending" to the removal. With `Change` behind them
+ * when released; `credential`: the name of the one credential that its customer has named; `linger`: so many answers "pending" to the removal. With `Change` behind them
  * (`busyChange`) the same for a change of plan; `moves`: it answers new variables to that. With
  * `Rotation` behind them the same for new credentials, and for the end of the former.
  */
@@ -120,6 +120,11 @@ export async function serveTestProvider(
           resources.set(uuid, { ...resource, former: false, everySession })
           return { pending: tries <= Number(resource.options['pendingRotation'] ?? 0) }
         }),
+      getCredentialConfig: async ({ uuid, name }) => {
+        if (resources.get(uuid)?.options['credential'] !== name)
+          throw new PlexusError(ErrorCode.NOT_FOUND, 'No such credential.')
+        return { config: { [configVar]: `test://${uuid}/${name}` } }
+      },
       deprovision: ({ uuid }) =>
         counted('deprovision', uuid, async () => {
           const tries = calls.filter((call) => call === `deprovision ${uuid}`).length

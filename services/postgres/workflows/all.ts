@@ -1,5 +1,6 @@
 import type { Workflow } from '#lib/workflow/define-workflow.ts'
 import type { DatabasesContext } from '../databases.ts'
+import { applyNamedCredentials } from './apply-named-credentials.ts'
 import { captureBackup } from './capture-backup.ts'
 import { changeDatabasePlan } from './change-plan.ts'
 import { deprovisionDatabase } from './deprovision.ts'
@@ -18,5 +19,6 @@ export const postgresWorkflows: Workflow<DatabasesContext>[] = [
   restoreBackup,
   rotateDatabaseCredential,
   revokeDatabaseCredential,
+  applyNamedCredentials,
   deprovisionDatabase,
 ]

@@ -8,6 +8,7 @@ import {
   type DatabaseRow,
 } from '../databases-db.ts'
 import { rolesOf, type DatabasesContext } from '../databases.ts'
+import { deleteNamedCredentials } from '../named-credentials-db.ts'
 import { deleteScheduleOf } from '../schedules-db.ts'
 import {
   closeRole,
@@ -66,6 +67,7 @@ export const deprovisionDatabase = defineWorkflow<DatabasesContext>()({
         done: 'gone',
         write: async (tx) => {
           await markDeprovisioned(tx, addonId)
+          await deleteNamedCredentials(tx, addonId)
           await expireBackups(tx, { addonId, keepDays: backups.finalDays })
           await deleteScheduleOf(tx, addonId)
         },

@@ -18,7 +18,7 @@ export const provisionDatabase = defineWorkflow<DatabasesContext>()({
     'create-role': (context, { subjectId }) =>
       unlessRemoved(context, subjectId, async (session, row) => {
         const password = openPassword(context.secrets, row)
-        await ensureRole(session, {
+        await ensureRole(context.server, session, {
           name: row.roleName,
           password,
           plan: planOf(context.plans, row),

@@ -1,7 +1,8 @@
 import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { lockDatabase, type DatabaseRow } from '../databases-db.ts'
-import { openPassword, planOf, type DatabasesContext } from '../databases.ts'
+import { openPassword, planOf, rolesOf, type DatabasesContext } from '../databases.ts'
+import { openNamedRoles } from '../named-credentials.ts'
 import {
   closeRole,
   dropDatabase,
@@ -24,7 +25,7 @@ import { unlessRemoved } from './unless-removed.ts'
 type Step = 'close-role' | 'drop-database' | 'create-database' | 'open-database' | 'open-role'
 
 /**
- * Empties a database: it is made anew under its name, for the same role with the same password.
+ * Empties a database: it is made anew under its name, for the same roles with the same passwords.
  * What its owner had preset for it is gone as well, and what it was over its size. From its first
  * step to its last nobody is let in, so that nothing is written that the drop would take along.
  */
@@ -32,12 +33,12 @@ export const resetDatabase = defineWorkflow<DatabasesContext>()<Step>({
   name: 'reset-database',
   first: 'close-role',
   steps: {
-    'close-role': whileHere('close-role', async (context, session, { roleName }) => {
-      await closeRole(context.server, session, roleName)
+    'close-role': whileHere('close-role', async (context, session, row) => {
+      for (const role of rolesOf(row)) await closeRole(context.server, session, role)
       return { go: 'drop-database' }
     }),
     'drop-database': whileHere('drop-database', async (context, session, row) => {
-      const database = { name: row.databaseName, roles: [row.roleName] }
+      const database = { name: row.databaseName, roles: rolesOf(row) }
       await dropDatabase(context.server, session, database)
       return { go: 'create-database' }
     }),
@@ -51,11 +52,12 @@ export const resetDatabase = defineWorkflow<DatabasesContext>()<Step>({
     }),
     'open-role': whileHere('open-role', async (context, session, row) => {
       const password = openPassword(context.secrets, row)
-      await ensureRole(session, {
+      await ensureRole(context.server, session, {
         name: row.roleName,
         password,
         plan: planOf(context.plans, row),
       })
+      await openNamedRoles(context, session, row)
       await holdToSize(context, session, row)
       return {
         done: 'emptied',

@@ -3,8 +3,9 @@ import type { AddonId } from '#lib/ids.ts'
 import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { findDatabase, lockDatabase, type DatabaseRow } from '../databases-db.ts'
-import { openPassword, planOf, type DatabasesContext } from '../databases.ts'
+import { openPassword, planOf, rolesOf, type DatabasesContext } from '../databases.ts'
 import { transferSecondsMax } from '../limits.ts'
+import { openNamedRoles } from '../named-credentials.ts'
 import { cleanUp, swapIn } from '../scratch-db.ts'
 import {
   closeRole,
@@ -32,7 +33,7 @@ import { dumpStep, restoreStep, type FindTransfer } from './transfer-steps.ts'
 //
 // Only a copy is dumped first. The customer works on until close-role: the dump is restored and
 // compared in a database aside, and one that fails has touched nothing. Then that one takes the
-// place of the old one, under its name, for the same role with the same password.
+// place of the old one, under its name, for the same roles with the same passwords.
 
 type Step = 'dump' | 'restore' | 'close-role' | 'swap' | 'open-database' | 'clean-up' | 'open-role'
 
@@ -52,13 +53,13 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
       return transfer?.kind === 'restore' ? { go: 'restore' } : dump(context, info)
     },
     restore: restoreStep(find, { done: 'close-role', failed: 'clean-up' }),
-    'close-role': unlessUnwanted('close-role', async ({ server }, session, { roleName }) => {
-      await closeRole(server, session, roleName)
+    'close-role': unlessUnwanted('close-role', async ({ server }, session, row) => {
+      for (const role of rolesOf(row)) await closeRole(server, session, role)
       return { go: 'swap' }
     }),
     swap: unlessUnwanted('swap', async ({ server }, session, row, transfer) => {
       const scratch = must(transfer.scratch, 'what was restored aside')
-      await swapIn(server, session, { scratch, ...namesOf(row) })
+      await swapIn(server, session, { scratch, ...namesOf(row), roles: rolesOf(row) })
       return { go: 'open-database' }
     }),
     'open-database': unlessUnwanted('open-database', async ({ server }, session, row, { id }) => {
@@ -103,7 +104,12 @@ async function openRole(
   row: DatabaseRow,
 ): Promise<void> {
   const password = openPassword(context.secrets, row)
-  await ensureRole(session, { name: row.roleName, password, plan: planOf(context.plans, row) })
+  await ensureRole(context.server, session, {
+    name: row.roleName,
+    password,
+    plan: planOf(context.plans, row),
+  })
+  await openNamedRoles(context, session, row)
   await holdToSize(context, session, row)
 }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file data/v1/data.proto.
  */
 export const file_data_v1_data: GenFile = /*@__PURE__*/
-  fileDesc("ChJkYXRhL3YxL2RhdGEucHJvdG8SDnBsZXh1cy5kYXRhLnYxIqkBCgpDcmVkZW50aWFsEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRIMCgR1c2VyGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhAKCGRhdGFiYXNlGAUgASgJEgsKA3VybBgGIAEoCRITCgtjb25uZWN0aW9ucxgHIAEoDRIrCgZmb3JtZXIYCCABKAsyGy5wbGV4dXMuZGF0YS52MS5Gb3JtZXJMb2dpbiJCCgtGb3JtZXJMb2dpbhIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhMKC2Nvbm5lY3Rpb25zGAMgASgNIiYKEkdldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKjAgoIRGF0YWJhc2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSEwoLY29ubmVjdGlvbnMYAyABKA0SFwoPY29ubmVjdGlvbnNfbWF4GAQgASgNEhIKCnNpemVfYnl0ZXMYBSABKAQSFgoOc2l6ZV9ieXRlc19tYXgYBiABKAQSEQoJcmVhZF9vbmx5GAcgASgIEjAKDGNsb3NlZF91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGdGFibGVzGAkgASgNSACIAQESFgoOc2VydmVyX3ZlcnNpb24YCiABKAlCCQoHX3RhYmxlcyIwChxHZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFFJlc2V0RGF0YWJhc2VSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIigKFVJlc2V0RGF0YWJhc2VSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIikKFUVuZENvbm5lY3Rpb25zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSInChZFbmRDb25uZWN0aW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgASgNIiYKEkdldEluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKhAgoISW5zdGFuY2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSFwoPY29ubmVjdGlvbnNfbWF4GAMgASgNEhgKEG1lbW9yeV9ieXRlc19tYXgYBCABKAQSMgoIc2V0dGluZ3MYBSABKAsyIC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZVNldHRpbmdzEjgKC29ic2VydmF0aW9uGAYgASgLMiMucGxleHVzLmRhdGEudjEuSW5zdGFuY2VPYnNlcnZhdGlvbhIyCg50bHNfY3JlZGVudGlhbBgKIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwiUQoTSW5zdGFuY2VPYnNlcnZhdGlvbhIPCgd2ZXJzaW9uGAEgASgJEhMKC2Nvbm5lY3Rpb25zGAIgASgNEhQKDG1lbW9yeV9ieXRlcxgDIAEoBCJlChBJbnN0YW5jZVNldHRpbmdzEhgKEG1heG1lbW9yeV9wb2xpY3kYASABKAkSFwoPdGltZW91dF9zZWNvbmRzGAIgASgNEh4KFm5vdGlmeV9rZXlzcGFjZV9ldmVudHMYAyABKAki0gEKGENvbmZpZ3VyZUluc3RhbmNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCRIdChBtYXhtZW1vcnlfcG9saWN5GAIgASgJSACIAQESHAoPdGltZW91dF9zZWNvbmRzGAMgASgNSAGIAQESIwoWbm90aWZ5X2tleXNwYWNlX2V2ZW50cxgEIAEoCUgCiAEBQhMKEV9tYXhtZW1vcnlfcG9saWN5QhIKEF90aW1lb3V0X3NlY29uZHNCGQoXX25vdGlmeV9rZXlzcGFjZV9ldmVudHMynwsKE1Bvc3RncmVzRGF0YVNlcnZpY2USSwoLR2V0RGF0YWJhc2USIi5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5EYXRhYmFzZRJhChVHZXREYXRhYmFzZUNyZWRlbnRpYWwSLC5wbGV4dXMuZGF0YS52MS5HZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0GhoucGxleHVzLmRhdGEudjEuQ3JlZGVudGlhbBJcCg1SZXNldERhdGFiYXNlEiQucGxleHVzLmRhdGEudjEuUmVzZXREYXRhYmFzZVJlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5SZXNldERhdGFiYXNlUmVzcG9uc2USXwoORW5kQ29ubmVjdGlvbnMSJS5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1JlcXVlc3QaJi5wbGV4dXMuZGF0YS52MS5FbmRDb25uZWN0aW9uc1Jlc3BvbnNlEk8KDUNhcHR1cmVCYWNrdXASJC5wbGV4dXMuZGF0YS52MS5DYXB0dXJlQmFja3VwUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLlRyYW5zZmVyEk8KDVJlc3RvcmVCYWNrdXASJC5wbGV4dXMuZGF0YS52MS5SZXN0b3JlQmFja3VwUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLlRyYW5zZmVyEk0KDENvcHlEYXRhYmFzZRIjLnBsZXh1cy5kYXRhLnYxLkNvcHlEYXRhYmFzZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJcCg1MaXN0VHJhbnNmZXJzEiQucGxleHVzLmRhdGEudjEuTGlzdFRyYW5zZmVyc1JlcXVlc3QaJS5wbGV4dXMuZGF0YS52MS5MaXN0VHJhbnNmZXJzUmVzcG9uc2USSwoLR2V0VHJhbnNmZXISIi5wbGV4dXMuZGF0YS52MS5HZXRUcmFuc2ZlclJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJRCg5DYW5jZWxUcmFuc2ZlchIlLnBsZXh1cy5kYXRhLnYxLkNhbmNlbFRyYW5zZmVyUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLlRyYW5zZmVyEk0KDERlbGV0ZUJhY2t1cBIjLnBsZXh1cy5kYXRhLnYxLkRlbGV0ZUJhY2t1cFJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJdChJDcmVhdGVCYWNrdXBUaWNrZXQSKS5wbGV4dXMuZGF0YS52MS5DcmVhdGVCYWNrdXBUaWNrZXRSZXF1ZXN0GhwucGxleHVzLmRhdGEudjEuQmFja3VwVGlja2V0EkwKClJlYWRCYWNrdXASIS5wbGV4dXMuZGF0YS52MS5SZWFkQmFja3VwUmVxdWVzdBobLnBsZXh1cy5kYXRhLnYxLkJhY2t1cENodW5rElkKD1NjaGVkdWxlQmFja3VwcxImLnBsZXh1cy5kYXRhLnYxLlNjaGVkdWxlQmFja3Vwc1JlcXVlc3QaHi5wbGV4dXMuZGF0YS52MS5CYWNrdXBTY2hlZHVsZRJuChNMaXN0QmFja3VwU2NoZWR1bGVzEioucGxleHVzLmRhdGEudjEuTGlzdEJhY2t1cFNjaGVkdWxlc1JlcXVlc3QaKy5wbGV4dXMuZGF0YS52MS5MaXN0QmFja3VwU2NoZWR1bGVzUmVzcG9uc2USYwoUUmVtb3ZlQmFja3VwU2NoZWR1bGUSKy5wbGV4dXMuZGF0YS52MS5SZW1vdmVCYWNrdXBTY2hlZHVsZVJlcXVlc3QaHi5wbGV4dXMuZGF0YS52MS5CYWNrdXBTY2hlZHVsZTLAAQoQUmVkaXNEYXRhU2VydmljZRJLCgtHZXRJbnN0YW5jZRIiLnBsZXh1cy5kYXRhLnYxLkdldEluc3RhbmNlUmVxdWVzdBoYLnBsZXh1cy5kYXRhLnYxLkluc3RhbmNlEl8KEUNvbmZpZ3VyZUluc3RhbmNlEigucGxleHVzLmRhdGEudjEuQ29uZmlndXJlSW5zdGFuY2VSZXF1ZXN0GiAucGxleHVzLmRhdGEudjEuSW5zdGFuY2VTZXR0aW5nc2IGcHJvdG8z", [file_data_v1_transfers, file_google_protobuf_timestamp]);
+  fileDesc("ChJkYXRhL3YxL2RhdGEucHJvdG8SDnBsZXh1cy5kYXRhLnYxIqkBCgpDcmVkZW50aWFsEgwKBGhvc3QYASABKAkSDAoEcG9ydBgCIAEoDRIMCgR1c2VyGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhAKCGRhdGFiYXNlGAUgASgJEgsKA3VybBgGIAEoCRITCgtjb25uZWN0aW9ucxgHIAEoDRIrCgZmb3JtZXIYCCABKAsyGy5wbGV4dXMuZGF0YS52MS5Gb3JtZXJMb2dpbiJCCgtGb3JtZXJMb2dpbhIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhMKC2Nvbm5lY3Rpb25zGAMgASgNIiYKEkdldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKjAgoIRGF0YWJhc2USLgoKY3JlZGVudGlhbBgBIAEoCzIaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSEAoIY2hhbmdpbmcYAiABKAgSEwoLY29ubmVjdGlvbnMYAyABKA0SFwoPY29ubmVjdGlvbnNfbWF4GAQgASgNEhIKCnNpemVfYnl0ZXMYBSABKAQSFgoOc2l6ZV9ieXRlc19tYXgYBiABKAQSEQoJcmVhZF9vbmx5GAcgASgIEjAKDGNsb3NlZF91bnRpbBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoGdGFibGVzGAkgASgNSACIAQESFgoOc2VydmVyX3ZlcnNpb24YCiABKAlCCQoHX3RhYmxlcyIwChxHZXREYXRhYmFzZUNyZWRlbnRpYWxSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIi8KG0xpc3ROYW1lZENyZWRlbnRpYWxzUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSJUChxMaXN0TmFtZWRDcmVkZW50aWFsc1Jlc3BvbnNlEjQKC2NyZWRlbnRpYWxzGAEgAygLMh8ucGxleHVzLmRhdGEudjEuTmFtZWRDcmVkZW50aWFsIl4KD05hbWVkQ3JlZGVudGlhbBIMCgRuYW1lGAEgASgJEg0KBXN0YXRlGAIgASgJEi4KCmNyZWRlbnRpYWwYAyABKAsyGi5wbGV4dXMuZGF0YS52MS5DcmVkZW50aWFsIjgKFk5hbWVkQ3JlZGVudGlhbFJlcXVlc3QSEAoIYWRkb25faWQYASABKAkSDAoEbmFtZRgCIAEoCSIoChVOYW1lZENyZWRlbnRpYWxDaGFuZ2USDwoHcGVuZGluZxgBIAEoCCIoChRSZXNldERhdGFiYXNlUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIoChVSZXNldERhdGFiYXNlUmVzcG9uc2USDwoHcGVuZGluZxgBIAEoCCIpChVFbmRDb25uZWN0aW9uc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiJwoWRW5kQ29ubmVjdGlvbnNSZXNwb25zZRINCgVlbmRlZBgBIAEoDSImChJHZXRJbnN0YW5jZVJlcXVlc3QSEAoIYWRkb25faWQYASABKAkioQIKCEluc3RhbmNlEi4KCmNyZWRlbnRpYWwYASABKAsyGi5wbGV4dXMuZGF0YS52MS5DcmVkZW50aWFsEhAKCGNoYW5naW5nGAIgASgIEhcKD2Nvbm5lY3Rpb25zX21heBgDIAEoDRIYChBtZW1vcnlfYnl0ZXNfbWF4GAQgASgEEjIKCHNldHRpbmdzGAUgASgLMiAucGxleHVzLmRhdGEudjEuSW5zdGFuY2VTZXR0aW5ncxI4CgtvYnNlcnZhdGlvbhgGIAEoCzIjLnBsZXh1cy5kYXRhLnYxLkluc3RhbmNlT2JzZXJ2YXRpb24SMgoOdGxzX2NyZWRlbnRpYWwYCiABKAsyGi5wbGV4dXMuZGF0YS52MS5DcmVkZW50aWFsIlEKE0luc3RhbmNlT2JzZXJ2YXRpb24SDwoHdmVyc2lvbhgBIAEoCRITCgtjb25uZWN0aW9ucxgCIAEoDRIUCgxtZW1vcnlfYnl0ZXMYAyABKAQiZQoQSW5zdGFuY2VTZXR0aW5ncxIYChBtYXhtZW1vcnlfcG9saWN5GAEgASgJEhcKD3RpbWVvdXRfc2Vjb25kcxgCIAEoDRIeChZub3RpZnlfa2V5c3BhY2VfZXZlbnRzGAMgASgJItIBChhDb25maWd1cmVJbnN0YW5jZVJlcXVlc3QSEAoIYWRkb25faWQYASABKAkSHQoQbWF4bWVtb3J5X3BvbGljeRgCIAEoCUgAiAEBEhwKD3RpbWVvdXRfc2Vjb25kcxgDIAEoDUgBiAEBEiMKFm5vdGlmeV9rZXlzcGFjZV9ldmVudHMYBCABKAlIAogBAUITChFfbWF4bWVtb3J5X3BvbGljeUISChBfdGltZW91dF9zZWNvbmRzQhkKF19ub3RpZnlfa2V5c3BhY2VfZXZlbnRzMuMNChNQb3N0Z3Jlc0RhdGFTZXJ2aWNlEksKC0dldERhdGFiYXNlEiIucGxleHVzLmRhdGEudjEuR2V0RGF0YWJhc2VSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuRGF0YWJhc2USYQoVR2V0RGF0YWJhc2VDcmVkZW50aWFsEiwucGxleHVzLmRhdGEudjEuR2V0RGF0YWJhc2VDcmVkZW50aWFsUmVxdWVzdBoaLnBsZXh1cy5kYXRhLnYxLkNyZWRlbnRpYWwSXAoNUmVzZXREYXRhYmFzZRIkLnBsZXh1cy5kYXRhLnYxLlJlc2V0RGF0YWJhc2VSZXF1ZXN0GiUucGxleHVzLmRhdGEudjEuUmVzZXREYXRhYmFzZVJlc3BvbnNlEnEKFExpc3ROYW1lZENyZWRlbnRpYWxzEisucGxleHVzLmRhdGEudjEuTGlzdE5hbWVkQ3JlZGVudGlhbHNSZXF1ZXN0GiwucGxleHVzLmRhdGEudjEuTGlzdE5hbWVkQ3JlZGVudGlhbHNSZXNwb25zZRJmChVDcmVhdGVOYW1lZENyZWRlbnRpYWwSJi5wbGV4dXMuZGF0YS52MS5OYW1lZENyZWRlbnRpYWxSZXF1ZXN0GiUucGxleHVzLmRhdGEudjEuTmFtZWRDcmVkZW50aWFsQ2hhbmdlEmcKFkRlc3Ryb3lOYW1lZENyZWRlbnRpYWwSJi5wbGV4dXMuZGF0YS52MS5OYW1lZENyZWRlbnRpYWxSZXF1ZXN0GiUucGxleHVzLmRhdGEudjEuTmFtZWRDcmVkZW50aWFsQ2hhbmdlEl8KDkVuZENvbm5lY3Rpb25zEiUucGxleHVzLmRhdGEudjEuRW5kQ29ubmVjdGlvbnNSZXF1ZXN0GiYucGxleHVzLmRhdGEudjEuRW5kQ29ubmVjdGlvbnNSZXNwb25zZRJPCg1DYXB0dXJlQmFja3VwEiQucGxleHVzLmRhdGEudjEuQ2FwdHVyZUJhY2t1cFJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJPCg1SZXN0b3JlQmFja3VwEiQucGxleHVzLmRhdGEudjEuUmVzdG9yZUJhY2t1cFJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJNCgxDb3B5RGF0YWJhc2USIy5wbGV4dXMuZGF0YS52MS5Db3B5RGF0YWJhc2VSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuVHJhbnNmZXISXAoNTGlzdFRyYW5zZmVycxIkLnBsZXh1cy5kYXRhLnYxLkxpc3RUcmFuc2ZlcnNSZXF1ZXN0GiUucGxleHVzLmRhdGEudjEuTGlzdFRyYW5zZmVyc1Jlc3BvbnNlEksKC0dldFRyYW5zZmVyEiIucGxleHVzLmRhdGEudjEuR2V0VHJhbnNmZXJSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuVHJhbnNmZXISUQoOQ2FuY2VsVHJhbnNmZXISJS5wbGV4dXMuZGF0YS52MS5DYW5jZWxUcmFuc2ZlclJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5UcmFuc2ZlchJNCgxEZWxldGVCYWNrdXASIy5wbGV4dXMuZGF0YS52MS5EZWxldGVCYWNrdXBSZXF1ZXN0GhgucGxleHVzLmRhdGEudjEuVHJhbnNmZXISXQoSQ3JlYXRlQmFja3VwVGlja2V0EikucGxleHVzLmRhdGEudjEuQ3JlYXRlQmFja3VwVGlja2V0UmVxdWVzdBocLnBsZXh1cy5kYXRhLnYxLkJhY2t1cFRpY2tldBJMCgpSZWFkQmFja3VwEiEucGxleHVzLmRhdGEudjEuUmVhZEJhY2t1cFJlcXVlc3QaGy5wbGV4dXMuZGF0YS52MS5CYWNrdXBDaHVuaxJZCg9TY2hlZHVsZUJhY2t1cHMSJi5wbGV4dXMuZGF0YS52MS5TY2hlZHVsZUJhY2t1cHNSZXF1ZXN0Gh4ucGxleHVzLmRhdGEudjEuQmFja3VwU2NoZWR1bGUSbgoTTGlzdEJhY2t1cFNjaGVkdWxlcxIqLnBsZXh1cy5kYXRhLnYxLkxpc3RCYWNrdXBTY2hlZHVsZXNSZXF1ZXN0GisucGxleHVzLmRhdGEudjEuTGlzdEJhY2t1cFNjaGVkdWxlc1Jlc3BvbnNlEmMKFFJlbW92ZUJhY2t1cFNjaGVkdWxlEisucGxleHVzLmRhdGEudjEuUmVtb3ZlQmFja3VwU2NoZWR1bGVSZXF1ZXN0Gh4ucGxleHVzLmRhdGEudjEuQmFja3VwU2NoZWR1bGUywAEKEFJlZGlzRGF0YVNlcnZpY2USSwoLR2V0SW5zdGFuY2USIi5wbGV4dXMuZGF0YS52MS5HZXRJbnN0YW5jZVJlcXVlc3QaGC5wbGV4dXMuZGF0YS52MS5JbnN0YW5jZRJfChFDb25maWd1cmVJbnN0YW5jZRIoLnBsZXh1cy5kYXRhLnYxLkNvbmZpZ3VyZUluc3RhbmNlUmVxdWVzdBogLnBsZXh1cy5kYXRhLnYxLkluc3RhbmNlU2V0dGluZ3NiBnByb3RvMw", [file_data_v1_transfers, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.data.v1.Credential
@@ -216,6 +216,114 @@ export const GetDatabaseCredentialRequestSchema: GenMessage<GetDatabaseCredentia
   messageDesc(file_data_v1_data, 4);
 
 /**
+ * @generated from message plexus.data.v1.ListNamedCredentialsRequest
+ */
+export type ListNamedCredentialsRequest = Message<"plexus.data.v1.ListNamedCredentialsRequest"> & {
+  /**
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+};
+
+/**
+ * Describes the message plexus.data.v1.ListNamedCredentialsRequest.
+ * Use `create(ListNamedCredentialsRequestSchema)` to create a new message.
+ */
+export const ListNamedCredentialsRequestSchema: GenMessage<ListNamedCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_data_v1_data, 5);
+
+/**
+ * @generated from message plexus.data.v1.ListNamedCredentialsResponse
+ */
+export type ListNamedCredentialsResponse = Message<"plexus.data.v1.ListNamedCredentialsResponse"> & {
+  /**
+   * by name
+   *
+   * @generated from field: repeated plexus.data.v1.NamedCredential credentials = 1;
+   */
+  credentials: NamedCredential[];
+};
+
+/**
+ * Describes the message plexus.data.v1.ListNamedCredentialsResponse.
+ * Use `create(ListNamedCredentialsResponseSchema)` to create a new message.
+ */
+export const ListNamedCredentialsResponseSchema: GenMessage<ListNamedCredentialsResponse> = /*@__PURE__*/
+  messageDesc(file_data_v1_data, 6);
+
+/**
+ * @generated from message plexus.data.v1.NamedCredential
+ */
+export type NamedCredential = Message<"plexus.data.v1.NamedCredential"> & {
+  /**
+   * "reports"
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "creating" | "active" | "removing"
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * @generated from field: plexus.data.v1.Credential credential = 3;
+   */
+  credential?: Credential | undefined;
+};
+
+/**
+ * Describes the message plexus.data.v1.NamedCredential.
+ * Use `create(NamedCredentialSchema)` to create a new message.
+ */
+export const NamedCredentialSchema: GenMessage<NamedCredential> = /*@__PURE__*/
+  messageDesc(file_data_v1_data, 7);
+
+/**
+ * @generated from message plexus.data.v1.NamedCredentialRequest
+ */
+export type NamedCredentialRequest = Message<"plexus.data.v1.NamedCredentialRequest"> & {
+  /**
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message plexus.data.v1.NamedCredentialRequest.
+ * Use `create(NamedCredentialRequestSchema)` to create a new message.
+ */
+export const NamedCredentialRequestSchema: GenMessage<NamedCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_data_v1_data, 8);
+
+/**
+ * @generated from message plexus.data.v1.NamedCredentialChange
+ */
+export type NamedCredentialChange = Message<"plexus.data.v1.NamedCredentialChange"> & {
+  /**
+   * it goes on
+   *
+   * @generated from field: bool pending = 1;
+   */
+  pending: boolean;
+};
+
+/**
+ * Describes the message plexus.data.v1.NamedCredentialChange.
+ * Use `create(NamedCredentialChangeSchema)` to create a new message.
+ */
+export const NamedCredentialChangeSchema: GenMessage<NamedCredentialChange> = /*@__PURE__*/
+  messageDesc(file_data_v1_data, 9);
+
+/**
  * @generated from message plexus.data.v1.ResetDatabaseRequest
  */
 export type ResetDatabaseRequest = Message<"plexus.data.v1.ResetDatabaseRequest"> & {
@@ -230,7 +338,7 @@ export type ResetDatabaseRequest = Message<"plexus.data.v1.ResetDatabaseRequest"
  * Use `create(ResetDatabaseRequestSchema)` to create a new message.
  */
 export const ResetDatabaseRequestSchema: GenMessage<ResetDatabaseRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 5);
+  messageDesc(file_data_v1_data, 10);
 
 /**
  * @generated from message plexus.data.v1.ResetDatabaseResponse
@@ -249,7 +357,7 @@ export type ResetDatabaseResponse = Message<"plexus.data.v1.ResetDatabaseRespons
  * Use `create(ResetDatabaseResponseSchema)` to create a new message.
  */
 export const ResetDatabaseResponseSchema: GenMessage<ResetDatabaseResponse> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 6);
+  messageDesc(file_data_v1_data, 11);
 
 /**
  * @generated from message plexus.data.v1.EndConnectionsRequest
@@ -266,7 +374,7 @@ export type EndConnectionsRequest = Message<"plexus.data.v1.EndConnectionsReques
  * Use `create(EndConnectionsRequestSchema)` to create a new message.
  */
 export const EndConnectionsRequestSchema: GenMessage<EndConnectionsRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 7);
+  messageDesc(file_data_v1_data, 12);
 
 /**
  * @generated from message plexus.data.v1.EndConnectionsResponse
@@ -283,7 +391,7 @@ export type EndConnectionsResponse = Message<"plexus.data.v1.EndConnectionsRespo
  * Use `create(EndConnectionsResponseSchema)` to create a new message.
  */
 export const EndConnectionsResponseSchema: GenMessage<EndConnectionsResponse> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 8);
+  messageDesc(file_data_v1_data, 13);
 
 /**
  * @generated from message plexus.data.v1.GetInstanceRequest
@@ -300,7 +408,7 @@ export type GetInstanceRequest = Message<"plexus.data.v1.GetInstanceRequest"> & 
  * Use `create(GetInstanceRequestSchema)` to create a new message.
  */
 export const GetInstanceRequestSchema: GenMessage<GetInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 9);
+  messageDesc(file_data_v1_data, 14);
 
 /**
  * @generated from message plexus.data.v1.Instance
@@ -357,7 +465,7 @@ export type Instance = Message<"plexus.data.v1.Instance"> & {
  * Use `create(InstanceSchema)` to create a new message.
  */
 export const InstanceSchema: GenMessage<Instance> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 10);
+  messageDesc(file_data_v1_data, 15);
 
 /**
  * @generated from message plexus.data.v1.InstanceObservation
@@ -388,7 +496,7 @@ export type InstanceObservation = Message<"plexus.data.v1.InstanceObservation"> 
  * Use `create(InstanceObservationSchema)` to create a new message.
  */
 export const InstanceObservationSchema: GenMessage<InstanceObservation> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 11);
+  messageDesc(file_data_v1_data, 16);
 
 /**
  * @generated from message plexus.data.v1.InstanceSettings
@@ -421,7 +529,7 @@ export type InstanceSettings = Message<"plexus.data.v1.InstanceSettings"> & {
  * Use `create(InstanceSettingsSchema)` to create a new message.
  */
 export const InstanceSettingsSchema: GenMessage<InstanceSettings> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 12);
+  messageDesc(file_data_v1_data, 17);
 
 /**
  * What is absent stays as it is.
@@ -455,7 +563,7 @@ export type ConfigureInstanceRequest = Message<"plexus.data.v1.ConfigureInstance
  * Use `create(ConfigureInstanceRequestSchema)` to create a new message.
  */
 export const ConfigureInstanceRequestSchema: GenMessage<ConfigureInstanceRequest> = /*@__PURE__*/
-  messageDesc(file_data_v1_data, 13);
+  messageDesc(file_data_v1_data, 18);
 
 /**
  * What the data API tells of the databases and instances of our own providers, and does to them.
@@ -495,7 +603,35 @@ export const PostgresDataService: GenService<{
     output: typeof ResetDatabaseResponseSchema;
   },
   /**
-   * Ends the sessions of the database's role.
+   * Credentials that the database's customer has made beside the default one. Creating and
+   * destroying wait a moment for the end: what is not done by then goes on. CONFLICT while
+   * something else moves the database. Whether one is attached somewhere the api has asked before.
+   *
+   * @generated from rpc plexus.data.v1.PostgresDataService.ListNamedCredentials
+   */
+  listNamedCredentials: {
+    methodKind: "unary";
+    input: typeof ListNamedCredentialsRequestSchema;
+    output: typeof ListNamedCredentialsResponseSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.CreateNamedCredential
+   */
+  createNamedCredential: {
+    methodKind: "unary";
+    input: typeof NamedCredentialRequestSchema;
+    output: typeof NamedCredentialChangeSchema;
+  },
+  /**
+   * @generated from rpc plexus.data.v1.PostgresDataService.DestroyNamedCredential
+   */
+  destroyNamedCredential: {
+    methodKind: "unary";
+    input: typeof NamedCredentialRequestSchema;
+    output: typeof NamedCredentialChangeSchema;
+  },
+  /**
+   * Ends the sessions of all the database's roles.
    *
    * @generated from rpc plexus.data.v1.PostgresDataService.EndConnections
    */

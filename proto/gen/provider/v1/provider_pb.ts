@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file provider/v1/provider.proto.
  */
 export const file_provider_v1_provider: GenFile = /*@__PURE__*/
-  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSQoYUm90YXRlQ3JlZGVudGlhbHNSZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSEwoLcm90YXRpb25faWQYAyABKAkipgEKGVJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2USSQoGY29uZmlnGAEgAygLMjkucGxleHVzLnByb3ZpZGVyLnYxLlJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHcGVuZGluZxgCIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImAKGFJldm9rZUNyZWRlbnRpYWxzUmVxdWVzdBIMCgR1dWlkGAEgASgJEgoKAmlkGAIgASgJEhMKC3JvdGF0aW9uX2lkGAMgASgJEhUKDWV2ZXJ5X3Nlc3Npb24YBCABKAgiLAoZUmV2b2tlQ3JlZGVudGlhbHNSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIj4KEkRlcHJvdmlzaW9uUmVxdWVzdBIMCgR1dWlkGAEgASgJEgoKAmlkGAIgASgJEg4KBmFwcF9pZBgDIAEoCSImChNEZXByb3Zpc2lvblJlc3BvbnNlEg8KB3BlbmRpbmcYASABKAgiKgoUTGlzdFJlc291cmNlc1JlcXVlc3QSEgoKYWZ0ZXJfdXVpZBgBIAEoCSI1CghSZXNvdXJjZRIMCgR1dWlkGAEgASgJEgwKBHBsYW4YAiABKAkSDQoFcmVhZHkYAyABKAgiSAoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEi8KCXJlc291cmNlcxgBIAMoCzIcLnBsZXh1cy5wcm92aWRlci52MS5SZXNvdXJjZTLyBAoPUHJvdmlkZXJTZXJ2aWNlElgKCVByb3Zpc2lvbhIkLnBsZXh1cy5wcm92aWRlci52MS5Qcm92aXNpb25SZXF1ZXN0GiUucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlElsKCkNoYW5nZVBsYW4SJS5wbGV4dXMucHJvdmlkZXIudjEuQ2hhbmdlUGxhblJlcXVlc3QaJi5wbGV4dXMucHJvdmlkZXIudjEuQ2hhbmdlUGxhblJlc3BvbnNlEnAKEVJvdGF0ZUNyZWRlbnRpYWxzEiwucGxleHVzLnByb3ZpZGVyLnYxLlJvdGF0ZUNyZWRlbnRpYWxzUmVxdWVzdBotLnBsZXh1cy5wcm92aWRlci52MS5Sb3RhdGVDcmVkZW50aWFsc1Jlc3BvbnNlEnAKEVJldm9rZUNyZWRlbnRpYWxzEiwucGxleHVzLnByb3ZpZGVyLnYxLlJldm9rZUNyZWRlbnRpYWxzUmVxdWVzdBotLnBsZXh1cy5wcm92aWRlci52MS5SZXZva2VDcmVkZW50aWFsc1Jlc3BvbnNlEl4KC0RlcHJvdmlzaW9uEiYucGxleHVzLnByb3ZpZGVyLnYxLkRlcHJvdmlzaW9uUmVxdWVzdBonLnBsZXh1cy5wcm92aWRlci52MS5EZXByb3Zpc2lvblJlc3BvbnNlEmQKDUxpc3RSZXNvdXJjZXMSKC5wbGV4dXMucHJvdmlkZXIudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaKS5wbGV4dXMucHJvdmlkZXIudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Chpwcm92aWRlci92MS9wcm92aWRlci5wcm90bxIScGxleHVzLnByb3ZpZGVyLnYxItYBChBQcm92aXNpb25SZXF1ZXN0EgwKBHV1aWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRwbGFuGAMgASgJEg4KBnJlZ2lvbhgEIAEoCRJCCgdvcHRpb25zGAUgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlcXVlc3QuT3B0aW9uc0VudHJ5EhQKDGNhbGxiYWNrX3VybBgGIAEoCRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKzAQoRUHJvdmlzaW9uUmVzcG9uc2USCgoCaWQYASABKAkSQQoGY29uZmlnGAIgAygLMjEucGxleHVzLnByb3ZpZGVyLnYxLlByb3Zpc2lvblJlc3BvbnNlLkNvbmZpZ0VudHJ5Eg8KB21lc3NhZ2UYAyABKAkSDwoHcGVuZGluZxgEIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjsKEUNoYW5nZVBsYW5SZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEcGxhbhgDIAEoCSKpAQoSQ2hhbmdlUGxhblJlc3BvbnNlEkIKBmNvbmZpZxgBIAMoCzIyLnBsZXh1cy5wcm92aWRlci52MS5DaGFuZ2VQbGFuUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHbWVzc2FnZRgCIAEoCRIPCgdwZW5kaW5nGAMgASgIGi0KC0NvbmZpZ0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSQoYUm90YXRlQ3JlZGVudGlhbHNSZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSEwoLcm90YXRpb25faWQYAyABKAkipgEKGVJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2USSQoGY29uZmlnGAEgAygLMjkucGxleHVzLnByb3ZpZGVyLnYxLlJvdGF0ZUNyZWRlbnRpYWxzUmVzcG9uc2UuQ29uZmlnRW50cnkSDwoHcGVuZGluZxgCIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImAKGFJldm9rZUNyZWRlbnRpYWxzUmVxdWVzdBIMCgR1dWlkGAEgASgJEgoKAmlkGAIgASgJEhMKC3JvdGF0aW9uX2lkGAMgASgJEhUKDWV2ZXJ5X3Nlc3Npb24YBCABKAgiLAoZUmV2b2tlQ3JlZGVudGlhbHNSZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIkQKGkdldENyZWRlbnRpYWxDb25maWdSZXF1ZXN0EgwKBHV1aWQYASABKAkSCgoCaWQYAiABKAkSDAoEbmFtZRgDIAEoCSKZAQobR2V0Q3JlZGVudGlhbENvbmZpZ1Jlc3BvbnNlEksKBmNvbmZpZxgBIAMoCzI7LnBsZXh1cy5wcm92aWRlci52MS5HZXRDcmVkZW50aWFsQ29uZmlnUmVzcG9uc2UuQ29uZmlnRW50cnkaLQoLQ29uZmlnRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI+ChJEZXByb3Zpc2lvblJlcXVlc3QSDAoEdXVpZBgBIAEoCRIKCgJpZBgCIAEoCRIOCgZhcHBfaWQYAyABKAkiJgoTRGVwcm92aXNpb25SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIioKFExpc3RSZXNvdXJjZXNSZXF1ZXN0EhIKCmFmdGVyX3V1aWQYASABKAkiNQoIUmVzb3VyY2USDAoEdXVpZBgBIAEoCRIMCgRwbGFuGAIgASgJEg0KBXJlYWR5GAMgASgIIkgKFUxpc3RSZXNvdXJjZXNSZXNwb25zZRIvCglyZXNvdXJjZXMYASADKAsyHC5wbGV4dXMucHJvdmlkZXIudjEuUmVzb3VyY2Uy6gUKD1Byb3ZpZGVyU2VydmljZRJYCglQcm92aXNpb24SJC5wbGV4dXMucHJvdmlkZXIudjEuUHJvdmlzaW9uUmVxdWVzdBolLnBsZXh1cy5wcm92aWRlci52MS5Qcm92aXNpb25SZXNwb25zZRJbCgpDaGFuZ2VQbGFuEiUucGxleHVzLnByb3ZpZGVyLnYxLkNoYW5nZVBsYW5SZXF1ZXN0GiYucGxleHVzLnByb3ZpZGVyLnYxLkNoYW5nZVBsYW5SZXNwb25zZRJwChFSb3RhdGVDcmVkZW50aWFscxIsLnBsZXh1cy5wcm92aWRlci52MS5Sb3RhdGVDcmVkZW50aWFsc1JlcXVlc3QaLS5wbGV4dXMucHJvdmlkZXIudjEuUm90YXRlQ3JlZGVudGlhbHNSZXNwb25zZRJwChFSZXZva2VDcmVkZW50aWFscxIsLnBsZXh1cy5wcm92aWRlci52MS5SZXZva2VDcmVkZW50aWFsc1JlcXVlc3QaLS5wbGV4dXMucHJvdmlkZXIudjEuUmV2b2tlQ3JlZGVudGlhbHNSZXNwb25zZRJ2ChNHZXRDcmVkZW50aWFsQ29uZmlnEi4ucGxleHVzLnByb3ZpZGVyLnYxLkdldENyZWRlbnRpYWxDb25maWdSZXF1ZXN0Gi8ucGxleHVzLnByb3ZpZGVyLnYxLkdldENyZWRlbnRpYWxDb25maWdSZXNwb25zZRJeCgtEZXByb3Zpc2lvbhImLnBsZXh1cy5wcm92aWRlci52MS5EZXByb3Zpc2lvblJlcXVlc3QaJy5wbGV4dXMucHJvdmlkZXIudjEuRGVwcm92aXNpb25SZXNwb25zZRJkCg1MaXN0UmVzb3VyY2VzEigucGxleHVzLnByb3ZpZGVyLnYxLkxpc3RSZXNvdXJjZXNSZXF1ZXN0GikucGxleHVzLnByb3ZpZGVyLnYxLkxpc3RSZXNvdXJjZXNSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * @generated from message plexus.provider.v1.ProvisionRequest
@@ -279,6 +279,56 @@ export const RevokeCredentialsResponseSchema: GenMessage<RevokeCredentialsRespon
   messageDesc(file_provider_v1_provider, 7);
 
 /**
+ * @generated from message plexus.provider.v1.GetCredentialConfigRequest
+ */
+export type GetCredentialConfigRequest = Message<"plexus.provider.v1.GetCredentialConfigRequest"> & {
+  /**
+   * @generated from field: string uuid = 1;
+   */
+  uuid: string;
+
+  /**
+   * the provider's own id
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * "reports"
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message plexus.provider.v1.GetCredentialConfigRequest.
+ * Use `create(GetCredentialConfigRequestSchema)` to create a new message.
+ */
+export const GetCredentialConfigRequestSchema: GenMessage<GetCredentialConfigRequest> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 8);
+
+/**
+ * @generated from message plexus.provider.v1.GetCredentialConfigResponse
+ */
+export type GetCredentialConfigResponse = Message<"plexus.provider.v1.GetCredentialConfigResponse"> & {
+  /**
+   * under the same names as the resource's own
+   *
+   * @generated from field: map<string, string> config = 1;
+   */
+  config: { [key: string]: string };
+};
+
+/**
+ * Describes the message plexus.provider.v1.GetCredentialConfigResponse.
+ * Use `create(GetCredentialConfigResponseSchema)` to create a new message.
+ */
+export const GetCredentialConfigResponseSchema: GenMessage<GetCredentialConfigResponse> = /*@__PURE__*/
+  messageDesc(file_provider_v1_provider, 9);
+
+/**
  * @generated from message plexus.provider.v1.DeprovisionRequest
  */
 export type DeprovisionRequest = Message<"plexus.provider.v1.DeprovisionRequest"> & {
@@ -307,7 +357,7 @@ export type DeprovisionRequest = Message<"plexus.provider.v1.DeprovisionRequest"
  * Use `create(DeprovisionRequestSchema)` to create a new message.
  */
 export const DeprovisionRequestSchema: GenMessage<DeprovisionRequest> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 8);
+  messageDesc(file_provider_v1_provider, 10);
 
 /**
  * @generated from message plexus.provider.v1.DeprovisionResponse
@@ -326,7 +376,7 @@ export type DeprovisionResponse = Message<"plexus.provider.v1.DeprovisionRespons
  * Use `create(DeprovisionResponseSchema)` to create a new message.
  */
 export const DeprovisionResponseSchema: GenMessage<DeprovisionResponse> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 9);
+  messageDesc(file_provider_v1_provider, 11);
 
 /**
  * @generated from message plexus.provider.v1.ListResourcesRequest
@@ -345,7 +395,7 @@ export type ListResourcesRequest = Message<"plexus.provider.v1.ListResourcesRequ
  * Use `create(ListResourcesRequestSchema)` to create a new message.
  */
 export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 10);
+  messageDesc(file_provider_v1_provider, 12);
 
 /**
  * @generated from message plexus.provider.v1.Resource
@@ -374,7 +424,7 @@ export type Resource = Message<"plexus.provider.v1.Resource"> & {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 11);
+  messageDesc(file_provider_v1_provider, 13);
 
 /**
  * @generated from message plexus.provider.v1.ListResourcesResponse
@@ -393,7 +443,7 @@ export type ListResourcesResponse = Message<"plexus.provider.v1.ListResourcesRes
  * Use `create(ListResourcesResponseSchema)` to create a new message.
  */
 export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
-  messageDesc(file_provider_v1_provider, 12);
+  messageDesc(file_provider_v1_provider, 14);
 
 /**
  * The Partner API's shape, carried over NATS by our own providers. A provider answers at
@@ -447,6 +497,18 @@ export const ProviderService: GenService<{
     methodKind: "unary";
     input: typeof RevokeCredentialsRequestSchema;
     output: typeof RevokeCredentialsResponseSchema;
+  },
+  /**
+   * The variables of one of the resource's credentials that its customer has named. NOT_FOUND when
+   * there is none of that name, or it is just being made or removed, or the resource is unknown or
+   * gone. A provider that has no such credentials finds none.
+   *
+   * @generated from rpc plexus.provider.v1.ProviderService.GetCredentialConfig
+   */
+  getCredentialConfig: {
+    methodKind: "unary";
+    input: typeof GetCredentialConfigRequestSchema;
+    output: typeof GetCredentialConfigResponseSchema;
   },
   /**
    * Idempotent: a resource that is gone is gone.
