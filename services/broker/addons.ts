@@ -22,6 +22,7 @@ import { listAttachmentsOfAddons } from './attachments-db.ts'
 import type { Actor, BrokerContext, StepContext } from './context.ts'
 import { changeAddon } from './facts.ts'
 import { failureShownSeconds, waitMsMax, wishTriesMax } from './limits.ts'
+import { credentialName, findCredentialConfig } from './named-credentials.ts'
 import { checkAddonName } from './naming.ts'
 import { startDeprovisioning } from './workflows/deprovision-addon.ts'
 
@@ -171,6 +172,11 @@ async function tryWishDestroyed(
 export async function getAddonConfig(
   context: StepContext,
   ref: AddonRef,
+  namespace: string,
 ): Promise<Record<string, string>> {
-  return openConfig(context.secrets, await findVisibleAddon(context, ref))
+  const addon = await findVisibleAddon(context, ref)
+  const credential = credentialName(namespace)
+  if (credential === '') return openConfig(context.secrets, addon)
+  if (credential === undefined) return {}
+  return (await findCredentialConfig(context, addon, credential)) ?? {}
 }

@@ -26,12 +26,10 @@ import {
 import type { Actor, BrokerContext, StepContext } from './context.ts'
 import { withFreeNames } from './free-names.ts'
 import { attachmentWaitMs } from './limits.ts'
+import { credentialName, findCredentialConfig, noSuchCredential } from './named-credentials.ts'
 import { planOf } from './plans.ts'
 import { attachAddon } from './workflows/attach-addon.ts'
 import { startDetaching } from './workflows/detach-addon.ts'
-
-/** The namespace of the only credential that there is, when it is named at all. */
-const defaultCredential = 'credential:default'
 
 export type AttachmentOfAddon = { view: AttachmentView; addon: AddonView }
 
@@ -58,13 +56,9 @@ export async function createAttachment(
   const addon = await findVisibleAddon(context, { actor, addon: order.addon, app: '' })
   const app = await getApp(context, actor, order.app)
   const { service } = await planOf(context.pool, addon)
-  if (order.namespace !== '' && order.namespace !== defaultCredential)
-    throw invalidParams(
-      `${addon.name} has no ${order.namespace}. Attach its default credential: leave the` +
-        ' credential out.',
-    )
   if (!service.supportsSharing && app.id !== addon.appId)
     throw invalidParams(`${service.humanName} cannot be shared between apps.`)
+  await refuseUnknownCredential(context, addon, order.namespace)
 
   const id = newId<AttachmentId>()
   await withFreeNames(app.name, async () => {
@@ -84,6 +78,18 @@ export async function createAttachment(
   return getSettled(context, id)
 }
 
+/** The workflow asks for it once more: by then it may be gone. */
+async function refuseUnknownCredential(
+  context: BrokerContext,
+  addon: AddonRow,
+  namespace: string,
+): Promise<void> {
+  const credential = credentialName(namespace)
+  if (credential === '') return
+  if (credential === undefined || !(await findCredentialConfig(context, addon, credential)))
+    throw noSuchCredential(addon, namespace)
+}
+
 /**
  * Gives the add-on of an attachment that is to be replaced another one, when it has no other on its
  * billing app. The CLI asks for that itself before it promotes, but not for an add-on with more
@@ -96,7 +102,8 @@ async function keepAttached(
 ): Promise<void> {
   const [addon] = await listAddonsById(context.pool, [replaced.addonId])
   if (!addon || !(await isLastAttachment(context.pool, addon, replaced))) return
-  const order = { actor, addon: addon.id, app, name: '', confirm: '', namespace: '' }
+  const { namespace } = replaced
+  const order = { actor, addon: addon.id, app, name: '', confirm: '', namespace }
   await createAttachment(context, order)
 }
 
@@ -122,7 +129,8 @@ async function writeAttachment(
       addonId: addon.id,
       appId,
       name: chosen.name,
-      namespace: '',
+      // The default one has no namespace: what Heroku's CLI keeps of several matches.
+      namespace: credentialName(order.namespace) === '' ? '' : order.namespace,
       replaces: chosen.replaces?.id ?? null,
       confirm: order.confirm,
       actorId: order.actor.accountId,

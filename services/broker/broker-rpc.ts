@@ -61,8 +61,8 @@ function addonHandlers(context: BrokerContext) {
       addonMessage(
         await destroyAddon(context, { actor: parseActor(actor), addon, app }, { force, waitMs }),
       ),
-    getAddonConfig: async ({ actor, addon }) => ({
-      vars: await getAddonConfig(context, { actor: parseActor(actor), addon, app: '' }),
+    getAddonConfig: async ({ actor, addon, namespace }) => ({
+      vars: await getAddonConfig(context, { actor: parseActor(actor), addon, app: '' }, namespace),
     }),
     changePlan: async ({ actor, addon, app, plan, waitMs }) => {
       const ref = { actor: parseActor(actor), addon, app }

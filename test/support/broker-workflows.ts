@@ -134,11 +134,13 @@ export async function attach(
   addon: AddonId,
   app: App,
   name: string,
-  { twice = false } = {},
+  { twice = false, namespace = '' } = {},
 ): Promise<string> {
   const known = new Set((await listAttachmentsOfApps(pool, [app.id as AppId])).map(({ id }) => id))
   // Nothing runs by itself here, so that the request ends unanswered.
-  await createAttachment(context, { ...attaching(addon, app), name }).catch(() => undefined)
+  await createAttachment(context, { ...attaching(addon, app), name, namespace }).catch(
+    () => undefined,
+  )
   const rows = await listAttachmentsOfApps(pool, [app.id as AppId])
   const { id } = must(
     rows.find((row) => !known.has(row.id)),

@@ -39,6 +39,14 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
         return { state: stateOf(pending), config: {}, message: '' }
       },
     },
+    credentialConfig: async (request) => {
+      try {
+        return (await client.getCredentialConfig(request, { timeoutMs })).config
+      } catch (error) {
+        if (isPlexusError(error, ErrorCode.NOT_FOUND)) return undefined
+        return hideOurNames(error)
+      }
+    },
     deprovision: async ({ uuid, id, appId }) => {
       try {
         const { pending } = await client.deprovision({ uuid, id, appId }, { timeoutMs })

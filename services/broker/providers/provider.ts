@@ -33,6 +33,11 @@ export type Provider = {
     /** Ends the former ones, and what began with them. */
     revoke: (request: RotationRequest & { everySession: boolean }) => Promise<ChangeAnswer>
   }
+  /**
+   * The variables of a credential that the resource's customer has named; undefined when there is
+   * none of that name. Absent where the carrier has no word for such.
+   */
+  credentialConfig?: (request: CredentialRequest) => Promise<Record<string, string> | undefined>
   /** How soon a call whose outcome is unknown is made again. */
   retry: BackoffOptions
 }
@@ -111,6 +116,9 @@ export type Pending = {
 
 /** `rotationId` is a uuid, another one for each rotation. */
 type RotationRequest = { uuid: string; id: string; rotationId: string }
+
+/** `name` is the customer's: "reports". */
+type CredentialRequest = { uuid: string; id: string; name: string }
 
 export type ChangeAnswer = {
   state: AnswerState

@@ -21,6 +21,7 @@ import { isRefusal } from '../refusal.ts'
 import type { Failure } from './ask-provider.ts'
 import { bindAttachment, hasBindings } from './bind-attachment.ts'
 import { undoAttaching, waitForName } from './detach-addon.ts'
+import { takeCredential } from './take-credential.ts'
 
 //   take-name ──▶ open-log ──▶ bind ──▶ publish ──▶ attached
 //             (if its service (if there  │
@@ -39,7 +40,7 @@ export const attachAddon = defineWorkflow<StepContext>()({
       if (wait) return wait
       const addon = await mustFindAddon(context.pool, attachment.addonId)
       const { service } = await planOf(context.pool, addon)
-      if (!needsLogInput(service, attachment)) return afterLog(context, addon)
+      if (!needsLogInput(service, attachment)) return afterLog(context, addon, attachment)
       return { go: 'open-log', write: (tx) => noteLogs(tx, service, addon) }
     },
 
@@ -49,7 +50,7 @@ export const attachAddon = defineWorkflow<StepContext>()({
       if (addon.state !== 'provisioned') return refused(attachment, destroyed(addon))
       try {
         const write = await openLogInput(context, addon, attachment)
-        return { ...(await afterLog(context, addon)), write }
+        return { ...(await afterLog(context, addon, attachment)), write }
       } catch (error) {
         if (isRefusal(error)) return refused(attachment, error)
         throw error
@@ -60,7 +61,8 @@ export const attachAddon = defineWorkflow<StepContext>()({
       const attachment = await getAttachmentRow(context, subjectId)
       const addon = await mustFindAddon(context.pool, attachment.addonId)
       if (addon.state !== 'provisioned') return refused(attachment, destroyed(addon))
-      const bound = await bindAttachment(context, addon, attachment, tries)
+      const take = attachment.namespace === '' ? bindAttachment : takeCredential
+      const bound = await take(context, addon, attachment, tries)
       if ('failure' in bound) return refused(attachment, bound.failure, bound.write)
       if ('ready' in bound) return { go: 'publish', write: bound.ready }
       return deadlinePassed ? refused(attachment, tooLate(addon)) : bound.wait
@@ -90,8 +92,10 @@ export const attachAddon = defineWorkflow<StepContext>()({
 async function afterLog(
   context: StepContext,
   addon: AddonRow,
+  { namespace }: AttachmentRow,
 ): Promise<{ go: 'bind' | 'publish' }> {
-  return { go: (await hasBindings(context, addon)) ? 'bind' : 'publish' }
+  const own = namespace !== '' || (await hasBindings(context, addon))
+  return { go: own ? 'bind' : 'publish' }
 }
 
 function refused(

@@ -29,7 +29,8 @@ export async function hasBindings(context: StepContext, addon: AddonRow): Promis
   return plan.bindable && context.findProvider(service).bindings !== undefined
 }
 
-type Bound =
+/** How far it has come with the credentials that an attachment is to have for itself. */
+export type Bound =
   | { ready: (tx: Transaction) => Promise<void> }
   | { wait: Outcome<never> & { waitSeconds?: number } }
   | { failure: Failure; write: (tx: Transaction) => Promise<void> }

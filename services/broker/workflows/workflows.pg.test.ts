@@ -22,7 +22,8 @@ import {
 import { wishDestroyed } from '../addons.ts'
 import { forgetApp } from '../app-events.ts'
 import { listAttachmentsOfApps } from '../attachments-db.ts'
-import { createAttachment, destroyAttachment } from '../attachments.ts'
+import { createAttachment, destroyAttachment, listAttachments } from '../attachments.ts'
+import { requestPlan } from '../plan-change.ts'
 
 beforeAll(() => openBrokerWorkflows(inject('engines')))
 afterAll(closeBrokerWorkflows)
@@ -85,6 +86,57 @@ describe('attach-addon and detach-addon', () => {
       `Attach SHARED (@ref:${addon.name})`,
       `Detach SHARED (@ref:${addon.name})`,
     ])
+  })
+
+  test('with a named credential an attachment has its variables, whatever the add-on publishes', async () => {
+    const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+    const { addon, workflowId } = await order(app, { credential: 'reports', moves: 'yes' })
+    await drive.finish(workflowId)
+    const namespace = 'credential:reports'
+    const before = await platform.releases(owner, other)
+    const id = await attach(addon.id, other, 'READER', { twice: true, namespace })
+    await attach(addon.id, other, 'WRITER', { namespace: 'credential:default' })
+    await requestPlan(
+      context,
+      { actor: owner, addon: addon.id, app: '' },
+      { plan: 'large', waitMs: 0 },
+    )
+    expect(await drive.finish(await running(addon.id))).toBe('changed')
+    expect(await platform.config(owner, other)).toEqual({
+      READER_URL: `test://${addon.id}/reports`,
+      WRITER_URL: `test://${addon.id}/large`,
+    })
+    const shown = await listAttachments(context, owner, { app: other.id, addon: '' })
+    expect(shown.map(({ view }) => view.attachment.namespace)).toEqual([namespace, ''])
+    await destroyAttachment(context, owner, id).catch(() => undefined)
+    await finishEachStepTwice(await running(id))
+    expect((await platform.releases(owner, other)).slice(before.length)).toEqual([
+      `Attach READER (@ref:${addon.name})`,
+      `Attach WRITER (@ref:${addon.name})`,
+      'Update WRITER_URL by widgets',
+      `Detach READER (@ref:${addon.name})`,
+    ])
+  })
+
+  test('a credential that is not there is refused, also one that goes while it is attached', async () => {
+    const app = await platform.newApp(owner)
+    const { addon, workflowId } = await order(app, { credential: 'reports' })
+    await drive.finish(workflowId)
+    for (const namespace of ['credential:none', 'credential:', 'reports'])
+      await expect(
+        createAttachment(context, { ...attaching(addon.id, app), namespace }),
+      ).rejects.toMatchObject({ message: expect.stringContaining(`has no "${namespace}"`) })
+    const late = { ...attaching(addon.id, app), name: 'LATE', namespace: 'credential:reports' }
+    await createAttachment(context, late).catch(() => undefined)
+    const rows = await listAttachmentsOfApps(pool, [app.id as AppId])
+    const { id } = must(
+      rows.find(({ name }) => name === 'LATE'),
+      'attachment',
+    )
+    platform.provider.resources.set(addon.id, { plan: 'small', options: {} })
+    expect(await drive.finish(await running(id), { twice: true })).toBe('refused')
+    expect(await platform.config(owner, app)).toEqual({ WIDGETS_URL: `test://${addon.id}` })
+    expect(await listAttachmentsOfApps(pool, [app.id as AppId])).toHaveLength(1)
   })
 
   test('a confirmed name goes from one add-on to the other: one detaches, then one attaches', async () => {

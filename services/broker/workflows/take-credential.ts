@@ -1,0 +1,41 @@
+import type { Transaction } from '#lib/postgres.ts'
+import type { AddonRow } from '../addons-db.ts'
+import { sealAttachmentConfig } from '../attachment-config.ts'
+import { saveBinding, type AttachmentRow } from '../attachments-db.ts'
+import type { StepContext } from '../context.ts'
+import { askCredentialConfig, credentialName, noSuchCredential } from '../named-credentials.ts'
+import type { ChangeAnswer } from '../providers/provider.ts'
+import { askProvider } from './ask-provider.ts'
+import type { Bound } from './bind-attachment.ts'
+
+/**
+ * Asks for the variables of the named credential that an attachment is to have. Nothing of it is
+ * made for the attachment, so that nothing is to be given back.
+ *
+ * @param tries failed calls so far
+ */
+export async function takeCredential(
+  context: StepContext,
+  addon: AddonRow,
+  attachment: AttachmentRow,
+  tries: number,
+): Promise<Bound> {
+  const { id, namespace } = attachment
+  const asked = await askProvider(context, addon, tries, async (provider) => {
+    const name = credentialName(namespace) ?? ''
+    const config = await askCredentialConfig(provider, addon, name)
+    if (!config) throw noSuchCredential(addon, namespace)
+    return { state: 'ready', config, message: '' } satisfies ChangeAnswer
+  })
+  if ('failure' in asked) return { failure: asked.failure, write: async () => {} }
+  if ('again' in asked) {
+    const { failed, waitSeconds } = asked.again
+    return { wait: { failed, waitSeconds } }
+  }
+  const { config } = asked.answer
+  const binding = {
+    sealedConfig: sealAttachmentConfig(context.secrets, attachment, config),
+    configNames: Object.keys(config).toSorted(),
+  }
+  return { ready: (tx: Transaction) => saveBinding(tx, id, binding) }
+}
