@@ -35,6 +35,7 @@ import { partnerActionRoutes } from './routes/partner-actions.ts'
 import { platformRoutes } from './routes/platform.ts'
 import { backupDownloadRoutes, postgresBackupRoutes } from './routes/postgres-backups.ts'
 import { postgresRoutes } from './routes/postgres.ts'
+import { postgresCredentialRoutes } from './routes/postgres-credentials.ts'
 import { redisRoutes } from './routes/redis.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { dashboardRoutes, ssoRoutes } from './routes/sso.ts'
@@ -219,6 +220,7 @@ function ownRoutes(api: Api, context: ApiContext, guards: Guards): void {
   logTokenRoutes(api, context)
   manifestRoutes(api, context)
   postgresRoutes(api, context)
+  postgresCredentialRoutes(api, context)
   postgresBackupRoutes(api, context)
   redisRoutes(api, context)
 }

@@ -19,21 +19,32 @@ export function targetApp(
   return apps.getApp({ actor: actorOf(request), app: request.params.app })
 }
 
-/** Refuses who sees an add-on through another app only: it is changed by its billing app's people. */
-export async function requireBillingApp(
+/** False for who sees an add-on through another app only: it is changed by its billing app's people. */
+export async function mayChange(
   { apps }: ApiContext,
   request: Identified,
   addon: Addon,
-): Promise<void> {
+): Promise<boolean> {
   try {
     await apps.getApp({ actor: actorOf(request), app: addon.app?.id ?? '' })
+    return true
   } catch (error) {
     if (!isPlexusError(error, ErrorCode.NOT_FOUND)) throw error
-    throw forbidden(
-      `${addon.name} is billed to an app that you have no access to; only that app's people may` +
-        ' change it.',
-    )
+    return false
   }
+}
+
+/** Refuses who may not change the add-on. */
+export async function requireBillingApp(
+  context: ApiContext,
+  request: Identified,
+  addon: Addon,
+): Promise<void> {
+  if (await mayChange(context, request, addon)) return
+  throw forbidden(
+    `${addon.name} is billed to an app that you have no access to; only that app's people may` +
+      ' change it.',
+  )
 }
 
 /** Every app that the provider's add-on is on: the billing app, and those that it is attached to. */

@@ -117,8 +117,8 @@ const unsupported: readonly Unsupported[] = [
   {
     paths: ['/postgres/v0/databases/*/credentials', '/data/postgres/v1/*/credentials'],
     message:
-      'A database of Plexus has one credential, "default". See it with ' +
-      '"heroku pg:credentials:url -a APP", and rotate it with "heroku pg:credentials:rotate -a APP".',
+      'Of the credentials of a database Plexus has the list, url, create and destroy, and of the ' +
+      'default one rotate. What a credential may see is granted in SQL, through "heroku pg:psql".',
   },
   {
     paths: ['/client/v11', '/data', '/postgres/v0'],

@@ -13,9 +13,16 @@ const sessions: pg.Client[] = []
 
 beforeAll(async () => {
   await heroku.ok(['apps:create', app])
-  const create = ['addons:create', 'heroku-postgresql:essential-0', '-a', app, '--wait', '--name']
-  await heroku.ok([...create, name])
-  await heroku.ok([...create, spare])
+  const create = (plan: string) => [
+    'addons:create',
+    `heroku-postgresql:${plan}`,
+    '-a',
+    app,
+    '--wait',
+  ]
+  await heroku.ok([...create('essential-0'), '--name', name])
+  // The CLI makes no named credentials in plans that begin with "essential".
+  await heroku.ok([...create('standard-0'), '--name', spare])
 })
 
 afterAll(async () => {
@@ -82,7 +89,29 @@ test('pg:credentials and pg:credentials:url show the one credential', async () =
   expect(said).toContain(await urlOf())
   const other = await heroku.run(['pg:credentials:url', '-n', 'reports', '-a', app])
   expect(other.code).not.toBe(0)
-  expect(other.stderr).toContain('databases of Plexus have one')
+  expect(other.stderr).toContain('has no such credential')
+})
+
+test('a named credential is made, attached, granted something, and destroyed', async () => {
+  expect(
+    await heroku.ok(['pg:credentials:create', spare, '-a', app, '--name', 'reports']),
+  ).toContain(`addons:attach ${spare} --credential reports`)
+  const attach = ['addons:attach', spare, '-a', app, '--as', 'READER', '--credential']
+  expect((await heroku.run([...attach, 'none'])).stderr).toContain('Could not find credential')
+  await heroku.ok([...attach, 'reports'])
+  const url = await urlOf('READER_URL')
+  const shown = await heroku.ok(['pg:credentials:url', spare, '-n', 'reports', '-a', app])
+  expect(shown).toContain(url)
+  const reader = new pg.Client({ connectionString: url })
+  await reader.connect()
+  await expect(reader.query('create table public.t (i int)')).rejects.toThrow('permission denied')
+  await reader.end()
+  const list = await heroku.ok(['pg:credentials', spare, '-a', app])
+  expect(list).toMatch(/default[\s\S]*reports +active[\s\S]*READER/)
+  await heroku.ok(['addons:detach', 'READER', '-a', app])
+  const destroy = ['pg:credentials:destroy', spare, '-n', 'reports', '-a', app, '--confirm', app]
+  await heroku.ok(destroy)
+  expect((await heroku.run(destroy)).stderr).toContain('has no credential')
 })
 
 test('pg:psql speaks TLS, as the CLI demands for other hosts, also with who checks the server', async () => {

@@ -151,6 +151,59 @@ test('a reset empties what its owner wrote', async () => {
   })
 })
 
+test('named credentials are the billing app’s people’s, and in use they stay', async () => {
+  const all = `/postgres/v0/databases/${postgres.name}/credentials`
+  const one = `${all}/reports`
+  const shared = await newApp(owner)
+  const attach = (client: Client, namespace: string) =>
+    client('POST', '/addon-attachments', {
+      body: { addon: postgres.name, app: shared, name: 'READER', namespace },
+    })
+  const asked: [string, string, object | undefined, [number, number, number]][] = [
+    ['POST', all, { name: 'reports' }, [200, 403, 404]],
+    ['POST', all, { name: 'reports' }, [409, 403, 404]],
+    ['POST', all, { name: 'No Name' }, [422, 403, 404]],
+    ['GET', one, undefined, [200, 403, 404]],
+    ['GET', `${all}/none`, undefined, [404, 403, 404]],
+    ['DELETE', `${all}/none`, undefined, [404, 403, 404]],
+    ['DELETE', `${all}/default`, undefined, [422, 403, 404]],
+    ['POST', `${one}/credentials_rotation`, {}, [422, 403, 404]],
+  ]
+  for (const [method, path, body, statuses] of asked) {
+    const answers: number[] = []
+    // The owner last: what he may do, the others have tried before it was done.
+    for (const client of [stranger, guest, owner])
+      answers.push((await client(method, path, body && { body })).status)
+    expect([method, path, answers]).toEqual([method, path, statuses.toReversed()])
+  }
+  const names = async (client: Client): Promise<unknown[]> =>
+    ((await client('GET', all)).body as { name: string }[]).map(({ name }) => name)
+  expect(await names(owner)).toEqual(['default', 'reports'])
+  expect(await names(guest)).toEqual(['default'])
+
+  const config = `/addons/${postgres.name}/config/credential:`
+  expect((await owner('GET', `${config}none`)).body).toEqual([])
+  const { body: found } = await owner('GET', `${config}reports`)
+  const value = String(Object(found)[0]?.value)
+  expect((await owner('GET', one)).body).toMatchObject({
+    credentials: [{ user: new URL(value).username, state: 'active' }],
+  })
+  expect((await attach(stranger, 'credential:reports')).status).toBe(404)
+  expect((await attach(owner, 'credential:none')).status).toBe(422)
+  const attached = await attach(owner, 'credential:reports')
+  expect(attached).toMatchObject({ status: 201, body: { namespace: 'credential:reports' } })
+  const { body: vars } = await owner('GET', `/apps/${shared}/config-vars`)
+  expect(vars).toEqual({ READER_URL: value })
+  const inUse = await owner('DELETE', one)
+  expect([inUse.status, String(Object(inUse.body).message)]).toEqual([
+    409,
+    expect.stringContaining(`attached to ${shared}`),
+  ])
+  await owner('DELETE', `/addon-attachments/${Object(attached.body).id}`)
+  expect((await owner('DELETE', one)).status).toBe(200)
+  expect(await names(owner)).toEqual(['default'])
+})
+
 test('backups are for the people of the billing app alone, and so are schedules', async () => {
   const ofDatabase = `/client/v11/databases/${postgres.id}`
   const transfers = `/client/v11/apps/${app}/transfers`

@@ -1,8 +1,7 @@
 import { timestampDate } from '@bufbuild/protobuf/wkt'
 import { must } from '#lib/assert.ts'
-import { derivedId } from '#lib/ids.ts'
 import type { Addon } from '#proto/broker/v1/broker_pb.ts'
-import type { Credential, Database } from '#proto/data/v1/data_pb.ts'
+import type { Database } from '#proto/data/v1/data_pb.ts'
 import { infoRow, infoShare, infoTime, type InfoRow } from './data-info.ts'
 import { isoTime } from '#lib/platform-api/time.ts'
 
@@ -54,33 +53,4 @@ function statusOf({ changing, readOnly, closedUntil }: Database): string {
   if (closedUntil && timestampDate(closedUntil).getTime() > Date.now())
     return `Closed until ${isoTime(closedUntil)}, for it grew far beyond its plan`
   return readOnly ? 'Read-only, for it is larger than its plan' : 'Available'
-}
-
-/**
- * The one credential of a database, as the data API shows named ones as well. While it is rotated
- * the CLI shows both logins with their connections.
- */
-export function renderCredential(addonId: string, credential: Credential) {
-  const { host, port, database, user, password, connections, former } = credential
-  return {
-    uuid: derivedId(`default credential of ${addonId}`),
-    name: 'default',
-    state: former ? 'rotating' : 'active',
-    database,
-    host,
-    port,
-    credentials: [
-      { user, password, state: 'active', connections },
-      ...(former
-        ? [
-            {
-              user: former.user,
-              password: former.password,
-              state: 'revoking',
-              connections: former.connections,
-            },
-          ]
-        : []),
-    ],
-  }
 }

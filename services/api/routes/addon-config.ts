@@ -23,14 +23,13 @@ export function addonConfigRoutes(api: Api, context: ApiContext): void {
     },
   )
 
-  // The CLI takes an empty list for "there is no such credential"; there is only the default one.
+  // The CLI takes an empty list for "there is no such credential".
   api.get(
     '/addons/:addon/config/:namespace',
     { config: listed, schema: { params: AddonConfigParams } },
     async (request) => {
       const { addon, namespace } = request.params
-      const values = shown(await broker.getAddonConfig({ actor: actorOf(request), addon }))
-      return namespace === 'credential:default' ? values : []
+      return shown(await broker.getAddonConfig({ actor: actorOf(request), addon, namespace }))
     },
   )
 

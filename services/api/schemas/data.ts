@@ -8,6 +8,8 @@ export const CredentialParams = Type.Object({
   credential: Type.String(),
 })
 
+export const CreateCredential = Type.Object({ name: Type.String() }, closed)
+
 export const TransferParams = Type.Object({ app: Type.String(), transfer: Type.String() })
 export const ScheduleParams = Type.Object({
   ...DatabaseParams.properties,
