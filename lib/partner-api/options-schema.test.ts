@@ -140,6 +140,14 @@ describe('a schema', () => {
       },
       'options_schema.properties must be at most 100',
     ],
+    [
+      option({ type: 'string', enum: ['\u001b[31m'] }),
+      'options_schema.properties.a.enum must have values of one line',
+    ],
+    [
+      option({ type: 'number', multipleOf: 0 }),
+      'options_schema.properties.a.multipleOf must be more than 0',
+    ],
   ])('that cannot be used is refused: %j', (value, reason) => {
     expect(() => parse(value)).toThrow(`acme.plans.json: plans[0].${reason}`)
   })

@@ -21,7 +21,7 @@ const ofOptions = ['type', 'properties', 'required', 'additionalProperties', ...
 const ofOption = ['type', 'enum', ...numberRules, ...lengthRules, ...annotations]
 /** Options that the schema of one plan may name. */
 const optionsMax = 100
-/** They are shown in terminals. */
+/** Of options and their values: both are shown in terminals. */
 const namePattern = /^[^\p{Cc}]{1,200}$/u
 
 /**
@@ -54,10 +54,14 @@ function checkOption(option: JsonFields): void {
   const type = option.oneOf('type', types)
   const values = option.optionalTexts('enum')
   if (values && type !== 'string') option.fail('enum', 'is for options of type string', values)
+  const unfit = values?.find((value) => !namePattern.test(value))
+  if (unfit !== undefined) option.fail('enum', 'must have values of one line', unfit)
   for (const rule of numberRules) {
     const value = option.raw(rule)
     if (value !== undefined && typeof value !== 'number')
       option.fail(rule, 'must be a number', value)
+    if (rule === 'multipleOf' && value !== undefined && Number(value) <= 0)
+      option.fail(rule, 'must be more than 0', value)
   }
   for (const rule of lengthRules) if (option.raw(rule) !== undefined) option.wholeNumber(rule)
 }

@@ -62,7 +62,10 @@ async function setAll(client: Client, instance: Instance): Promise<void> {
   // One that was started before we were given the right to it stays as it is until it has to.
   if (!instance.rotated) return
   // One command, so that no moment is without a password; connections that are open stay.
-  await client.aclSetUser('default', ['resetpass', ...passwordHashes(instance)])
+  await client.aclSetUser('default', [
+    ...['resetpass', '-client|kill'],
+    ...passwordHashes(instance),
+  ])
 }
 
 /**

@@ -17,6 +17,8 @@ test('a server that works in another folder or does not know us is foreign', () 
   expect(readAnswer('HTTP/1.1 400 Bad Request\r\n', dir)).toBe('foreign')
 })
 
-test('a server without a free connection is full', () => {
+test('a server without a free connection, or with a script that runs, is full', () => {
+  expect(readAnswer('-BUS', dir)).toBeUndefined()
+  expect(readAnswer('-BUSY Redis is busy running a script.\r\n', dir)).toBe('full')
   expect(readAnswer('-ERR max number of clients reached\r\n', dir)).toBe('full')
 })

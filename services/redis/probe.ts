@@ -4,7 +4,7 @@ import { adminUser } from './redis-conf.ts'
 
 /**
  * Who is at an instance's port: the instance itself; somebody who has no connection left for us,
- * which a busy instance does; nobody; somebody else; or somebody who does not answer.
+ * or no moment, for a customer's script runs (-BUSY); nobody; somebody else; or somebody who does not answer.
  */
 export type ProbeResult = 'ours' | 'full' | 'nobody' | 'foreign' | 'silent'
 
@@ -47,12 +47,14 @@ export function probe(options: {
   })
 }
 
+const fullAnswers = ['-ERR max number of clients', '-BUSY ']
+
 /** What the answer so far says; undefined when it is not whole yet. */
 export function readAnswer(answer: string, dataDir: string): ProbeResult | undefined {
-  if (answer.startsWith('-ERR max number of clients')) return 'full'
+  if (fullAnswers.some((full) => answer.startsWith(full))) return 'full'
   const expected = `+OK\r\n*2\r\n$3\r\ndir\r\n$${Buffer.byteLength(dataDir)}\r\n${dataDir}\r\n`
   if (answer === expected) return 'ours'
-  return expected.startsWith(answer) || '-ERR max number of clients'.startsWith(answer)
+  return [expected, ...fullAnswers].some((whole) => whole.startsWith(answer))
     ? undefined
     : 'foreign'
 }

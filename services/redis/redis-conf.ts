@@ -32,7 +32,8 @@ export const tlsFile = 'tls.pem'
  * The configuration of an instance. Passwords stand in it as hashes only.
  *
  * The customer may do what concerns its data, and look at its clients and slow commands; it may
- * not reconfigure, load code, copy from or to other servers, or stop the server. When the memory
+ * not reconfigure, load code, copy from or to other servers, end connections (ours among them would
+ * keep a rotation from its end), or stop the server. When the memory
  * is full, writing is refused and nothing is thrown away unless the customer chose so: a queue that
  * loses jobs is worse than one that says it is full. Buffers of clients may take as much memory
  * again as the data.
@@ -41,7 +42,7 @@ export function redisConf(settings: InstanceSettings): string {
   const { port, bind, adminPassword } = settings
   const customerRights = [
     '~* &* +@all -@admin -migrate',
-    '+client|list +client|kill +monitor +slowlog|get +slowlog|len',
+    '+client|list +monitor +slowlog|get +slowlog|len',
   ]
   return `${[
     `port ${port}`,

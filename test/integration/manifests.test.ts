@@ -141,3 +141,18 @@ test('the operator opens a service; its owner may close it and set prices then',
   const late = await market.order(await market.newApp(), slug)
   expect(late.body.message).toContain('is shut down and takes no new add-ons')
 })
+
+test('what nests too deeply, or is no text, is refused with a sentence', async () => {
+  const { slug, owner } = await market.register()
+  const { contents, plans } = await pull(owner, slug)
+  const depth = 6_000
+  const deep = `{"contents":{"x":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+  const refused = await owner('POST', manifestsOf(slug), { body: deep })
+  expect([refused.status, refused.text]).toEqual([422, expect.stringContaining('too deeply')])
+  const half = JSON.stringify({ contents: { ...contents, name: 'HALF' }, plans }).replace(
+    'HALF',
+    '\\ud800',
+  )
+  const wrong = await owner('POST', manifestsOf(slug), { body: half })
+  expect([wrong.status, wrong.text]).toEqual([422, expect.stringContaining('surrogate')])
+})

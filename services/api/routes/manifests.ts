@@ -1,3 +1,4 @@
+import { invalidParams } from '#lib/errors.ts'
 import { Type } from '@fastify/type-provider-typebox'
 import type { Manifest } from '#proto/broker/v1/broker_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
@@ -29,8 +30,8 @@ export function manifestRoutes(api: Api, { broker }: ApiContext): void {
       const { manifest, clientSecret } = await broker.pushManifest({
         actor: actorOf(request),
         addonService: request.params.slug,
-        contents: JSON.stringify(contents),
-        plans: plans === undefined ? '' : JSON.stringify(plans),
+        contents: toJson('contents', contents),
+        plans: plans === undefined ? '' : toJson('plans', plans),
       })
       reply.code(201)
       return {
@@ -74,5 +75,15 @@ function renderManifest(manifest: Manifest) {
     ...renderRevision(manifest),
     contents: JSON.parse(manifest.contents) as unknown,
     plans: JSON.parse(manifest.plans) as unknown,
+  }
+}
+
+/** As the broker takes it. A body may be nested deeper than any program writes it down again. */
+function toJson(field: string, value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof RangeError) throw invalidParams(`${field} is nested too deeply.`)
+    throw error
   }
 }
