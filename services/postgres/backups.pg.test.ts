@@ -1,7 +1,7 @@
 import { open, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { newId, type AppId } from '#lib/ids.ts'
+import { newId, type AddonId, type AppId } from '#lib/ids.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import { run, testBackups, type TestBackups } from '../../test/support/postgres-backups.ts'
@@ -27,6 +27,15 @@ beforeAll(async () => {
 afterAll(() => databases.close())
 
 const messages = ({ logs }: TransferRow): string => logs.map(({ message }) => message).join('\n')
+
+/** A session in the database waits for a lock. */
+async function waitsForLock(addonId: AddonId): Promise<boolean> {
+  const { rowCount } = await databases.context.server.pool.query(
+    `select from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`,
+    [(await databases.row(addonId)).databaseName],
+  )
+  return rowCount !== 0
+}
 
 /** Bytes in the middle of a file become others. */
 async function spoil(file: string): Promise<void> {
@@ -211,4 +220,20 @@ test('a backup is made every day, and the oldest of too many go with their files
   const files = await backups.files()
   expect(files).not.toContain('oldest.dump')
   expect(files).toEqual(expect.arrayContaining(kept.slice(0, 2).map(({ file }) => file)))
+})
+
+test('a backup of a database that is emptied meanwhile is no backup of the empty one', async () => {
+  const { addonId, url } = await databases.provision('essential-0')
+  await run(url, filled)
+  const locking = await connectCustomer(url)
+  await locking.query('begin; lock table kept')
+  const { id, workflowId } = await backups.begin.capture(addonId)
+  const dumping = databases.drive.crashDuringStep(workflowId)
+  await eventually(async () => expect(await waitsForLock(addonId)).toBe(true))
+  await databases.drive.finish(await databases.requestReset(addonId))
+  await dumping
+  await databases.drive.finish(workflowId)
+  const failed = await backups.find(id)
+  expect(failed).toMatchObject({ state: 'failed', file: null })
+  expect(messages(failed)).toContain('emptied or replaced')
 })

@@ -4,6 +4,21 @@ import { relationsMax } from './limits.ts'
 
 type Relation = { name: string; kind: string; columns: string[] | null }
 
+/**
+ * The server's own number of a database, which a database that takes its place under its name does
+ * not have. Undefined without such a database.
+ */
+export async function findDatabaseOid(
+  db: Pick<pg.ClientBase, 'query'>,
+  databaseName: string,
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ oid: number }>(
+    'select oid::bigint::float8 as oid from pg_database where datname = $1',
+    [databaseName],
+  )
+  return rows[0]?.oid
+}
+
 /** Tables that one statement locks. */
 const lockedAtOnce = 500
 

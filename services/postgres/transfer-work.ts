@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { TransferLogin } from './addon-server.ts'
 import { openBackup, writeBackup } from './backup-files.ts'
-import { beginSnapshot, listRelations, readContents } from './contents-db.ts'
+import { beginSnapshot, findDatabaseOid, listRelations, readContents } from './contents-db.ts'
 import { differences, type Contents } from './contents.ts'
 import type { DatabaseRow } from './databases-db.ts'
 import { planOf, type DatabasesContext } from './databases.ts'
@@ -18,7 +18,7 @@ import {
 } from './scratch-db.ts'
 import { observeSizes } from './server-admin.ts'
 import { TransferEnded, type Watch } from './transfer-watch.ts'
-import { logTransfer, type TransferRow } from './transfers-db.ts'
+import { keepSource, logTransfer, type TransferRow } from './transfers-db.ts'
 
 export type Dumped = {
   file: string
@@ -42,9 +42,12 @@ export async function dumpDatabase(
 ): Promise<Dumped> {
   const { backups, server } = context
   const [seen] = await observeSizes(server.pool, [row])
+  await assertSource(context, { id, row }, server.pool)
   return asOwner(context, { id, row }, async (role) => {
     const login = await loginTo(server, role, row.databaseName)
     return inSession(login, watch.signal, async (session) => {
+      // It may have been replaced since, by what this session is in.
+      await assertSource(context, { id, row }, session)
       const { snapshot, relations } = await beginSnapshot(session)
       const { binDir, folder } = backups
       const { signal } = watch
@@ -66,6 +69,21 @@ export async function dumpDatabase(
       return { file, contents, sourceBytes: seen?.sizeBytes ?? 0, processedBytes }
     })
   })
+}
+
+/**
+ * Ends the transfer when its source is no longer the database that its first dump was of: one that
+ * was emptied, or into which was restored, has other contents than those that were to be backed up.
+ */
+async function assertSource(
+  { pool }: DatabasesContext,
+  { id, row }: { id: TransferRow['id']; row: DatabaseRow },
+  db: Pick<pg.ClientBase, 'query'>,
+): Promise<void> {
+  const oid = await findDatabaseOid(db, row.databaseName)
+  if (oid === undefined) throw new Error('The database is not there.')
+  if ((await keepSource(pool, { id, oid })) !== oid)
+    throw new TransferEnded('The database was emptied or replaced while it was being dumped.')
 }
 
 /**

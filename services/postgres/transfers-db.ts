@@ -166,6 +166,19 @@ export async function saveProgress(
   return rows[0]?.unwanted ?? true
 }
 
+/** Keeps which database its first dump is of, by the server's number. Answers which one that was. */
+export async function keepSource(
+  db: Queryable,
+  { id, oid }: { id: TransferId; oid: number },
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ oid: number }>(
+    `update transfers set source_oid = coalesce(source_oid, $2) where id = $1
+     returning source_oid::float8 as oid`,
+    [id, oid],
+  )
+  return rows[0]?.oid
+}
+
 export async function saveDump(
   tx: Transaction,
   row: {

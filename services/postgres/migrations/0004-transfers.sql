@@ -25,6 +25,7 @@ create table transfers (
   logs jsonb not null default '[]',
   file text,                      -- in the service's backup folder
   contents jsonb,                 -- what the dump saw: tables, rows and checksums (contents.ts)
+  source_oid bigint,              -- of a dump: pg_database.oid of the source at its first run
   scratch text,                   -- of a restore: the database that is to take the target's place
   created_at timestamptz not null default now(),
   started_at timestamptz,

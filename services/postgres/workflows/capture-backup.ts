@@ -10,7 +10,8 @@ import { checkStep, dumpStep, type FindTransfer } from './transfer-steps.ts'
 //     └────────┴─────────▲ failed or canceled
 //
 // Its subject is the transfer, not the database, whose plan may change meanwhile. What empties or
-// removes the database ends the dump.
+// replaces the database ends the dump's sessions; the next run finds another database and ends the
+// transfer. A wish for the database's removal ends it as well.
 
 const find: FindTransfer = ({ pool }, { subjectId }) => findTransfer(pool, subjectId as TransferId)
 
