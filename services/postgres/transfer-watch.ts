@@ -57,9 +57,12 @@ export async function underWatch<T>(
   if (stopping.aborted) stop()
   let bytes = bytesBefore
   let bounded: { database: string; bytesMax: number } | undefined
-  const look = async (): Promise<void> => {
+  const assertWanted = async (): Promise<void> => {
     if (await saveProgress(context.pool, { id: transfer.id, processedBytes: bytes }))
       throw new TransferEnded('It was canceled.', 'canceled')
+  }
+  const look = async (): Promise<void> => {
+    await assertWanted()
     await assertRoom(folder)
     if (!bounded) return
     const scratch = { databaseName: bounded.database, formerRoleName: null, namedRoles: [] }
@@ -80,7 +83,7 @@ export async function underWatch<T>(
         bounded = { database, bytesMax: most }
       },
     })
-    await saveProgress(context.pool, { id: transfer.id, processedBytes: bytes })
+    await assertWanted()
     return result
   } catch (error) {
     // What the end of its programs led to is not why they were ended.

@@ -29,6 +29,8 @@ export type TransferRow = {
   /** In the backup folder; null before the dump, and when it is gone. */
   file: string | null
   scratch: string | null
+  /** Since then it takes the database's place. */
+  swappingAt: Date | null
   createdAt: Date
   startedAt: Date | null
   finishedAt: Date | null
@@ -39,7 +41,7 @@ const columns = `id, app_id as "appId", num, kind, origin, from_addon_id as "fro
   from_name as "fromName", to_addon_id as "toAddonId", to_name as "toName",
   backup_id as "backupId", state, cancel_wanted as "cancelWanted",
   source_bytes::float8 as "sourceBytes", processed_bytes::float8 as "processedBytes", warnings,
-  logs, file, scratch, created_at as "createdAt", started_at as "startedAt",
+  logs, file, scratch, swapping_at as "swappingAt", created_at as "createdAt", started_at as "startedAt",
   finished_at as "finishedAt", expires_at as "expiresAt"`
 
 export type NewTransfer = Pick<TransferRow, 'id' | 'appId' | 'kind'> & {
@@ -232,9 +234,21 @@ export async function finishTransfer(
   return rowCount === 1
 }
 
+/** False for one that has ended, or that is taking the database's place: beginSwap. */
 export async function wantCancel(db: Queryable, id: TransferId): Promise<boolean> {
   const { rowCount } = await db.query(
-    'update transfers set cancel_wanted = true where id = $1 and finished_at is null',
+    `update transfers set cancel_wanted = true
+     where id = $1 and finished_at is null and swapping_at is null`,
+    [id],
+  )
+  return rowCount === 1
+}
+
+/** Writes down that what was restored takes the database's place. False when it was canceled. */
+export async function beginSwap(db: Queryable, id: TransferId): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update transfers set swapping_at = coalesce(swapping_at, now())
+     where id = $1 and not cancel_wanted`,
     [id],
   )
   return rowCount === 1

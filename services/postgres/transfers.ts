@@ -167,10 +167,18 @@ function found(transfer: TransferRow | undefined): TransferRow {
   return transfer
 }
 
-/** Wants the end of one that is under way; within a second or two it has ended. */
+/**
+ * Wants the end of one that is under way; within a second or two it has ended. CONFLICT when it has
+ * ended already, or has begun to take the database's place.
+ */
 export async function cancelTransfer(pool: Pool, transfer: TransferRow): Promise<void> {
-  if (!(await wantCancel(pool, transfer.id)))
-    throw conflict(`${transferName(transfer)} has ended already: ${transfer.state}.`)
+  if (await wantCancel(pool, transfer.id)) return
+  const { finishedAt, state } = found(await findTransfer(pool, transfer.id))
+  throw conflict(
+    finishedAt
+      ? `${transferName(transfer)} has ended already: ${state}.`
+      : `${transferName(transfer)} is just taking the database's place. It is too late to cancel it.`,
+  )
 }
 
 /** Deletes one that has ended, and its file. */

@@ -30,6 +30,7 @@ create table transfers (
   created_at timestamptz not null default now(),
   started_at timestamptz,
   checked_at timestamptz,         -- restored aside and found to be what the dump saw
+  swapping_at timestamptz,        -- of a restore or copy: from then on it is not canceled
   finished_at timestamptz,
   expires_at timestamptz,         -- deleted then
   deleted_at timestamptz,         -- its file goes next

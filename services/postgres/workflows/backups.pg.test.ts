@@ -14,6 +14,7 @@ import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
 import { strayFileMs } from '../limits.ts'
 import { tendBackups } from '../tend-backups.ts'
 import { listTransfers } from '../transfers-db.ts'
+import { cancelTransfer } from '../transfers.ts'
 import { postgresWorkflows } from './all.ts'
 import { captureBackup } from './capture-backup.ts'
 import { restoreBackup } from './restore-backup.ts'
@@ -146,6 +147,27 @@ test('restore: a removal that is wanted before any step comes in its place', asy
     expect(await databases.onServer(addonId)).toEqual([0, 0])
     expect(await backups.leftOnServer()).toEqual([])
   }
+})
+
+test('restore: one that is canceled before the swap changes nothing, and after it is not', async () => {
+  const { addonId, url } = await filled()
+  const { pool } = databases.context
+  await run(url, 'insert into kept values (4)')
+  for (const wantedAt of ['close-role', 'swap']) {
+    const { id, workflowId } = await backups.begin.restore(addonId, backup)
+    await stepUntil(workflowId, wantedAt)
+    await cancelTransfer(pool, await backups.find(id))
+    expect(await databases.drive.finish(workflowId)).toBe('ended')
+    expect(await backups.find(id)).toMatchObject({ state: 'canceled' })
+    expect(await rowsIn(url)).toEqual([1, 2, 3, 4])
+    expect(await backups.leftOnServer()).toEqual([])
+  }
+  const { id, workflowId } = await backups.begin.restore(addonId, backup)
+  await stepUntil(workflowId, 'swap')
+  await databases.drive.crashDuringStep(workflowId)
+  await expect(cancelTransfer(pool, await backups.find(id))).rejects.toThrow('too late')
+  expect(await databases.drive.finish(workflowId)).toBe('ended')
+  await expectRestored(id, addonId, url)
 })
 
 test('copy: what another database holds, and whose password the url has, is put in place', async () => {

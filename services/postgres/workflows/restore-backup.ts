@@ -16,6 +16,7 @@ import {
 } from '../server-admin.ts'
 import { holdToSize } from '../size-check.ts'
 import {
+  beginSwap,
   findLastTransferInto,
   finishTransfer,
   logTransfer,
@@ -27,13 +28,14 @@ import { deprovisionDatabase } from './deprovision.ts'
 import { dumpStep, restoreStep, type FindTransfer } from './transfer-steps.ts'
 
 //   dump ──▶ restore ──▶ close-role ──▶ swap ──▶ open-database ──▶ clean-up ──▶ open-role ──▶ ended
-//     └─────────┴─────────────┴────────── failed, canceled or removed ──▲          │
+//     └─────────┴─────────────┴─────────┴─ failed, canceled or removed ─▲          │
 //                                                                                  ├──▶ change-database-plan
 //                                                                                  └──▶ deprovision-database
 //
 // Only a copy is dumped first. The customer works on until close-role: the dump is restored and
 // compared in a database aside, and one that fails has touched nothing. Then that one takes the
-// place of the old one, under its name, for the same roles with the same passwords.
+// place of the old one, under its name, for the same roles with the same passwords. Until that begins
+// it can be canceled.
 
 type Step = 'dump' | 'restore' | 'close-role' | 'swap' | 'open-database' | 'clean-up' | 'open-role'
 
@@ -57,21 +59,19 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
       for (const role of rolesOf(row)) await closeRole(server, session, role)
       return { go: 'swap' }
     }),
-    swap: unlessUnwanted('swap', async ({ server }, session, row, transfer) => {
+    swap: unlessUnwanted('swap', async ({ server, pool }, session, row, transfer) => {
+      if (!(await beginSwap(pool, transfer.id))) return endCanceled(transfer, 'It was canceled.')
       const scratch = must(transfer.scratch, 'what was restored aside')
       await swapIn(server, session, { scratch, ...namesOf(row), roles: rolesOf(row) })
       return { go: 'open-database' }
     }),
-    'open-database': unlessUnwanted('open-database', async ({ server }, session, row, { id }) => {
-      const { database: name, owner } = namesOf(row)
-      await openDatabase(server, session, { name, owner })
-      return {
-        go: 'clean-up',
-        write: async (tx) => {
-          await logTransfer(tx, id, 'Restored.')
-        },
-      }
-    }),
+    'open-database': (context, info) =>
+      underLock(context, info, 'open-database', async (session, row) => {
+        const { database: name, owner } = namesOf(row)
+        await openDatabase(context.server, session, { name, owner })
+        const { id } = must(await find(context, info), 'transfer into the database')
+        return { go: 'clean-up', write: (tx) => logTransfer(tx, id, 'Restored.') }
+      }),
     'clean-up': async (context, info) => {
       const transfer = await find(context, info)
       if (transfer) await cleanUp(context.server, transfer.id)
@@ -113,7 +113,10 @@ async function openRole(
   await holdToSize(context, session, row)
 }
 
-/** A step that a wish for the database's removal ends; its removal follows at the end. */
+/**
+ * A step that a wish for the transfer's end, or for the database's removal, ends; its removal follows
+ * then. Once the swap has begun there is no other database to go back to.
+ */
 function unlessUnwanted(
   step: Step,
   work: (
@@ -126,15 +129,22 @@ function unlessUnwanted(
   return (context: DatabasesContext, info: StepInfo): Promise<Outcome<Step>> =>
     underLock(context, info, step, async (session, row) => {
       const transfer = must(await find(context, info), 'transfer into the database')
-      if (!row.removalWanted) return work(context, session, row, transfer)
-      return {
-        go: 'clean-up',
-        write: async (tx) => {
-          await logTransfer(tx, transfer.id, 'The database is being removed.')
-          await finishTransfer(tx, { id: transfer.id, state: 'canceled' })
-        },
+      if (!transfer.swappingAt) {
+        if (row.removalWanted) return endCanceled(transfer, 'The database is being removed.')
+        if (transfer.cancelWanted) return endCanceled(transfer, 'It was canceled.')
       }
+      return work(context, session, row, transfer)
     })
+}
+
+function endCanceled({ id }: TransferRow, message: string): Outcome<Step> {
+  return {
+    go: 'clean-up',
+    write: async (tx) => {
+      await logTransfer(tx, id, message)
+      await finishTransfer(tx, { id, state: 'canceled' })
+    },
+  }
 }
 
 /** Under the database's lock, and only while the workflow stands at that step. */
