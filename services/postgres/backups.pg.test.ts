@@ -171,6 +171,28 @@ test('one that waits for a locked table is canceled, and leaves nothing', async 
   ).rejects.toMatchObject({ code: ErrorCode.CONFLICT })
 })
 
+test('one that waits for its turn is canceled, and no final snapshot waits for that turn', async () => {
+  const { context, drive } = databases
+  const { addonId, url } = await databases.provision('essential-0')
+  await run(url, filled)
+  const turn = { appId: backups.appId, origin: 'manual' } as const
+  expect(context.backups.takeTurn(turn)).toBe(true)
+  const first = await backups.begin.capture(addonId)
+  await drive.step(first.workflowId)
+  await cancelTransfer(context.pool, await backups.find(first.id))
+  expect(await drive.finish(first.workflowId)).toBe('ended')
+  expect(await backups.find(first.id)).toMatchObject({ state: 'canceled', startedAt: null })
+  const second = await backups.begin.capture(addonId)
+  const removal = await backups.begin.removal(addonId)
+  expect(await drive.finish(second.workflowId)).toBe('ended')
+  expect(await drive.finish(removal)).toBe('gone')
+  context.backups.endTurn(turn)
+  const all = await listTransfers(context.pool, backups.appId)
+  expect(
+    all.filter(({ fromAddonId }) => fromAddonId === addonId).map(({ state }) => state),
+  ).toEqual(['succeeded', 'canceled', 'canceled'])
+})
+
 test('a backup is made every day, and the oldest of too many go with their files', async () => {
   const { pool } = databases.context
   const { addonId, url } = await databases.provision('essential-0')

@@ -1,7 +1,10 @@
 import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import { openBackupFolder } from './backup-files.ts'
-import { transfersAtOnceMax } from './limits.ts'
+import { finalSnapshotsAtOnceMax, transfersAtOnceMax } from './limits.ts'
+import type { TransferRow } from './transfers-db.ts'
+
+type Turn = Pick<TransferRow, 'appId' | 'origin'>
 
 /** Where backups are kept, and what this process does of them at a time. */
 export type Backups = {
@@ -12,9 +15,12 @@ export type Backups = {
   finalDays: number
   /** Raised when the process is about to stop: another run takes the work up. */
   stopping: AbortSignal
-  /** True when one more may be worked on, of that app no second one; then endTurn is to be called. */
-  takeTurn: (appId: AppId) => boolean
-  endTurn: (appId: AppId) => void
+  /**
+   * True when one more may be worked on, of that app no second one; then endTurn is to be called.
+   * Final snapshots have turns of their own.
+   */
+  takeTurn: (turn: Turn) => boolean
+  endTurn: (turn: Turn) => void
   log: Log
 }
 
@@ -23,14 +29,17 @@ export async function openBackups(
   options: Pick<Backups, 'folder' | 'binDir' | 'finalDays' | 'stopping' | 'log'>,
 ): Promise<Backups> {
   await openBackupFolder(options.folder)
-  const turns = new Set<AppId>()
+  const ordinary = { taken: new Set<AppId>(), max: transfersAtOnceMax }
+  const finals = { taken: new Set<AppId>(), max: finalSnapshotsAtOnceMax }
+  const turnsOf = ({ origin }: Turn) => (origin === 'final' ? finals : ordinary)
   return {
     ...options,
-    takeTurn: (appId) => {
-      if (turns.size >= transfersAtOnceMax || turns.has(appId)) return false
-      turns.add(appId)
+    takeTurn: (turn) => {
+      const { taken, max } = turnsOf(turn)
+      if (taken.size >= max || taken.has(turn.appId)) return false
+      taken.add(turn.appId)
       return true
     },
-    endTurn: (appId) => void turns.delete(appId),
+    endTurn: (turn) => void turnsOf(turn).taken.delete(turn.appId),
   }
 }

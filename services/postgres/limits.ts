@@ -47,17 +47,20 @@ export const closedBackoff = { firstMs: 10_000, maxMs: 3_600_000 }
 
 /** Transfers that one process works on at a time, of an app no two; the others wait their turn. */
 export const transfersAtOnceMax = 2
+/** Last backups before a removal, besides those: a removal does not wait behind others' transfers. */
+export const finalSnapshotsAtOnceMax = 1
 /** How soon a transfer that found no turn asks again. */
 export const transferTurnSeconds = 2
 /** Connections of a transfer to the server: its dump, and a session that reads the same snapshot. */
 export const transferConnectionsMax = 3
 /** Connections of the server that are not sold either: for the transfers of two processes. */
-export const transferConnectionsReserved = 2 * transfersAtOnceMax * transferConnectionsMax
+export const transferConnectionsReserved =
+  2 * (transfersAtOnceMax + finalSnapshotsAtOnceMax) * transferConnectionsMax
 /** A dump, or a restore, that takes longer is ended and has failed. */
 export const transferSecondsMax = 2 * 3_600
 /** The same for the last backup of a database that is to be removed: its removal waits for it. */
 export const finalSnapshotSecondsMax = 900
-/** Runs of a step of a transfer before it has failed for good. */
+/** Runs of a step of a transfer before it has failed for good; one that a stop ended is none. */
 export const transferTriesMax = 3
 /** How often a transfer says how far it is, and looks at what would end it. */
 export const transferWatchMs = 1_000

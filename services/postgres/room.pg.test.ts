@@ -47,7 +47,7 @@ beforeAll(async () => {
     superuser: 'plexus',
     password: 'small',
     user: process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined,
-    settings: ['fsync=off', 'max_connections=52', 'superuser_reserved_connections=5'],
+    settings: ['fsync=off', 'max_connections=58', 'superuser_reserved_connections=5'],
   })
   const url = `postgres://plexus:small@127.0.0.1:${port}/postgres`
   databases = await openTestDatabases(inject('engines'), plans, url)

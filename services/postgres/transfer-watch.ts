@@ -17,6 +17,9 @@ export class TransferEnded extends Error {
   }
 }
 
+/** What the reader of a transfer is told whose end somebody wanted, or its database's. */
+export const canceled = 'It was canceled.'
+
 /** What a transfer's work tells and is told while it runs. */
 export type Watch = {
   /** Raised, with the reason, when the work has to end at once. */
@@ -59,7 +62,7 @@ export async function underWatch<T>(
   let bounded: { database: string; bytesMax: number } | undefined
   const assertWanted = async (): Promise<void> => {
     if (await saveProgress(context.pool, { id: transfer.id, processedBytes: bytes }))
-      throw new TransferEnded('It was canceled.', 'canceled')
+      throw new TransferEnded(canceled, 'canceled')
   }
   const look = async (): Promise<void> => {
     await assertWanted()

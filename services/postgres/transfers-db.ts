@@ -153,6 +153,18 @@ export async function markRunning(db: Queryable, id: TransferId): Promise<void> 
   )
 }
 
+/** Whether somebody wants the end of a transfer `t`, or of its database. */
+const unwanted = `(t.cancel_wanted or t.origin <> 'final' and exists (select from databases d
+  where d.addon_id in (t.from_addon_id, t.to_addon_id) and d.removal_wanted))`
+
+export async function isUnwanted(db: Queryable, id: TransferId): Promise<boolean> {
+  const { rows } = await db.query<{ unwanted: boolean }>(
+    `select ${unwanted} as unwanted from transfers t where id = $1`,
+    [id],
+  )
+  return rows[0]?.unwanted ?? true
+}
+
 /** Writes down how far it is. Answers whether somebody wants its end, or its database's. */
 export async function saveProgress(
   db: Queryable,
@@ -161,8 +173,7 @@ export async function saveProgress(
   const { rows } = await db.query<{ unwanted: boolean }>(
     `update transfers t set processed_bytes = $2
      where id = $1
-     returning cancel_wanted or origin <> 'final' and exists (select from databases d
-       where d.addon_id in (t.from_addon_id, t.to_addon_id) and d.removal_wanted) as unwanted`,
+     returning ${unwanted} as unwanted`,
     [id, Math.round(processedBytes)],
   )
   return rows[0]?.unwanted ?? true

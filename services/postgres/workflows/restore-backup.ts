@@ -15,6 +15,7 @@ import {
   type AdminSession,
 } from '../server-admin.ts'
 import { holdToSize } from '../size-check.ts'
+import { canceled } from '../transfer-watch.ts'
 import {
   beginSwap,
   findLastTransferInto,
@@ -60,7 +61,7 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
       return { go: 'swap' }
     }),
     swap: unlessUnwanted('swap', async ({ server, pool }, session, row, transfer) => {
-      if (!(await beginSwap(pool, transfer.id))) return endCanceled(transfer, 'It was canceled.')
+      if (!(await beginSwap(pool, transfer.id))) return endCanceled(transfer, canceled)
       const scratch = must(transfer.scratch, 'what was restored aside')
       await swapIn(server, session, { scratch, ...namesOf(row), roles: rolesOf(row) })
       return { go: 'open-database' }
@@ -131,7 +132,7 @@ function unlessUnwanted(
       const transfer = must(await find(context, info), 'transfer into the database')
       if (!transfer.swappingAt) {
         if (row.removalWanted) return endCanceled(transfer, 'The database is being removed.')
-        if (transfer.cancelWanted) return endCanceled(transfer, 'It was canceled.')
+        if (transfer.cancelWanted) return endCanceled(transfer, canceled)
       }
       return work(context, session, row, transfer)
     })

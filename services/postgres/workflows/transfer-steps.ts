@@ -14,13 +14,14 @@ import {
   transferTriesMax,
   transferTurnSeconds,
 } from '../limits.ts'
-import { TransferEnded, underWatch, type Watch } from '../transfer-watch.ts'
+import { canceled, TransferEnded, underWatch, type Watch } from '../transfer-watch.ts'
 import { dumpDatabase, restoreAside } from '../transfer-work.ts'
 import {
   deleteOldest,
   findContents,
   findTransfer,
   finishTransfer,
+  isUnwanted,
   logTransfer,
   markRunning,
   saveChecked,
@@ -51,7 +52,10 @@ function transferStep<S extends string>(
   return async (context: DatabasesContext, info: StepInfo): Promise<Outcome<S>> => {
     const transfer = await find(context, info)
     if (!transfer || transfer.finishedAt) return { go: next.failed }
-    if (!context.backups.takeTurn(transfer.appId)) return { waitSeconds: transferTurnSeconds }
+    // Before its turn, for which it may have to wait long.
+    if (await isUnwanted(context.pool, transfer.id))
+      return { go: next.failed, write: (tx) => endInVain(tx, transfer, 'canceled', canceled) }
+    if (!context.backups.takeTurn(transfer)) return { waitSeconds: transferTurnSeconds }
     try {
       await markRunning(context.pool, transfer.id)
       const options = await watchOptions(context, transfer)
@@ -67,7 +71,7 @@ function transferStep<S extends string>(
       const message = error instanceof Error ? error.message : String(error)
       return { go: next.failed, write: (tx) => endInVain(tx, transfer, end ?? 'failed', message) }
     } finally {
-      context.backups.endTurn(transfer.appId)
+      context.backups.endTurn(transfer)
     }
   }
 }
