@@ -10,11 +10,14 @@ import {
   openTestDatabases,
   type TestDatabases,
 } from '../../test/support/postgres-provider.ts'
-import { scheduledBackupsMax } from './limits.ts'
+import { driveWorkflows } from '../../test/support/workflow-suite.ts'
+import type { Backups } from './backups.ts'
+import { scheduledBackupsMax, transferTriesMax } from './limits.ts'
 import { runSchedules, scheduleBackups } from './schedules.ts'
 import { tendBackups } from './tend-backups.ts'
 import { listTransfers, type TransferRow } from './transfers-db.ts'
 import { cancelTransfer } from './transfers.ts'
+import { postgresWorkflows } from './workflows/all.ts'
 
 let databases: TestDatabases
 let backups: TestBackups
@@ -191,6 +194,35 @@ test('one that waits for its turn is canceled, and no final snapshot waits for t
   expect(
     all.filter(({ fromAddonId }) => fromAddonId === addonId).map(({ state }) => state),
   ).toEqual(['succeeded', 'canceled', 'canceled'])
+})
+
+test('three runs are the end of a transfer, whatever it waits for; those that a stop ended are none', async () => {
+  const { context } = databases
+  const { addonId, url } = await databases.provision('essential-0')
+  await run(url, filled)
+  const { id, workflowId } = await backups.begin.capture(addonId)
+  const driveWith = (parts: Partial<Backups>) =>
+    driveWorkflows({
+      ...{ pool: context.pool, workflows: postgresWorkflows },
+      context: { ...context, backups: { ...context.backups, ...parts } },
+    })
+  const stopped = driveWith({ stopping: AbortSignal.abort() })
+  for (let stops = 0; stops < transferTriesMax; stops++) await stopped.step(workflowId)
+  const broken = driveWith({ binDir: '/nowhere' })
+  const waiting = driveWith({ takeTurn: () => false })
+  for (let runs = 0; runs < transferTriesMax; runs++) {
+    await waiting.step(workflowId)
+    expect((await backups.find(id)).finishedAt).toBeNull()
+    await broken.step(workflowId)
+  }
+  expect(await backups.find(id)).toMatchObject({ state: 'failed' })
+  await databases.drive.finish(workflowId)
+  // What took its process along each time is not begun once more.
+  const fatal = await backups.begin.capture(addonId)
+  for (let runs = 0; runs < transferTriesMax; runs++)
+    await databases.drive.crashDuringStep(fatal.workflowId)
+  expect(await databases.drive.finish(fatal.workflowId)).toBe('ended')
+  expect(await backups.find(fatal.id)).toMatchObject({ state: 'failed' })
 })
 
 test('a backup is made every day, and the oldest of too many go with their files', async () => {

@@ -22,6 +22,8 @@ export type TransferRow = {
   backupId: TransferId | null
   state: 'pending' | 'running' | TransferEnd
   cancelWanted: boolean
+  /** Of its present step, written down before they begin. */
+  runs: number
   sourceBytes: number
   processedBytes: number
   warnings: number
@@ -39,7 +41,7 @@ export type TransferRow = {
 
 const columns = `id, app_id as "appId", num, kind, origin, from_addon_id as "fromAddonId",
   from_name as "fromName", to_addon_id as "toAddonId", to_name as "toName",
-  backup_id as "backupId", state, cancel_wanted as "cancelWanted",
+  backup_id as "backupId", state, cancel_wanted as "cancelWanted", runs,
   source_bytes::float8 as "sourceBytes", processed_bytes::float8 as "processedBytes", warnings,
   logs, file, scratch, swapping_at as "swappingAt", created_at as "createdAt", started_at as "startedAt",
   finished_at as "finishedAt", expires_at as "expiresAt"`
@@ -145,12 +147,19 @@ export async function findContents(db: Queryable, id: TransferId): Promise<Conte
   return rows[0]?.contents ?? undefined
 }
 
-export async function markRunning(db: Queryable, id: TransferId): Promise<void> {
+/** Writes down that another run of its step begins. */
+export async function beginRun(db: Queryable, id: TransferId): Promise<void> {
   await db.query(
-    `update transfers set state = 'running', started_at = coalesce(started_at, now())
+    `update transfers set state = 'running', started_at = coalesce(started_at, now()),
+       runs = runs + 1
      where id = $1 and finished_at is null`,
     [id],
   )
+}
+
+/** Takes a run back that was ended from outside, and tells nothing of the transfer. */
+export async function forgetRun(db: Queryable, id: TransferId): Promise<void> {
+  await db.query('update transfers set runs = runs - 1 where id = $1 and runs > 0', [id])
 }
 
 /** Whether somebody wants the end of a transfer `t`, or of its database. */
@@ -192,6 +201,7 @@ export async function keepSource(
   return rows[0]?.oid
 }
 
+/** The dump is done: the runs of the next step count from nothing. */
 export async function saveDump(
   tx: Transaction,
   row: {
@@ -203,7 +213,8 @@ export async function saveDump(
   },
 ): Promise<void> {
   await tx.query(
-    `update transfers set file = $2, contents = $3, source_bytes = $4, processed_bytes = $5
+    `update transfers set file = $2, contents = $3, source_bytes = $4, processed_bytes = $5,
+       runs = 0
      where id = $1`,
     [row.id, row.file, JSON.stringify(row.contents), row.sourceBytes, row.processedBytes],
   )

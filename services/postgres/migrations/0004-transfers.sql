@@ -19,6 +19,7 @@ create table transfers (
   state text not null default 'pending'
     check (state in ('pending', 'running', 'succeeded', 'failed', 'canceled')),
   cancel_wanted boolean not null default false,
+  runs integer not null default 0, -- of its present step
   source_bytes bigint not null default 0,
   processed_bytes bigint not null default 0,
   warnings integer not null default 0,

@@ -46,7 +46,7 @@ export function finalSnapshotSteps<After extends string>(after: After): Steps<Af
       try {
         if (!(await holdsTables(context, id, row))) return { go: 'clean-up' }
       } catch (error) {
-        if (tries + 1 < transferTriesMax) throw error
+        if (backups.stopping.aborted || tries + 1 < transferTriesMax) throw error
         report(context, subjectId, error)
         return { go: 'clean-up' }
       }

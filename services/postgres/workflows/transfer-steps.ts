@@ -17,13 +17,14 @@ import {
 import { canceled, TransferEnded, underWatch, type Watch } from '../transfer-watch.ts'
 import { dumpDatabase, restoreAside } from '../transfer-work.ts'
 import {
+  beginRun,
   deleteOldest,
   findContents,
   findTransfer,
   finishTransfer,
+  forgetRun,
   isUnwanted,
   logTransfer,
-  markRunning,
   saveChecked,
   saveDump,
   type TransferEnd,
@@ -50,14 +51,20 @@ function transferStep<S extends string>(
   part: Part,
 ) {
   return async (context: DatabasesContext, info: StepInfo): Promise<Outcome<S>> => {
+    const { pool, backups } = context
     const transfer = await find(context, info)
     if (!transfer || transfer.finishedAt) return { go: next.failed }
+    const endWith = (end: TransferEnd, message: string): Outcome<S> => ({
+      go: next.failed,
+      write: (tx) => endInVain(tx, transfer, end, message),
+    })
     // Before its turn, for which it may have to wait long.
-    if (await isUnwanted(context.pool, transfer.id))
-      return { go: next.failed, write: (tx) => endInVain(tx, transfer, 'canceled', canceled) }
-    if (!context.backups.takeTurn(transfer)) return { waitSeconds: transferTurnSeconds }
+    if (await isUnwanted(pool, transfer.id)) return endWith('canceled', canceled)
+    // Runs that took their process along have said nothing.
+    if (transfer.runs >= transferTriesMax) return endWith('failed', 'No run came to its end.')
+    if (!backups.takeTurn(transfer)) return { waitSeconds: transferTurnSeconds }
     try {
-      await markRunning(context.pool, transfer.id)
+      await beginRun(pool, transfer.id)
       const options = await watchOptions(context, transfer)
       const write = await underWatch(context, transfer, options, (watch) =>
         part(context, transfer, watch),
@@ -65,13 +72,15 @@ function transferStep<S extends string>(
       return { go: next.done, write }
     } catch (error) {
       // What ends with the process is another's to go on with.
-      if (context.backups.stopping.aborted) throw error
+      if (backups.stopping.aborted) {
+        await forgetRun(pool, transfer.id)
+        throw error
+      }
       const end = error instanceof TransferEnded ? error.end : undefined
-      if (!end && info.tries + 1 < transferTriesMax) throw error
-      const message = error instanceof Error ? error.message : String(error)
-      return { go: next.failed, write: (tx) => endInVain(tx, transfer, end ?? 'failed', message) }
+      if (!end && transfer.runs + 1 < transferTriesMax) throw error
+      return endWith(end ?? 'failed', error instanceof Error ? error.message : String(error))
     } finally {
-      context.backups.endTurn(transfer)
+      backups.endTurn(transfer)
     }
   }
 }
