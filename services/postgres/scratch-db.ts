@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import pg from 'pg'
 import type { TransferId } from '#lib/ids.ts'
 import { scramVerifier } from '#lib/scram-verifier.ts'
 import type { AddonServer, TransferLogin } from './addon-server.ts'
-import { tempFilePart, transferConnectionsMax } from './limits.ts'
+import { adminConnectTimeoutMs, tempFilePart, transferConnectionsMax } from './limits.ts'
 import type { Plan } from './plans.ts'
 import { dropDatabase, dropRole, withDatabaseLock, type AdminSession } from './server-admin.ts'
 
@@ -50,12 +51,29 @@ export function loginTo(
   return server.transferLogin({ user, password, database, actAs })
 }
 
-/** A session of the transfer's role. That it is ended is an answer of its queries. */
-export async function openSession(login: TransferLogin): Promise<pg.Client> {
-  const session = new pg.Client({ ...login, application_name: 'plexus transfer' })
+/**
+ * A session of the transfer's role. That it is ended is an answer of its queries. Throws at once when
+ * the signal is raised; what was just connecting then ends by itself, or at its time.
+ */
+export async function openSession(login: TransferLogin, signal: AbortSignal): Promise<pg.Client> {
+  signal.throwIfAborted()
+  const session = new pg.Client({
+    ...login,
+    connectionTimeoutMillis: adminConnectTimeoutMs,
+    application_name: 'plexus transfer',
+  })
   session.on('error', () => undefined)
-  await session.connect()
-  return session
+  const settled = new AbortController()
+  try {
+    await Promise.race([session.connect(), once(signal, 'abort', { signal: settled.signal })])
+    signal.throwIfAborted()
+    return session
+  } catch (error) {
+    void session.end().catch(() => undefined)
+    throw error
+  } finally {
+    settled.abort()
+  }
 }
 
 /**

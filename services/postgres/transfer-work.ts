@@ -177,11 +177,12 @@ async function inSession<T>(
   signal: AbortSignal,
   work: (session: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const session = await openSession(login)
+  const session = await openSession(login, signal)
   // A query that is under way is left to the server, which ends it with the role.
   const end = (): void => void session.end().catch(() => undefined)
   signal.addEventListener('abort', end)
   try {
+    signal.throwIfAborted()
     return await work(session)
   } finally {
     signal.removeEventListener('abort', end)
