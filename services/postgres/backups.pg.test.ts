@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { open, stat, truncate, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { newId, type AddonId, type AppId } from '#lib/ids.ts'
@@ -11,10 +13,12 @@ import {
   type TestDatabases,
 } from '../../test/support/postgres-provider.ts'
 import { driveWorkflows } from '../../test/support/workflow-suite.ts'
+import type { AddonServer } from './addon-server.ts'
 import type { Backups } from './backups.ts'
 import { scheduledBackupsMax, transferTriesMax } from './limits.ts'
 import { runSchedules, scheduleBackups } from './schedules.ts'
 import { tendBackups } from './tend-backups.ts'
+import { TransferEnded, underWatch } from './transfer-watch.ts'
 import { listTransfers, type TransferRow } from './transfers-db.ts'
 import { cancelTransfer } from './transfers.ts'
 import { postgresWorkflows } from './workflows/all.ts'
@@ -223,6 +227,44 @@ test('three runs are the end of a transfer, whatever it waits for; those that a 
     await databases.drive.crashDuringStep(fatal.workflowId)
   expect(await databases.drive.finish(fatal.workflowId)).toBe('ended')
   expect(await backups.find(fatal.id)).toMatchObject({ state: 'failed' })
+})
+
+test('one whose server does not answer is canceled as well', async () => {
+  const { context } = databases
+  const { addonId } = await databases.provision('essential-0')
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const transferLogin: AddonServer['transferLogin'] = async (login) => ({
+    ...(await context.server.transferLogin(login)),
+    ...{ host: '127.0.0.1', port },
+  })
+  const drive = driveWorkflows({
+    ...{ pool: context.pool, workflows: postgresWorkflows },
+    context: { ...context, server: { ...context.server, transferLogin } },
+  })
+  const { id, workflowId } = await backups.begin.capture(addonId)
+  const connected = once(silent, 'connection')
+  const dumping = drive.step(workflowId)
+  await connected
+  await cancelTransfer(context.pool, await backups.find(id))
+  await dumping
+  expect(await backups.find(id)).toMatchObject({ state: 'canceled', runs: 1 })
+  silent.close()
+  await databases.drive.finish(workflowId)
+})
+
+test('one that takes too long is tried again', async () => {
+  const { addonId } = await databases.provision('essential-0')
+  const transfer = await backups.find((await backups.begin.capture(addonId)).id)
+  const short = { bytesBefore: 0, bytesMax: Infinity, secondsMax: 0.01 }
+  const running = underWatch(databases.context, transfer, short, async ({ signal }) => {
+    await once(signal, 'abort')
+    signal.throwIfAborted()
+  })
+  const error: unknown = await running.catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ message: 'It took longer than 0.01 seconds.' })
+  expect(error).not.toBeInstanceOf(TransferEnded)
 })
 
 test('a backup is made every day, and the oldest of too many go with their files', async () => {

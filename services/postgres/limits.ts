@@ -56,10 +56,17 @@ export const transferConnectionsMax = 3
 /** Connections of the server that are not sold either: for the transfers of two processes. */
 export const transferConnectionsReserved =
   2 * (transfersAtOnceMax + finalSnapshotsAtOnceMax) * transferConnectionsMax
-/** A dump, or a restore, that takes longer is ended and has failed. */
+/** A run of a dump, or of a restore, that takes longer is ended and has failed. */
 export const transferSecondsMax = 2 * 3_600
-/** The same for the last backup of a database that is to be removed: its removal waits for it. */
-export const finalSnapshotSecondsMax = 900
+/**
+ * The same for the last backup of a database that is to be removed, by the size of the database. Its
+ * removal waits for it: a small one gets what a busy server may need.
+ */
+export const finalSnapshotSecondsMin = 900
+/** A tenth of what one disk and one core dump and restore: a slow server still makes it. */
+export const finalSnapshotBytesPerSecond = 5 * 1024 ** 2
+/** More than other backups get, for this one cannot be made later; a stuck one has to end too. */
+export const finalSnapshotSecondsMax = 3 * transferSecondsMax
 /** Runs of a step of a transfer before it has failed for good; one that a stop ended is none. */
 export const transferTriesMax = 3
 /** How often a transfer says how far it is, and looks at what would end it. */
@@ -87,7 +94,7 @@ export const transfersListedMax = 200
 /** What is deleted, failed or was restored is still listed to its operator so long. */
 export const transferRowDays = 30
 /** Files of nobody are removed at this age: a dump under way has no row that names it. */
-export const strayFileMs = (transferSecondsMax + 3_600) * 1000
+export const strayFileMs = (finalSnapshotSecondsMax + 3_600) * 1000
 /** How often files that are to go are looked for, and schedules that are due. */
 export const backupsTidyMs = 15_000
 /** A download address is good so long. */

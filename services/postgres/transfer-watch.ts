@@ -52,7 +52,8 @@ export async function underWatch<T>(
   const ending = new AbortController()
   const stopped = new AbortController()
   const late = setTimeout(
-    () => ending.abort(new TransferEnded(`It took longer than ${secondsMax} seconds.`)),
+    // The next run may find the server less busy.
+    () => ending.abort(new Error(`It took longer than ${secondsMax} seconds.`)),
     secondsMax * 1000,
   )
   const stop = (): void => ending.abort(new Error('the service is stopping'))

@@ -7,13 +7,16 @@ import { findDatabase, type DatabaseRow } from '../databases-db.ts'
 import { planOf, type DatabasesContext } from '../databases.ts'
 import {
   dumpSizeFactor,
+  finalSnapshotBytesPerSecond,
   finalSnapshotSecondsMax,
+  finalSnapshotSecondsMin,
   manualBackupsMax,
   scheduledBackupsMax,
   transferSecondsMax,
   transferTriesMax,
   transferTurnSeconds,
 } from '../limits.ts'
+import { observeSizes } from '../server-admin.ts'
 import { canceled, TransferEnded, underWatch, type Watch } from '../transfer-watch.ts'
 import { dumpDatabase, restoreAside } from '../transfer-work.ts'
 import {
@@ -95,8 +98,19 @@ async function watchOptions(context: DatabasesContext, transfer: TransferRow) {
       transfer.kind === 'restore'
         ? Infinity
         : planOf(context.plans, row).sizeBytesMax * dumpSizeFactor,
-    secondsMax: transfer.origin === 'final' ? finalSnapshotSecondsMax : transferSecondsMax,
+    secondsMax:
+      transfer.origin === 'final' ? await finalSnapshotSeconds(context, row) : transferSecondsMax,
   }
+}
+
+/** How long a run of a final snapshot may take: the larger the database, the longer. */
+async function finalSnapshotSeconds(
+  { server }: DatabasesContext,
+  row: DatabaseRow,
+): Promise<number> {
+  const [seen] = await observeSizes(server.pool, [row])
+  const seconds = Math.ceil((seen?.sizeBytes ?? 0) / finalSnapshotBytesPerSecond)
+  return Math.min(Math.max(seconds, finalSnapshotSecondsMin), finalSnapshotSecondsMax)
 }
 
 async function endInVain(
