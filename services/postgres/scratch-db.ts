@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import pg from 'pg'
 import type { TransferId } from '#lib/ids.ts'
+import { must } from '#lib/assert.ts'
 import { scramVerifier } from '#lib/scram-verifier.ts'
 import type { AddonServer, TransferLogin } from './addon-server.ts'
 import { adminConnectTimeoutMs, tempFilePart, transferConnectionsMax } from './limits.ts'
@@ -24,11 +25,19 @@ const newName = (kind: 'b' | 's', id: TransferId): string =>
 
 export type TransferRole = { name: string; password: string; owner: string }
 
-/** A login role for one run of a transfer, which may act as the owner of its database. */
+/**
+ * A login role for one run of a transfer, which may act as the owner of that database: as the server
+ * knows him, for a rotation is in our own row before it is done.
+ */
 export async function createTransferRole(
   { pool }: AddonServer,
-  { id, owner, plan }: { id: TransferId; owner: string; plan: Plan },
+  { id, database, plan }: { id: TransferId; database: string; plan: Plan },
 ): Promise<TransferRole> {
+  const { rows } = await pool.query<{ owner: string }>(
+    'select pg_get_userbyid(datdba) as owner from pg_database where datname = $1',
+    [database],
+  )
+  const { owner } = must(rows[0], `database ${database}`)
   const name = newName('b', id)
   const password = randomBytes(32).toString('hex')
   const kilobytes = Math.ceil((plan.sizeBytesMax * tempFilePart) / 1024)

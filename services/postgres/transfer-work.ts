@@ -162,7 +162,7 @@ async function asOwner<T>(
 ): Promise<T> {
   const { server, plans } = context
   const role = await createTransferRole(server, {
-    ...{ id, owner: row.roleName, plan: planOf(plans, row) },
+    ...{ id, database: row.databaseName, plan: planOf(plans, row) },
   })
   try {
     return await work(role)
