@@ -170,6 +170,15 @@ test('restore: one that is canceled before the swap changes nothing, and after i
   await expectRestored(id, addonId, url)
 })
 
+test('restore: leftovers that nobody can remove keep nobody out', async () => {
+  const { addonId, url } = await databases.provision('essential-0')
+  const { id, workflowId } = await backups.begin.restore(addonId, backup)
+  await stepUntil(workflowId, 'clean-up')
+  expect(await rowsIn(url)).toEqual([1, 2, 3])
+  expect(await databases.drive.finish(workflowId)).toBe('ended')
+  await expectRestored(id, addonId, url)
+})
+
 test('copy: what another database holds, and whose password the url has, is put in place', async () => {
   const source = await filled()
   const { addonId, url } = await databases.provision('essential-0')
@@ -206,6 +215,18 @@ test('removal: each step run twice leaves one final snapshot, which can be resto
   const other = await databases.provision('essential-0')
   await backups.restore(other.addonId, final)
   expect(await rowsIn(other.url)).toEqual([1, 2, 3])
+})
+
+test('removal: it does as well while a rotation is only written down', async () => {
+  const { addonId } = await filled()
+  const rotation = await databases.requestRotation(addonId)
+  await transaction(databases.context.pool, async (tx) => {
+    await raiseWish(tx, addonId, 'deprovision')
+    await databases.table.wantRemoval(tx, addonId, backups.appId)
+  })
+  await databases.drive.finish(rotation)
+  expect(await databases.drive.finish(await backups.running(addonId))).toBe('gone')
+  await expectFinalSnapshot(addonId)
 })
 
 test('removal: a crash at each step does as well, whoever holds the tables', async () => {

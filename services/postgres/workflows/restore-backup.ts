@@ -28,22 +28,22 @@ import { changeDatabasePlan } from './change-plan.ts'
 import { deprovisionDatabase } from './deprovision.ts'
 import { dumpStep, restoreStep, type FindTransfer } from './transfer-steps.ts'
 
-//   dump ──▶ restore ──▶ close-role ──▶ swap ──▶ open-database ──▶ clean-up ──▶ open-role ──▶ ended
-//     └─────────┴─────────────┴─────────┴─ failed, canceled or removed ─▲          │
-//                                                                                  ├──▶ change-database-plan
-//                                                                                  └──▶ deprovision-database
+//   dump ──▶ restore ──▶ close-role ──▶ swap ──▶ open-database ──▶ open-role ──▶ clean-up ──▶ ended
+//     └─────────┴─────────────┴─────────┴─ failed, canceled or removed ─▲           │
+//                                                                                   ├──▶ change-database-plan
+//                                                                                   └──▶ deprovision-database
 //
 // Only a copy is dumped first. The customer works on until close-role: the dump is restored and
 // compared in a database aside, and one that fails has touched nothing. Then that one takes the
 // place of the old one, under its name, for the same roles with the same passwords. Until that begins
 // it can be canceled.
 
-type Step = 'dump' | 'restore' | 'close-role' | 'swap' | 'open-database' | 'clean-up' | 'open-role'
+type Step = 'dump' | 'restore' | 'close-role' | 'swap' | 'open-database' | 'open-role' | 'clean-up'
 
 const find: FindTransfer = ({ pool }, { subjectId }) =>
   findLastTransferInto(pool, subjectId as AddonId)
 
-const dump = dumpStep<Step>(find, { done: 'restore', failed: 'clean-up' })
+const dump = dumpStep<Step>(find, { done: 'restore', failed: 'open-role' })
 
 /** Puts a backup, or a copy of another database, in the place of what a database holds. */
 export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
@@ -55,7 +55,7 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
       const transfer = await find(context, info)
       return transfer?.kind === 'restore' ? { go: 'restore' } : dump(context, info)
     },
-    restore: restoreStep(find, { done: 'close-role', failed: 'clean-up' }),
+    restore: restoreStep(find, { done: 'close-role', failed: 'open-role' }),
     'close-role': unlessUnwanted('close-role', async ({ server }, session, row) => {
       for (const role of rolesOf(row)) await closeRole(server, session, role)
       return { go: 'swap' }
@@ -71,29 +71,37 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
         const { database: name, owner } = namesOf(row)
         await openDatabase(context.server, session, { name, owner })
         const { id } = must(await find(context, info), 'transfer into the database')
-        return { go: 'clean-up', write: (tx) => logTransfer(tx, id, 'Restored.') }
+        return { go: 'open-role', write: (tx) => logTransfer(tx, id, 'Restored.') }
       }),
-    'clean-up': async (context, info) => {
-      const transfer = await find(context, info)
-      if (transfer) await cleanUp(context.server, transfer.id)
-      return { go: 'open-role' }
-    },
     'open-role': (context, info) =>
       underLock(context, info, 'open-role', async (session, row) => {
         if (!row.removalWanted) await openRole(context, session, row)
         const transfer = await find(context, info)
         return {
-          done: 'ended',
+          go: 'clean-up',
           write: async (tx) => {
             if (transfer) await finishTransfer(tx, { id: transfer.id, state: 'succeeded' })
-            await followPlanChange(tx, row, {
-              lock: lockDatabase,
-              changePlan: changeDatabasePlan,
-              deprovision: deprovisionDatabase,
-            })
           },
         }
       }),
+    // Last: what it cannot remove does not keep the customer out.
+    'clean-up': async (context, info) => {
+      const transfer = await find(context, info)
+      if (transfer) await cleanUp(context.server, transfer.id)
+      return underLock(context, info, 'clean-up', async (session, row) => {
+        // Again, as the plan is now: what is wanted after this look has a workflow of its own.
+        if (!row.removalWanted) await openRole(context, session, row)
+        return {
+          done: 'ended',
+          write: (tx) =>
+            followPlanChange(tx, row, {
+              lock: lockDatabase,
+              changePlan: changeDatabasePlan,
+              deprovision: deprovisionDatabase,
+            }),
+        }
+      })
+    },
   },
 })
 
@@ -140,7 +148,7 @@ function unlessUnwanted(
 
 function endCanceled({ id }: TransferRow, message: string): Outcome<Step> {
   return {
-    go: 'clean-up',
+    go: 'open-role',
     write: async (tx) => {
       await logTransfer(tx, id, message)
       await finishTransfer(tx, { id, state: 'canceled' })
