@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
-import { notFound } from '#lib/errors.ts'
+import { isPlexusError, notFound } from '#lib/errors.ts'
 import { isoTime } from '#lib/platform-api/time.ts'
+import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { BackupChunk } from '#proto/data/v1/transfers_pb.ts'
 import { notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
@@ -123,8 +124,9 @@ async function readableBackup(
   const transfer = backupIn(url)
   if (transfer !== undefined) {
     const { appId: app } = await postgresData.getTransfer({ transfer })
-    await apps.getApp({ actor: actorOf(request), app }).catch(() => {
-      throw notFound('backup')
+    await apps.getApp({ actor: actorOf(request), app }).catch((error: unknown) => {
+      const hidden = [ErrorCode.NOT_FOUND, ErrorCode.FORBIDDEN]
+      throw hidden.some((code) => isPlexusError(error, code)) ? notFound('backup') : error
     })
     return { case: 'backupId', value: transfer } as const
   }
