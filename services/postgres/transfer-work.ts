@@ -50,7 +50,8 @@ export async function dumpDatabase(
       await assertSource(context, { id, row }, session)
       const { snapshot, relations } = await beginSnapshot(session)
       const { binDir, folder } = backups
-      const { signal } = watch
+      const ending = new AbortController()
+      const signal = AbortSignal.any([watch.signal, ending.signal])
       let processedBytes = 0
       const dumping = dump({ binDir, login, signal, snapshot }, (dumped) =>
         writeBackup(folder, id, dumped, (bytes) => {
@@ -58,15 +59,17 @@ export async function dumpDatabase(
           watch.processed(bytes)
         }),
       )
-      const [file, contents] = await Promise.all([
-        dumping,
-        // Its failure ends the session, and with it the snapshot and the dump.
-        readContents(session, relations, signal).catch(async (error: unknown) => {
-          await session.end()
-          throw error
-        }),
-      ])
-      return { file, contents, sourceBytes: seen?.sizeBytes ?? 0, processedBytes }
+      const reading = readContents(session, relations, signal)
+      try {
+        const [file, contents] = await Promise.all([dumping, reading])
+        return { file, contents, sourceBytes: seen?.sizeBytes ?? 0, processedBytes }
+      } catch (error) {
+        // A dump that has begun goes on without the session whose snapshot it reads.
+        ending.abort(error)
+        await session.end().catch(() => undefined)
+        await Promise.allSettled([dumping, reading])
+        throw error
+      }
     })
   })
 }
