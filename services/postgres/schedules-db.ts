@@ -59,13 +59,28 @@ export async function deleteScheduleOf(tx: Transaction, addonId: AddonId): Promi
   await tx.query('delete from schedules where addon_id = $1', [addonId])
 }
 
-/** One that is due, locked, and due again the next day when the transaction is committed. */
-export async function takeDueSchedule(tx: Transaction): Promise<ScheduleRow | undefined> {
+/** One that is due, locked until the end of the transaction. */
+export async function lockDueSchedule(tx: Transaction): Promise<ScheduleRow | undefined> {
   const { rows } = await tx.query<ScheduleRow>(
-    `update schedules set next_at = ${nextAt('hour', 'timezone')}
-     where id = (select id from schedules where next_at <= now()
-       order by next_at limit 1 for update skip locked)
-     returning ${columns}`,
+    `select ${columns} from schedules where next_at <= now()
+     order by next_at limit 1 for update skip locked`,
   )
   return rows[0]
+}
+
+/** It is due again the next time that it is its hour. */
+export async function moveToNextDay(tx: Transaction, id: ScheduleId): Promise<void> {
+  await tx.query(`update schedules set next_at = ${nextAt('hour', 'timezone')} where id = $1`, [id])
+}
+
+/** The same for one whose hour may be what is wrong with it: in a day. */
+export async function postponeSchedule(db: Queryable, id: ScheduleId): Promise<void> {
+  await db.query(`update schedules set next_at = now() + interval '1 day' where id = $1`, [id])
+}
+
+/** Whether PostgreSQL, which reckons with it, knows the timezone by that name. */
+export async function isTimezone(db: Queryable, timezone: string): Promise<boolean> {
+  if (!/^[\w+/-]{1,64}$/.test(timezone)) return false
+  const { rowCount } = await db.query('select from pg_timezone_names where name = $1', [timezone])
+  return rowCount === 1
 }
