@@ -318,6 +318,32 @@ test('a backup is made every day, and the oldest of too many go with their files
   expect(files).toEqual(expect.arrayContaining(kept.slice(0, 2).map(({ file }) => file)))
 })
 
+test('a schedule that cannot be run holds up no other', async () => {
+  const { pool } = databases.context
+  const appId = newId<AppId>()
+  const asked = { appId, name: 'DATABASE_URL', requestedBy: '', hour: 2, timezone: 'UTC' }
+  await expect(
+    scheduleBackups({ pool }, { ...asked, addonId: newId<AddonId>(), timezone: '+01:00' }),
+  ).rejects.toMatchObject({ code: ErrorCode.INVALID_PARAMS })
+  const [bad, good] = [
+    await databases.provision('essential-0'),
+    await databases.provision('essential-0'),
+  ]
+  for (const { addonId } of [bad, good]) await scheduleBackups({ pool }, { ...asked, addonId })
+  await pool.query(
+    `update schedules set timezone = case when addon_id = $2 then 'Mars/Phobos' else timezone end,
+       next_at = now() - case when addon_id = $2 then interval '2 days' else interval '1 day' end
+     where app_id = $1`,
+    [appId, bad.addonId],
+  )
+  await tendBackups(databases.context)
+  expect((await listTransfers(pool, appId)).map(({ fromAddonId }) => fromAddonId)).toEqual([
+    good.addonId,
+  ])
+  const { rowCount } = await pool.query('select from schedules where next_at <= now()')
+  expect(rowCount).toBe(0)
+})
+
 test('a backup of a database that is emptied meanwhile is no backup of the empty one', async () => {
   const { addonId, url } = await databases.provision('essential-0')
   await run(url, filled)

@@ -3,6 +3,7 @@ import { must } from '#lib/assert.ts'
 import { isVerifierOf, scramVerifier } from '#lib/scram-verifier.ts'
 import type { AddonServer } from './addon-server.ts'
 import { sessionEndTimeoutMs } from './limits.ts'
+import { isTransferRole } from './scratch-db.ts'
 import { closeRole, dropRole, endSessions, insist, type AdminSession } from './server-admin.ts'
 
 // What a rotation does on the add-on server. A database has one role that owns it and that its
@@ -127,6 +128,8 @@ async function revokeMemberships(
     [owner, former],
   )
   for (const { member } of rows) {
+    // Nobody but us has its password, and it is gone when its transfer is.
+    if (isTransferRole(member)) continue
     await insist(server, session, `revoke ${quote(owner)} from ${quote(member)}`)
     await session.query(
       'select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and datname = $2',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import pg from 'pg'
-import type { TransferId } from '#lib/ids.ts'
+import { parseId, type TransferId } from '#lib/ids.ts'
 import { must } from '#lib/assert.ts'
 import { scramVerifier } from '#lib/scram-verifier.ts'
 import type { AddonServer, TransferLogin } from './addon-server.ts'
@@ -18,10 +18,16 @@ import { dropDatabase, dropRole, withDatabaseLock, type AdminSession } from './s
 
 const quote = pg.escapeIdentifier
 const runBytes = 4
+const uuidParts = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/
 
 const prefixOf = (id: TransferId): string => id.replaceAll('-', '')
 const newName = (kind: 'b' | 's', id: TransferId): string =>
   `${kind}${prefixOf(id)}_${randomBytes(runBytes).toString('hex')}`
+
+/** Whether a role, or a database, is one that some transfer's run has made. */
+const isRunName = (kind: 'b' | 's', name: string): boolean =>
+  new RegExp(`^${kind}[0-9a-f]{32}_[0-9a-f]{${2 * runBytes}}$`).test(name)
+export const isTransferRole = (name: string): boolean => isRunName('b', name)
 
 export type TransferRole = { name: string; password: string; owner: string }
 
@@ -138,6 +144,19 @@ export async function cleanUp(server: AddonServer, id: TransferId): Promise<void
     [`b${prefixOf(id)}_`],
   )
   for (const { rolname } of roles.rows) await endRole(server, rolname)
+}
+
+/** The transfers that have something on the server, whoever's they are. */
+export async function listTransfersOnServer({ pool }: AddonServer): Promise<TransferId[]> {
+  const { rows } = await pool.query<{ kind: 'b' | 's'; name: string }>(
+    `select 'b' as kind, rolname::text as name from pg_roles where rolname like 'b%'
+     union all select 's', datname::text from pg_database where datname like 's%'`,
+  )
+  const ours = rows.filter(({ kind, name }) => isRunName(kind, name))
+  const ids = ours.map(({ name }) =>
+    name.slice(1).replace(/_.*$/, '').replace(uuidParts, '$1-$2-$3-$4-$5'),
+  )
+  return [...new Set(ids)].map((id) => must(parseId<TransferId>(id), 'id of a transfer'))
 }
 
 /** Ends a run's role with its sessions and whatever the customer's code may have made as it. */

@@ -162,9 +162,10 @@ export async function forgetRun(db: Queryable, id: TransferId): Promise<void> {
   await db.query('update transfers set runs = runs - 1 where id = $1 and runs > 0', [id])
 }
 
-/** Whether somebody wants the end of a transfer `t`, or of its database. */
-const unwanted = `(t.cancel_wanted or t.origin <> 'final' and exists (select from databases d
-  where d.addon_id in (t.from_addon_id, t.to_addon_id) and d.removal_wanted))`
+/** Whether a transfer `t` has ended, or somebody wants its end, or that of its database. */
+const unwanted = `(t.finished_at is not null or t.cancel_wanted or t.origin <> 'final' and exists (select from databases d
+  where d.removal_wanted and (d.addon_id = t.to_addon_id or d.addon_id = t.from_addon_id
+    and (t.kind = 'capture' or t.file is null))))`
 
 export async function isUnwanted(db: Queryable, id: TransferId): Promise<boolean> {
   const { rows } = await db.query<{ unwanted: boolean }>(
@@ -180,7 +181,8 @@ export async function saveProgress(
   { id, processedBytes }: { id: TransferId; processedBytes: number },
 ): Promise<boolean> {
   const { rows } = await db.query<{ unwanted: boolean }>(
-    `update transfers t set processed_bytes = $2
+    `update transfers t set
+       processed_bytes = case when finished_at is null then $2 else processed_bytes end
      where id = $1
      returning ${unwanted} as unwanted`,
     [id, Math.round(processedBytes)],
@@ -283,6 +285,15 @@ export async function deleteTransfer(db: Queryable, id: TransferId): Promise<boo
     [id],
   )
   return rowCount === 1
+}
+
+/** Which of these have ended. */
+export async function listEnded(db: Queryable, ids: TransferId[]): Promise<TransferId[]> {
+  const { rows } = await db.query<{ id: TransferId }>(
+    'select id from transfers where id = any($1::uuid[]) and finished_at is not null',
+    [ids],
+  )
+  return rows.map(({ id }) => id)
 }
 
 /** Leaves so many of a database's backups of that origin, the newest. */

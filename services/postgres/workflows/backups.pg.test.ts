@@ -1,7 +1,7 @@
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import type { AddonId, TransferId } from '#lib/ids.ts'
+import { newId, type AddonId, type TransferId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
 import { getRunningWorkflow, getWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { run, testBackups, type TestBackups } from '../../../test/support/postgres-backups.ts'
@@ -11,7 +11,9 @@ import {
   type TestDatabases,
 } from '../../../test/support/postgres-provider.ts'
 import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
+import { planOf } from '../databases.ts'
 import { strayFileMs } from '../limits.ts'
+import { createTransferRole, endRole, loginTo, openSession } from '../scratch-db.ts'
 import { tendBackups } from '../tend-backups.ts'
 import { listTransfers } from '../transfers-db.ts'
 import { cancelTransfer } from '../transfers.ts'
@@ -188,6 +190,9 @@ test('copy: what another database holds, and whose password the url has, is put 
     'copies from its own databases only',
   )
   const { id, workflowId } = await backups.begin.copy(addonId, source.url)
+  // When it is dumped, its source is needed no more.
+  await stepUntil(workflowId, 'restore')
+  await databases.drive.finish(await backups.begin.removal(source.addonId))
   expect(await databases.drive.finish(workflowId, { twice: true })).toBe('ended')
   await expectRestored(id, addonId, url)
   await tendBackups(databases.context)
@@ -206,6 +211,33 @@ async function expectFinalSnapshot(addonId: AddonId): Promise<TransferId> {
   expect(Math.round(days)).toBe(7)
   return final?.id ?? backup
 }
+
+test('what an overtaken run made after the end of its transfer goes with the next tidying', async () => {
+  const { context } = databases
+  const { id } = await backups.capture((await filled()).addonId)
+  const name = `${id.replaceAll('-', '')}_0123abcd`
+  await context.server.pool.query(`create role b${name}`)
+  await context.server.pool.query(`create database s${name} owner b${name}`)
+  await tendBackups(context)
+  expect(await backups.leftOnServer()).toEqual([])
+})
+
+test("the end of a rotation's former credential does not end a dump", async () => {
+  const { server, plans } = databases.context
+  const { addonId } = await filled()
+  await databases.drive.finish(await databases.requestRotation(addonId))
+  const row = await databases.row(addonId)
+  const { databaseName: database } = row
+  const plan = planOf(plans, row)
+  const role = await createTransferRole(server, { id: newId<TransferId>(), database, plan })
+  const login = await loginTo(server, role, database)
+  const session = await openSession(login, new AbortController().signal)
+  await databases.drive.finish(await databases.requestRevocation(addonId))
+  const { rows } = await session.query('select count(*)::int as n from public.kept')
+  expect(rows).toEqual([{ n: 3 }])
+  await session.end()
+  await endRole(server, role.name)
+})
 
 test('removal: each step run twice leaves one final snapshot, which can be restored', async () => {
   const { addonId } = await filled()
