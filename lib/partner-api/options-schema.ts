@@ -60,7 +60,7 @@ function checkOption(option: JsonFields): void {
     const value = option.raw(rule)
     if (value !== undefined && typeof value !== 'number')
       option.fail(rule, 'must be a number', value)
-    if (rule === 'multipleOf' && value !== undefined && Number(value) <= 0)
+    if (rule === 'multipleOf' && value !== undefined && value <= 0)
       option.fail(rule, 'must be more than 0', value)
   }
   for (const rule of lengthRules) if (option.raw(rule) !== undefined) option.wholeNumber(rule)

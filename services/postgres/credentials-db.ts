@@ -82,16 +82,19 @@ const setPassword = ({ name, password }: Login): string =>
  * Ends the former credential: nobody gets in with it any more, what began with it is over, and so
  * is what could let its holder in again, who was the owner as well. He may have given the owner a
  * password of his own, and other roles a share in it: then every session is ended.
+ *
+ * @param login.roles those whose database it is; everybody else whom the owner let in is let out
  */
 export async function closeFormer(
   server: AddonServer,
   session: AdminSession,
-  login: { owner: Login; former: string; database: string; rotatedAt: Date },
+  login: { owner: Login; former: string; database: string; roles: string[]; rotatedAt: Date },
 ): Promise<void> {
-  const { owner, former, database, rotatedAt } = login
+  const { owner, former, database, roles, rotatedAt } = login
   await closeRole(server, session, former)
   await awaitFormerSessionsEnd(session, { owner: owner.name, former, rotatedAt })
   await revokeMemberships(server, session, { owner: owner.name, former, database })
+  await revokeConnects(server, session, { database, roles })
   const { rows } = await session.query<{ verifier: string | null }>(
     'select rolpassword as verifier from pg_authid where rolname = $1',
     [owner.name],
@@ -136,6 +139,32 @@ async function revokeMemberships(
       [member, database],
     )
   }
+}
+
+/** Other roles of the server that its owner, or who knew his credential, has let into the database. */
+async function revokeConnects(
+  server: AddonServer,
+  session: AdminSession,
+  { database, roles }: { database: string; roles: string[] },
+): Promise<void> {
+  const { rows } = await session.query<{ grantee: string | null }>(
+    `select distinct r.rolname as grantee
+     from pg_database d cross join aclexplode(d.datacl) granted
+     left join pg_roles r on r.oid = granted.grantee
+     where d.datname = $1 and (r.rolname is null or not r.rolname = any($2))`,
+    [database, roles],
+  )
+  for (const { grantee } of rows) {
+    if (grantee !== null && isTransferRole(grantee)) continue
+    const from = grantee === null ? 'public' : quote(grantee)
+    await insist(server, session, `revoke all on database ${quote(database)} from ${from} cascade`)
+  }
+  await session.query(
+    `select pg_terminate_backend(a.pid) from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
+     where a.datname = $1 and not a.usename = any($2) and not r.rolsuper
+       and not has_database_privilege(r.oid, $1, 'connect')`,
+    [database, roles],
+  )
 }
 
 /** Drops the second role. What its sessions made under their own name becomes the owner's. */

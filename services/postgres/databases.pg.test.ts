@@ -91,6 +91,6 @@ test('a plan holds: no more connections than it says, and no larger temporary fi
   await connect(url)
 })
 
-test("of the connections of the platform's add-on server thirty-two are never sold", () => {
-  expect(databases.context.connectionsForSale).toBe(968)
+test("of the connections of the platform's add-on server thirty-eight are never sold", () => {
+  expect(databases.context.connectionsForSale).toBe(962)
 })

@@ -6,7 +6,12 @@ import type { DatabasesContext } from '../databases.ts'
 import { finalSnapshotSecondsMax, transferTriesMax } from '../limits.ts'
 import { cleanUp } from '../scratch-db.ts'
 import { holdsTables } from '../transfer-work.ts'
-import { findTransfer, findUnfinishedCapture, insertTransfer } from '../transfers-db.ts'
+import {
+  findTransfer,
+  findUnfinishedCapture,
+  insertTransfer,
+  logTransfer,
+} from '../transfers-db.ts'
 import { checkStep, dumpStep, type FindTransfer } from './transfer-steps.ts'
 
 type Step = 'look-inside' | 'dump' | 'check' | 'clean-up'
@@ -57,6 +62,8 @@ export function finalSnapshotSteps<After extends string>(after: After): Steps<Af
             ...{ id, appId, kind: 'capture', origin: 'final' },
             ...{ fromAddonId: addonId, fromName: row.name, requestedBy: '' },
           })
+          // The CLI has no word for it, and shows the log.
+          await logTransfer(tx, id, `Final snapshot of ${row.name}, which is being destroyed.`)
         },
       }
     },

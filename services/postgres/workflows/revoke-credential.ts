@@ -3,7 +3,7 @@ import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { closeFormer, dropFormer } from '../credentials-db.ts'
 import { deleteFormerCredential, lockDatabase } from '../databases-db.ts'
-import { openPassword, type DatabasesContext } from '../databases.ts'
+import { openPassword, rolesOf, type DatabasesContext } from '../databases.ts'
 import { changeDatabasePlan } from './change-plan.ts'
 import { deprovisionDatabase } from './deprovision.ts'
 import { unlessRemoved } from './unless-removed.ts'
@@ -22,6 +22,7 @@ export const revokeDatabaseCredential = defineWorkflow<DatabasesContext>()({
           owner: { name: row.roleName, password: openPassword(context.secrets, row) },
           former: must(row.formerRoleName, 'former role'),
           database: row.databaseName,
+          roles: rolesOf(row),
           rotatedAt: must(row.rotatedAt, 'time of the rotation'),
         })
         return { go: 'drop-former' }
