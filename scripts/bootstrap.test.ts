@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -62,11 +70,14 @@ test('killed half way, its npm is waited for; killed with its npm, the next comm
   const root = newCheckout()
   const first = start(root)
   await eventually(() => expect(npmRuns(root)).toHaveLength(1))
+  // Its npm runs a moment before it is written down which one that is.
+  const note = join(root, '.plexus/npm-ci.lock/child')
+  await eventually(() => expect(existsSync(note)).toBe(true))
   first.child.kill('SIGKILL')
   const second = start(root)
   await eventually(() => expect(second.said.stderr).toMatch(/Process \d+ is installing/))
   expect(npmRuns(root)).toHaveLength(1)
-  const npm = Number(readFileSync(join(root, '.plexus/npm-ci.lock/child'), 'utf8'))
+  const npm = Number(readFileSync(note, 'utf8'))
   process.kill(npm, 'SIGKILL')
   await eventually(() => expect(npmRuns(root)).toHaveLength(2))
   writeFileSync(join(root, 'go'), '')
