@@ -24,7 +24,8 @@ test('what was sealed opens in its own place only', async () => {
   const secrets = await load(oldKey)
   const sealed = secrets.seal('postgres://u:pw@h/d', 'releases:1')
   expect(sealed).toMatch(/^s1:k1:/)
-  expect(sealed).not.toContain('pw')
+  // Long enough that it does not stand in the base64 by chance.
+  expect(sealed).not.toContain('postgres')
   expect(secrets.open(sealed, 'releases:1')).toBe('postgres://u:pw@h/d')
   expect(() => secrets.open(sealed, 'releases:2')).toThrow('unable to authenticate')
 })
