@@ -198,7 +198,6 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
 
   test('of an attachment more is shown only to those who ask for it', async () => {
     const name = await createApp()
-    const config = { flag: true, number: 1, none: null }
     await ask('POST', `/apps/${name}/addons`, { plan: 'heroku-postgresql' })
     const answer: HttpAnswer = await send('POST', '/actions/addon-attachments/resolve', {
       body: { addon_attachment: 'DATABASE_URL', app: name },
