@@ -12,12 +12,12 @@ export type ProviderWorkflows<Context> = {
 }
 
 /**
- * To be committed with the end of a plan change: what was wished for while it ran comes next, the
- * removal before another plan.
+ * To be committed with the end of a workflow: what was wished for while it ran comes next, the removal
+ * before another plan.
  *
- * @param applied the resource as the change read it.
+ * @param applied the resource as the workflow read it.
  */
-export async function followPlanChange<R extends Resource, Context>(
+export async function startWished<R extends Resource, Context>(
   tx: Transaction,
   applied: R,
   next: { lock: ResourceTable<R>['lock'] } & Omit<ProviderWorkflows<Context>, 'provision'>,

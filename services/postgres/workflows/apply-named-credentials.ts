@@ -1,13 +1,10 @@
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
-import { lockDatabase } from '../databases-db.ts'
 import type { DatabasesContext } from '../databases.ts'
 import { listNamedCredentials, settleNamedCredentials } from '../named-credentials-db.ts'
 import { namedRoleOf } from '../named-credentials.ts'
 import { dropNamedRole, ensureNamedRole } from '../named-roles-db.ts'
 import { holdToSize } from '../size-check.ts'
-import { changeDatabasePlan } from './change-plan.ts'
-import { deprovisionDatabase } from './deprovision.ts'
+import { followWishes } from './change-plan.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
 //   apply ──▶ applied ──▶ change-database-plan, when another plan was wanted meanwhile
@@ -30,11 +27,7 @@ export const applyNamedCredentials = defineWorkflow<DatabasesContext>()({
           done: 'applied',
           write: async (tx) => {
             await settleNamedCredentials(tx, row.addonId)
-            await followPlanChange(tx, row, {
-              lock: lockDatabase,
-              changePlan: changeDatabasePlan,
-              deprovision: deprovisionDatabase,
-            })
+            await followWishes(tx, row)
           },
         }
       }),

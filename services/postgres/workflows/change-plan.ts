@@ -1,6 +1,7 @@
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
+import type { Transaction } from '#lib/postgres.ts'
+import { startWished } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Workflow } from '#lib/workflow/define-workflow.ts'
-import { lockDatabase } from '../databases-db.ts'
+import { lockDatabase, type DatabaseRow } from '../databases-db.ts'
 import { planOf, rolesOf, type DatabasesContext } from '../databases.ts'
 import { setTempFileLimit } from '../server-admin.ts'
 import { holdToSize } from '../size-check.ts'
@@ -25,15 +26,16 @@ export const changeDatabasePlan: Workflow<DatabasesContext> = defineWorkflow<Dat
         for (const name of rolesOf(row))
           await setTempFileLimit(context.server, session, { name, plan })
         await holdToSize(context, session, row)
-        return {
-          done: 'changed',
-          write: (tx) =>
-            followPlanChange(tx, row, {
-              lock: lockDatabase,
-              changePlan: changeDatabasePlan,
-              deprovision: deprovisionDatabase,
-            }),
-        }
+        return { done: 'changed', write: (tx) => followWishes(tx, row) }
       }),
   },
 })
+
+/** To be committed with the end of whatever moved a database, as it read it: see startWished. */
+export function followWishes(tx: Transaction, row: DatabaseRow): Promise<void> {
+  return startWished(tx, row, {
+    lock: lockDatabase,
+    changePlan: changeDatabasePlan,
+    deprovision: deprovisionDatabase,
+  })
+}

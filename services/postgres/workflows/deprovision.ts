@@ -1,24 +1,13 @@
-import { must } from '#lib/assert.ts'
 import type { AddonId } from '#lib/ids.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
-import {
-  findDatabase,
-  markDeprovisioned,
-  markDeprovisioning,
-  type DatabaseRow,
-} from '../databases-db.ts'
+import { markDeprovisioned, markDeprovisioning } from '../databases-db.ts'
 import { rolesOf, type DatabasesContext } from '../databases.ts'
 import { deleteNamedCredentials } from '../named-credentials-db.ts'
 import { deleteScheduleOf } from '../schedules-db.ts'
-import {
-  closeRole,
-  dropDatabase,
-  dropRole,
-  withDatabaseLock,
-  type AdminSession,
-} from '../server-admin.ts'
+import { closeRole, dropDatabase, dropRole } from '../server-admin.ts'
 import { expireBackups } from '../transfers-db.ts'
 import { finalSnapshotDeadlines, finalSnapshotSteps } from './final-snapshot.ts'
+import { underLock } from './under-lock.ts'
 
 //   mark ──▶ close-role ──▶ look-inside ──▶ dump ──▶ check ──▶ clean-up ─┐
 //                               └────────────┴────────┴─────▶ drop-database ──▶ drop-role ──▶ forget
@@ -75,12 +64,3 @@ export const deprovisionDatabase = defineWorkflow<DatabasesContext>()({
     },
   },
 })
-
-async function underLock(
-  { pool, server }: DatabasesContext,
-  subjectId: string,
-  work: (session: AdminSession, row: DatabaseRow) => Promise<void>,
-): Promise<void> {
-  const row = must(await findDatabase(pool, subjectId as AddonId), `database ${subjectId}`)
-  await withDatabaseLock(server, row.databaseName, (session) => work(session, row))
-}

@@ -1,20 +1,16 @@
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
-import { lockDatabase, type DatabaseRow } from '../databases-db.ts'
-import { openPassword, planOf, rolesOf, type DatabasesContext } from '../databases.ts'
-import { openNamedRoles } from '../named-credentials.ts'
+import type { DatabaseRow } from '../databases-db.ts'
+import { rolesOf, type DatabasesContext } from '../databases.ts'
 import {
   closeRole,
   dropDatabase,
   ensureDatabase,
-  ensureRole,
   openDatabase,
   type AdminSession,
 } from '../server-admin.ts'
-import { holdToSize } from '../size-check.ts'
 import { assertHere } from './assert-here.ts'
-import { changeDatabasePlan } from './change-plan.ts'
-import { deprovisionDatabase } from './deprovision.ts'
+import { followWishes } from './change-plan.ts'
+import { openRoles } from './open-roles.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
 //   close-role ──▶ drop-database ──▶ create-database ──▶ open-database ──▶ open-role ──▶ emptied
@@ -51,23 +47,8 @@ export const resetDatabase = defineWorkflow<DatabasesContext>()<Step>({
       return { go: 'open-role' }
     }),
     'open-role': whileHere('open-role', async (context, session, row) => {
-      const password = openPassword(context.secrets, row)
-      await ensureRole(context.server, session, {
-        name: row.roleName,
-        password,
-        plan: planOf(context.plans, row),
-      })
-      await openNamedRoles(context, session, row)
-      await holdToSize(context, session, row)
-      return {
-        done: 'emptied',
-        write: (tx) =>
-          followPlanChange(tx, row, {
-            lock: lockDatabase,
-            changePlan: changeDatabasePlan,
-            deprovision: deprovisionDatabase,
-          }),
-      }
+      await openRoles(context, session, row)
+      return { done: 'emptied', write: (tx) => followWishes(tx, row) }
     }),
   },
 })

@@ -1,20 +1,11 @@
 import { must } from '#lib/assert.ts'
 import type { AddonId } from '#lib/ids.ts'
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
-import { findDatabase, lockDatabase, type DatabaseRow } from '../databases-db.ts'
-import { openPassword, planOf, rolesOf, type DatabasesContext } from '../databases.ts'
+import type { DatabaseRow } from '../databases-db.ts'
+import { rolesOf, type DatabasesContext } from '../databases.ts'
 import { transferSecondsMax } from '../limits.ts'
-import { openNamedRoles } from '../named-credentials.ts'
 import { cleanUp, swapIn } from '../scratch-db.ts'
-import {
-  closeRole,
-  ensureRole,
-  openDatabase,
-  withDatabaseLock,
-  type AdminSession,
-} from '../server-admin.ts'
-import { holdToSize } from '../size-check.ts'
+import { closeRole, openDatabase, type AdminSession } from '../server-admin.ts'
 import { canceled } from '../transfer-watch.ts'
 import {
   beginSwap,
@@ -24,9 +15,10 @@ import {
   type TransferRow,
 } from '../transfers-db.ts'
 import { assertHere } from './assert-here.ts'
-import { changeDatabasePlan } from './change-plan.ts'
-import { deprovisionDatabase } from './deprovision.ts'
+import { followWishes } from './change-plan.ts'
+import { openRoles } from './open-roles.ts'
 import { dumpStep, restoreStep, type FindTransfer } from './transfer-steps.ts'
+import { underLock } from './under-lock.ts'
 
 //   dump ──▶ restore ──▶ close-role ──▶ swap ──▶ open-database ──▶ open-role ──▶ clean-up ──▶ ended
 //     └─────────┴─────────────┴─────────┴─ failed, canceled or removed ─▲           │
@@ -67,15 +59,15 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
       return { go: 'open-database' }
     }),
     'open-database': (context, info) =>
-      underLock(context, info, 'open-database', async (session, row) => {
+      whileHere(context, info, 'open-database', async (session, row) => {
         const { database: name, owner } = namesOf(row)
         await openDatabase(context.server, session, { name, owner })
         const { id } = must(await find(context, info), 'transfer into the database')
         return { go: 'open-role', write: (tx) => logTransfer(tx, id, 'Restored.') }
       }),
     'open-role': (context, info) =>
-      underLock(context, info, 'open-role', async (session, row) => {
-        if (!row.removalWanted) await openRole(context, session, row)
+      whileHere(context, info, 'open-role', async (session, row) => {
+        if (!row.removalWanted) await openRoles(context, session, row)
         const transfer = await find(context, info)
         return {
           go: 'clean-up',
@@ -88,39 +80,16 @@ export const restoreBackup = defineWorkflow<DatabasesContext>()<Step>({
     'clean-up': async (context, info) => {
       const transfer = await find(context, info)
       if (transfer) await cleanUp(context.server, transfer.id)
-      return underLock(context, info, 'clean-up', async (session, row) => {
+      return whileHere(context, info, 'clean-up', async (session, row) => {
         // Again, as the plan is now: what is wanted after this look has a workflow of its own.
-        if (!row.removalWanted) await openRole(context, session, row)
-        return {
-          done: 'ended',
-          write: (tx) =>
-            followPlanChange(tx, row, {
-              lock: lockDatabase,
-              changePlan: changeDatabasePlan,
-              deprovision: deprovisionDatabase,
-            }),
-        }
+        if (!row.removalWanted) await openRoles(context, session, row)
+        return { done: 'ended', write: (tx) => followWishes(tx, row) }
       })
     },
   },
 })
 
 const namesOf = ({ databaseName: database, roleName: owner }: DatabaseRow) => ({ database, owner })
-
-async function openRole(
-  context: DatabasesContext,
-  session: AdminSession,
-  row: DatabaseRow,
-): Promise<void> {
-  const password = openPassword(context.secrets, row)
-  await ensureRole(context.server, session, {
-    name: row.roleName,
-    password,
-    plan: planOf(context.plans, row),
-  })
-  await openNamedRoles(context, session, row)
-  await holdToSize(context, session, row)
-}
 
 /**
  * A step that a wish for the transfer's end, or for the database's removal, ends; its removal follows
@@ -136,7 +105,7 @@ function unlessUnwanted(
   ) => Promise<Outcome<Step>>,
 ) {
   return (context: DatabasesContext, info: StepInfo): Promise<Outcome<Step>> =>
-    underLock(context, info, step, async (session, row) => {
+    whileHere(context, info, step, async (session, row) => {
       const transfer = must(await find(context, info), 'transfer into the database')
       if (!transfer.swappingAt) {
         if (row.removalWanted) return endCanceled(transfer, 'The database is being removed.')
@@ -157,18 +126,14 @@ function endCanceled({ id }: TransferRow, message: string): Outcome<Step> {
 }
 
 /** Under the database's lock, and only while the workflow stands at that step. */
-async function underLock(
+function whileHere(
   context: DatabasesContext,
   info: StepInfo,
   step: Step,
   work: (session: AdminSession, row: DatabaseRow) => Promise<Outcome<Step>>,
 ): Promise<Outcome<Step>> {
-  const { pool, server } = context
-  const row = async (): Promise<DatabaseRow> =>
-    must(await findDatabase(pool, info.subjectId as AddonId), `database ${info.subjectId}`)
-  const { databaseName } = await row()
-  return withDatabaseLock(server, databaseName, async (session) => {
+  return underLock(context, info.subjectId, async (session, row) => {
     await assertHere(context, info, step)
-    return work(session, await row())
+    return work(session, row)
   })
 }

@@ -1,11 +1,9 @@
 import { must } from '#lib/assert.ts'
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { closeFormer, dropFormer } from '../credentials-db.ts'
-import { deleteFormerCredential, lockDatabase } from '../databases-db.ts'
+import { deleteFormerCredential } from '../databases-db.ts'
 import { openPassword, rolesOf, type DatabasesContext } from '../databases.ts'
-import { changeDatabasePlan } from './change-plan.ts'
-import { deprovisionDatabase } from './deprovision.ts'
+import { followWishes } from './change-plan.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
 //   close-former ──▶ drop-former ──▶ revoked ──▶ change-database-plan, when another plan was wanted
@@ -35,11 +33,7 @@ export const revokeDatabaseCredential = defineWorkflow<DatabasesContext>()({
           done: 'revoked',
           write: async (tx) => {
             await deleteFormerCredential(tx, row.addonId)
-            await followPlanChange(tx, row, {
-              lock: lockDatabase,
-              changePlan: changeDatabasePlan,
-              deprovision: deprovisionDatabase,
-            })
+            await followWishes(tx, row)
           },
         }
       }),

@@ -1,11 +1,9 @@
 import { must } from '#lib/assert.ts'
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
 import { splitLogin } from '../credentials-db.ts'
-import { lockDatabase, markRotated } from '../databases-db.ts'
+import { markRotated } from '../databases-db.ts'
 import { openPassword, type DatabasesContext } from '../databases.ts'
-import { changeDatabasePlan } from './change-plan.ts'
-import { deprovisionDatabase } from './deprovision.ts'
+import { followWishes } from './change-plan.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
 //   split-login ──▶ rotated ──▶ change-database-plan, when another plan was wanted meanwhile
@@ -28,11 +26,7 @@ export const rotateDatabaseCredential = defineWorkflow<DatabasesContext>()({
           done: 'rotated',
           write: async (tx) => {
             await markRotated(tx, row.addonId, at)
-            await followPlanChange(tx, row, {
-              lock: lockDatabase,
-              changePlan: changeDatabasePlan,
-              deprovision: deprovisionDatabase,
-            })
+            await followWishes(tx, row)
           },
         }
       }),

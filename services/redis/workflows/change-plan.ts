@@ -1,4 +1,4 @@
-import { followPlanChange } from '#lib/provider/provider-workflows.ts'
+import { startWished } from '#lib/provider/provider-workflows.ts'
 import { defineWorkflow, type Workflow } from '#lib/workflow/define-workflow.ts'
 import {
   lockInstance,
@@ -36,7 +36,7 @@ export const changeInstancePlan: Workflow<InstancesContext> = defineWorkflow<Ins
           write: async (tx) => {
             await markRotated(tx, row.addonId, heldAt)
             await markConnectionsEnded(tx, row.addonId)
-            await followPlanChange(tx, row, {
+            await startWished(tx, row, {
               lock: lockInstance,
               changePlan: changeInstancePlan,
               deprovision: deprovisionInstance,
