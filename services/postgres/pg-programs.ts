@@ -6,7 +6,8 @@ import type { TransferLogin } from './addon-server.ts'
 import { programOutputBytesMax, transferLockWaitMs } from './limits.ts'
 
 // pg_dump and pg_restore as child processes. Their data goes through pipes of ours: when this
-// process dies they find the pipe's other end gone, and end as well.
+// process dies a dump finds the pipe's other end gone, and ends as well. A restore that has read
+// everything goes on, until the next run ends its role (transfer-work.ts).
 
 type Programs = { binDir: string; login: TransferLogin; signal: AbortSignal }
 

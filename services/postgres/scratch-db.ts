@@ -139,11 +139,16 @@ export async function cleanUp(server: AddonServer, id: TransferId): Promise<void
   )
   for (const { datname } of left.rows)
     await pool.query(`drop database if exists ${quote(datname)} with (force)`)
-  const roles = await pool.query<{ rolname: string }>(
+  await endRoles(server, id)
+}
+
+/** Ends the roles of all runs of the transfer, as endRole does. */
+export async function endRoles(server: AddonServer, id: TransferId): Promise<void> {
+  const { rows } = await server.pool.query<{ rolname: string }>(
     `select rolname from pg_roles where starts_with(rolname, $1)`,
     [`b${prefixOf(id)}_`],
   )
-  for (const { rolname } of roles.rows) await endRole(server, rolname)
+  for (const { rolname } of rows) await endRole(server, rolname)
 }
 
 /** The transfers that have something on the server, whoever's they are. */

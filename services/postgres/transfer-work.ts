@@ -11,6 +11,7 @@ import {
   createScratch,
   createTransferRole,
   endRole,
+  endRoles,
   giveToOwner,
   loginTo,
   openSession,
@@ -164,6 +165,9 @@ async function asOwner<T>(
   work: (role: TransferRole) => Promise<T>,
 ): Promise<T> {
   const { server, plans } = context
+  // A program outlives the process that was killed beside it: without its role it ends. The database
+  // that it filled stays for cleanUp, for this may be the run that was overtaken.
+  await endRoles(server, id)
   const role = await createTransferRole(server, {
     ...{ id, database: row.databaseName, plan: planOf(plans, row) },
   })

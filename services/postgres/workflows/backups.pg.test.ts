@@ -86,6 +86,22 @@ test('capture: a crash at each step ends in one backup', async () => {
   expect(new Set(await backups.files())).toEqual(new Set(named))
 })
 
+test('capture: what a killed process has left going ends when the next run begins', async () => {
+  const { addonId } = await filled()
+  const { server, plans } = databases.context
+  const row = await databases.row(addonId)
+  const database = row.databaseName
+  const { id, workflowId } = await backups.begin.capture(addonId)
+  const role = await createTransferRole(server, { id, database, plan: planOf(plans, row) })
+  const login = await loginTo(server, role, database)
+  const left = await openSession(login, new AbortController().signal)
+  const working = left.query('select pg_sleep(600)').then(() => 'slept', String)
+  expect(await databases.drive.step(workflowId)).toBe('dump')
+  expect(await working).toMatch(/terminat/)
+  expect(await databases.drive.finish(workflowId)).toBe('ended')
+  await expectCaptured(id)
+})
+
 /** Restored for its owner alone, under the url that it had. */
 async function expectRestored(id: TransferId, addonId: AddonId, url: string): Promise<void> {
   expect(await backups.find(id)).toMatchObject({ state: 'succeeded' })
