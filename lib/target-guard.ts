@@ -57,8 +57,17 @@ export function isLocalTarget(host: string): boolean {
   return host === 'localhost' || host.endsWith('.localhost') || isLocalHost(host)
 }
 
-export function localTargetError(host: string): Error {
-  return new Error(`${host} is a local or private address, which may not be reached from here`)
+export class LocalTargetError extends Error {
+  override name = 'LocalTargetError'
+
+  constructor(host: string) {
+    super(`${host} is a local or private address, which may not be reached from here`)
+  }
+}
+
+/** To be asked before connecting: an address itself is not looked up, so the lookup cannot refuse it. */
+export function assertReachable(host: string, mayBeLocal: boolean): void {
+  if (!mayBeLocal && isLocalHost(host)) throw new LocalTargetError(host)
 }
 
 /**
@@ -73,7 +82,7 @@ export function guardedLookup(mayBeLocal: boolean): LookupFunction {
       const local = addresses.some(({ address }) => isLocalAddress(address))
       const [first] = addresses
       if (!first) return callback(new Error(`${hostname} has no address`), '', 0)
-      if (local && !mayBeLocal) return callback(localTargetError(hostname), '', 0)
+      if (local && !mayBeLocal) return callback(new LocalTargetError(hostname), '', 0)
       if (options.all) callback(null, addresses)
       else callback(null, first.address, first.family)
     }

@@ -1,5 +1,6 @@
-import { Agent, errors, request } from 'undici'
-import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
+import { Agent, request } from 'undici'
+import { httpFailure, type HttpFailure } from '#lib/http-failure.ts'
+import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import { answerBytesMax } from './limits.ts'
 
 /** What came of an attempt: the status that was answered, or a word for why there was none. */
@@ -14,6 +15,19 @@ export type ReceiverHttp = {
     signal: AbortSignal,
   ) => Promise<Reply>
   close: () => Promise<void>
+}
+
+/** What the history calls it. */
+const errorClass: Record<HttpFailure, string> = {
+  unreachable: 'Timeout',
+  'too-late': 'Timeout',
+  'too-long': 'ConnectionFailed',
+  refused: 'ConnectionRefused',
+  'unknown-host': 'UnknownHost',
+  'broken-off': 'ConnectionReset',
+  untrusted: 'CertificateNotTrusted',
+  'local-address': 'LocalAddress',
+  other: 'ConnectionFailed',
 }
 
 /**
@@ -32,8 +46,7 @@ export function openReceiverHttp(options: { mayBeLocal: boolean; answerMs: numbe
   return {
     post: async (url, headers, body, signal) => {
       try {
-        const { hostname } = new URL(url)
-        if (!mayBeLocal && isLocalHost(hostname)) throw localTargetError(hostname)
+        assertReachable(new URL(url).hostname, mayBeLocal)
         const answer = await request(url, {
           ...{ dispatcher: agent, method: 'POST', headers, body },
           signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
@@ -42,26 +55,9 @@ export function openReceiverHttp(options: { mayBeLocal: boolean; answerMs: numbe
         await answer.body.dump({ limit: answerBytesMax }).catch(() => undefined)
         return { code: answer.statusCode, error: '' }
       } catch (error) {
-        return { code: null, error: errorClass(error) }
+        return { code: null, error: errorClass[httpFailure(error)] }
       }
     },
     close: () => agent.destroy(),
   }
-}
-
-/** What the history calls it. Nothing of the error's text: it may hold parts of the url. */
-function errorClass(error: unknown): string {
-  if (
-    error instanceof errors.ConnectTimeoutError ||
-    error instanceof errors.HeadersTimeoutError ||
-    (error instanceof Error && error.name === 'TimeoutError')
-  )
-    return 'Timeout'
-  const { code = '', message } = error as NodeJS.ErrnoException
-  if (code === 'ECONNREFUSED') return 'ConnectionRefused'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'UnknownHost'
-  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'ConnectionReset'
-  if (/CERT|TLS|SSL|SIGNATURE|ISSUER/.test(code)) return 'CertificateNotTrusted'
-  if (message.includes('local or private address')) return 'LocalAddress'
-  return 'ConnectionFailed'
 }

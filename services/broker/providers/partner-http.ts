@@ -1,7 +1,8 @@
-import { Agent, errors, request } from 'undici'
+import { Agent, request } from 'undici'
 import { unavailable } from '#lib/errors.ts'
+import { httpFailure, type HttpFailure } from '#lib/http-failure.ts'
 import type { PartnerCall } from '#lib/partner-api/partner-calls.ts'
-import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
+import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import { partnerAnswerBytesMax, partnerConnectMs } from '../limits.ts'
 
 export type PartnerReply = {
@@ -40,8 +41,7 @@ export function openPartnerHttp(options: {
   return {
     send: async ({ method, url, headers, body }) => {
       try {
-        const { hostname } = new URL(url)
-        if (!mayBeLocal && isLocalHost(hostname)) throw localTargetError(hostname)
+        assertReachable(new URL(url).hostname, mayBeLocal)
         const signal = AbortSignal.timeout(answerMs)
         const answer = await request(url, {
           ...{ dispatcher: agent, method, headers, signal },
@@ -69,20 +69,17 @@ function readRetryAfter(header: string | string[] | undefined): number {
 }
 
 function whyNoAnswer(error: unknown, answerMs: number): string {
-  const seconds = answerMs / 1000
-  if (error instanceof errors.ConnectTimeoutError) return 'It could not be reached in time.'
-  if (
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError ||
-    (error instanceof Error && error.name === 'TimeoutError')
-  )
-    return `It did not answer within ${seconds} s.`
-  if (error instanceof errors.ResponseExceededMaxSizeError)
-    return `Its answer is longer than ${partnerAnswerBytesMax} bytes.`
-  const { code = '', message } = error as NodeJS.ErrnoException
-  if (code === 'ECONNREFUSED') return 'It refuses connections.'
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Its host name is not known.'
-  if (code === 'ECONNRESET' || code === 'UND_ERR_SOCKET') return 'It broke the connection off.'
-  if (/CERT|TLS|SSL|SIGNATURE|ISSUER/.test(code)) return `Its certificate is not trusted (${code}).`
-  return `It could not be asked (${code || message}).`
+  const { code, message } = error as NodeJS.ErrnoException
+  const said: Record<HttpFailure, string> = {
+    unreachable: 'It could not be reached in time.',
+    'too-late': `It did not answer within ${answerMs / 1000} s.`,
+    'too-long': `Its answer is longer than ${partnerAnswerBytesMax} bytes.`,
+    refused: 'It refuses connections.',
+    'unknown-host': 'Its host name is not known.',
+    'broken-off': 'It broke the connection off.',
+    untrusted: `Its certificate is not trusted (${code}).`,
+    'local-address': `It could not be asked (${message}).`,
+    other: `It could not be asked (${code || message}).`,
+  }
+  return said[httpFailure(error)]
 }

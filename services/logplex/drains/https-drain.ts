@@ -1,5 +1,5 @@
 import { Client, type Dispatcher } from 'undici'
-import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
+import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { httpsFrame } from './drain-frame.ts'
@@ -37,7 +37,7 @@ export function openHttpsDrain({ url, token, mayBeLocal, limits }: CarrierOption
     })
 
   const post = async (batch: Batch): Promise<Delivery> => {
-    if (!mayBeLocal && isLocalHost(url.hostname)) throw localTargetError(url.hostname)
+    assertReachable(url.hostname, mayBeLocal)
     client ??= connect()
     const answer = await client.request({
       method: 'POST',

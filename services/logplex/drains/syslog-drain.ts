@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { guardedLookup, isLocalHost, localTargetError } from '#lib/target-guard.ts'
+import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { syslogFrame } from './drain-frame.ts'
@@ -22,7 +22,7 @@ export function openSyslogDrain({ url, token, mayBeLocal, limits }: CarrierOptio
   let socket: Socket | undefined
 
   const open = async (): Promise<Socket> => {
-    if (!mayBeLocal && isLocalHost(host)) throw localTargetError(host)
+    assertReachable(host, mayBeLocal)
     const opened = connect({ host, port, lookup: guardedLookup(mayBeLocal), noDelay: true })
     const deadline = setTimeout(() => {
       opened.destroy(new Error(`no connection within ${limits.syslogConnectMsMax} ms`))
