@@ -1,4 +1,3 @@
-import { parseId, type AttachmentId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
@@ -16,6 +15,7 @@ import {
   listUnmovedAttachments,
   type StuckWorkflow,
   type Unmoved,
+  type UnmovedAttachment,
 } from './reconcile-db.ts'
 
 /**
@@ -74,11 +74,12 @@ async function moveAddonOn({ pool }: BrokerContext, { addonId }: Unmoved): Promi
   })
 }
 
-async function moveAttachmentOn({ pool }: BrokerContext, row: Unmoved): Promise<void> {
-  const id = parseId<AttachmentId>(row.attachmentId ?? '')
-  if (!id) return
+async function moveAttachmentOn(
+  { pool }: BrokerContext,
+  { addonId, attachmentId: id }: UnmovedAttachment,
+): Promise<void> {
   await transaction(pool, async (tx) => {
-    const addon = await lockAddon(tx, row.addonId)
+    const addon = await lockAddon(tx, addonId)
     const attachment = await findAttachment(tx, id)
     if (addon?.state !== 'provisioned' || !attachment || (await getRunningWorkflow(tx, id))) return
     if (attachment.state === 'attaching') await startWorkflow(tx, attachAddon, id)

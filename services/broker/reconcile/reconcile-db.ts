@@ -8,9 +8,8 @@ export type Unmoved = {
   addonName: string
   appId: AppId
   state: string
-  attachmentId?: AttachmentId
-  attachmentName?: string
 }
+export type UnmovedAttachment = Unmoved & { attachmentId: AttachmentId; attachmentName: string }
 
 // A statement sees one moment, and states are committed together with the workflows that move them:
 // what is found without one has none.
@@ -33,8 +32,8 @@ export async function listUnmovedAddons(db: Queryable): Promise<Unmoved[]> {
 }
 
 /** The same of attachments; those of an add-on that is on its way itself go with it. */
-export async function listUnmovedAttachments(db: Queryable): Promise<Unmoved[]> {
-  const { rows } = await db.query<Unmoved>(
+export async function listUnmovedAttachments(db: Queryable): Promise<UnmovedAttachment[]> {
+  const { rows } = await db.query<UnmovedAttachment>(
     `select t.id as "attachmentId", t.name as "attachmentName", t.state, t.app_id as "appId",
        a.id as "addonId", a.name as "addonName"
      from attachments t join addons a on a.id = t.addon_id
