@@ -301,17 +301,25 @@ test('kill -9 while a backup is made: it is made once, and nothing else is left'
   const { uuid } = began.body as { uuid: string }
   const server = new pg.Client({ connectionString: addonServerUrl(engines) })
   await server.connect()
-  const waiting = async (): Promise<number> => {
-    const { rowCount } = await server.query(
-      `select from pg_stat_activity where application_name = 'plexus transfer' and wait_event_type = 'Lock'`,
+  const waiting = async (): Promise<number[]> => {
+    const { rows } = await server.query<{ pid: number }>(
+      `select pid from pg_stat_activity where application_name = 'plexus transfer' and wait_event_type = 'Lock'`,
     )
-    return rowCount ?? 0
+    return rows.map(({ pid }) => pid)
   }
-  await eventually(async () => expect(await waiting()).toBe(1))
+  const first = await eventually(async () => {
+    const pids = await waiting()
+    expect(pids).toHaveLength(1)
+    return pids
+  })
   await services[2]?.kill()
   services[2] = await startService('postgres', engines)
-  // The next run waits as well: two dumps, of which only one can count.
-  await eventually(async () => expect(await waiting()).toBe(2), 20_000)
+  // The next run ends what the killed one left, and waits in its place.
+  await eventually(async () => {
+    const pids = await waiting()
+    expect(pids).toHaveLength(1)
+    expect(pids).not.toEqual(first)
+  }, 20_000)
   await customer.end()
   await eventually(async () => {
     const transfer = await owner('GET', `/client/v11/apps/${app}/transfers/${uuid}`)
