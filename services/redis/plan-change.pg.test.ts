@@ -14,7 +14,8 @@ import {
   type CustomerRedis,
   type TestInstances,
 } from '../../test/support/redis-provider.ts'
-import { assertFits } from './instances.ts'
+import { probeInstance } from './instance-process.ts'
+import { assertFits, instanceOf } from './instances.ts'
 import { fullTriesMax } from './limits.ts'
 import { createSupervision } from './supervision.ts'
 
@@ -145,6 +146,24 @@ test('an instance whose connections all stay in use is restarted for a larger pl
   const client = await connect(url)
   expect(await client.get('kept')).toBe('yes')
   expect(await client.info('clients')).toContain('maxclients:4\r\n')
+})
+
+test('an instance that a script keeps busy is restarted as well', async () => {
+  const { url, addonId } = await instances.provision('large')
+  const workflowId = await instances.requestPlan(addonId, 'small')
+  const before = processesOf(addonId)
+  const script = (await connect(url)).eval('while true do end')
+  const ended = script.catch(() => 'ended')
+  // So long after its start the server says that it is busy, and says nothing before.
+  const row = await instances.row(addonId)
+  const { context } = instances
+  await eventually(async () => {
+    expect(await probeInstance(context.host, instanceOf(context, row))).toBe('full')
+  }, 20_000)
+  expect(await instances.drive.finish(workflowId)).toBe('changed')
+  expect(await ended).toBe('ended')
+  expect(processesOf(addonId)).not.toEqual(before)
+  expect(await (await connect(url)).info('clients')).toContain('maxclients:4\r\n')
 })
 
 /** Starts it again as it was before the provider was given the right to set limits. */

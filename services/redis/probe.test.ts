@@ -18,7 +18,7 @@ test('a server that works in another folder or does not know us is foreign', () 
 })
 
 test('a server without a free connection, or with a script that runs, is full', () => {
-  expect(readAnswer('-BUS', dir)).toBeUndefined()
-  expect(readAnswer('-BUSY Redis is busy running a script.\r\n', dir)).toBe('full')
+  expect(readAnswer('+OK\r\n-BUS', dir)).toBeUndefined()
+  expect(readAnswer('+OK\r\n-BUSY Redis is busy running a script.\r\n', dir)).toBe('full')
   expect(readAnswer('-ERR max number of clients reached\r\n', dir)).toBe('full')
 })

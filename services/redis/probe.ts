@@ -47,7 +47,8 @@ export function probe(options: {
   })
 }
 
-const fullAnswers = ['-ERR max number of clients', '-BUSY ']
+// A server with a script that runs lets its client authenticate, and refuses what comes next.
+const fullAnswers = ['-ERR max number of clients', '+OK\r\n-BUSY ']
 
 /** What the answer so far says; undefined when it is not whole yet. */
 export function readAnswer(answer: string, dataDir: string): ProbeResult | undefined {

@@ -111,6 +111,8 @@ test('a destroyed database can be brought back from its final snapshot', async (
     if (!row) throw new Error(`no final snapshot in ${list}`)
     return row[1] ?? ''
   })
+  const info = await heroku.ok(['pg:backups:info', final, ...inApp])
+  expect(info).toContain(`Final snapshot of ${spare}, which is being destroyed.`)
   await heroku.ok(['pg:backups:restore', final, 'DATABASE_URL', ...sure])
   expect(await countKept()).toEqual([{ n: 4 }])
 })

@@ -18,10 +18,12 @@ import {
   reload,
   running,
 } from '../../../test/support/broker-workflows.ts'
+import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
 import { destroyAddon } from '../addons.ts'
 import { findAttachment, findFirstAttachment } from '../attachments-db.ts'
 import { requestPlan } from '../plan-change.ts'
 import { startDetaching } from '../workflows/detach-addon.ts'
+import { workflows } from '../workflows/workflows.ts'
 import { reconcileAddons } from './reconcile-addons.ts'
 
 beforeAll(() => openBrokerWorkflows(inject('engines')))
@@ -121,6 +123,27 @@ describe('the config', () => {
     expect(await drive.finish(await running(id))).toBe('detached')
     expect(await drive.finish(workflowId)).toBe('restored')
     expect(Object.keys(await platform.config(owner, app))).toEqual(['WIDGETS_URL'])
+  })
+
+  test('keeps nothing of what is detached while it is put back', async () => {
+    const addon = await provisioned(app)
+    const id = (await attach(addon.id, app, 'SECOND')) as AttachmentId
+    await platform.apps.removeAttachments({
+      ...{ actor: owner, appId: app.id, attachmentIds: [id], changeId: newId() },
+      description: 'by hand',
+    })
+    await discrepancies(repair)
+    const setAttachment: typeof context.apps.setAttachment = async (request) => {
+      await transaction(pool, (tx) => startDetaching(tx, id, owner))
+      expect(await drive.finish(await running(id))).toBe('detached')
+      return context.apps.setAttachment(request)
+    }
+    const late = { ...context, apps: { ...context.apps, setAttachment } }
+    const overtaken = driveWorkflows({ pool, workflows, context: late })
+    expect(await overtaken.crashDuringStep(await running(addon.id))).toBe('attach-missing')
+    expect(Object.keys(await platform.config(owner, app))).toEqual(['WIDGETS_URL'])
+    expect(await drive.finish(await running(addon.id))).toBe('restored')
+    expect(await discrepancies()).toEqual([])
   })
 
   test('that still has what was detached loses it', async () => {
