@@ -27,6 +27,7 @@ import { authorizationRoutes } from './routes/authorizations.ts'
 import { collaboratorRoutes } from './routes/collaborators.ts'
 import { configVarRoutes } from './routes/config-vars.ts'
 import { healthRoutes } from './routes/health.ts'
+import { addonLogDrainRoutes } from './routes/addon-log-drains.ts'
 import { logDrainRoutes } from './routes/log-drains.ts'
 import { logSessionRoutes, logTokenRoutes } from './routes/logs.ts'
 import { manifestRoutes } from './routes/manifests.ts'
@@ -209,6 +210,7 @@ function herokuRoutes(api: Api, context: ApiContext, guards: Guards): void {
   addonAttachmentRoutes(api, context)
   logSessionRoutes(api, context)
   logDrainRoutes(api, context)
+  addonLogDrainRoutes(api, context)
   webhookRoutes(api, context)
   webhookHistoryRoutes(api, context)
   platformRoutes(api, context)

@@ -1,45 +1,49 @@
 import { randomUUID } from 'node:crypto'
-import type { Secrets } from '#lib/secrets/secrets.ts'
+import { must } from '#lib/assert.ts'
 import type { Transaction } from '#lib/postgres.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import { setLogDrainUrl, setLogsOpened, type AddonRow } from './addons-db.ts'
-import { setLogInputUrl, type AttachmentRow } from './attachments-db.ts'
+import {
+  findAttachment,
+  setAttachmentDrainUrl,
+  setLogDrainToken,
+  setLogInputUrl,
+  type AttachmentRow,
+} from './attachments-db.ts'
 import type { StepContext } from './context.ts'
 import { planOf } from './plans.ts'
 
-// What an add-on has of its apps' logs, when its service's manifest requires "log_input" (a url to
-// write to, for each attachment) or "syslog_drain" (a drain of the billing app).
+// What an attachment has of its app's log, when its service's manifest requires "log_input" (a url
+// to write to) or "syslog_drain" (a drain of the app's lines).
 
 const inputPlace = (attachmentId: string): string =>
   `attachments.sealed_log_input_url ${attachmentId}`
 const drainPlace = (addonId: string): string => `addons.sealed_log_drain_url ${addonId}`
+const ownDrainPlace = (attachmentId: string): string =>
+  `attachments.sealed_log_drain_url ${attachmentId}`
 
-/** Whether the attachment is to have a url to write to, and has none yet. */
-export function needsLogInput(
-  { requires }: AddonServiceRow,
-  { sealedLogInputUrl }: AttachmentRow,
-): boolean {
-  return requires.includes('log_input') && sealedLogInputUrl === ''
-}
-
-/** Whether there is something to be opened for the first attachment that is not open yet. */
+/** Whether there is something to be opened for the attachment that is not open yet. */
 export function needsLogs(
-  service: AddonServiceRow,
-  addon: AddonRow,
-  attachment: AttachmentRow,
+  { requires }: AddonServiceRow,
+  { sealedLogInputUrl, logDrainToken }: AttachmentRow,
 ): boolean {
-  if (needsLogInput(service, attachment)) return true
-  return service.requires.includes('syslog_drain') && !addon.logsOpened
+  if (requires.includes('log_input') && sealedLogInputUrl === '') return true
+  return requires.includes('syslog_drain') && logDrainToken === ''
 }
+
+/** Whether Logplex may have something of the attachment. */
+export const hasLogs = ({ sealedLogInputUrl, logDrainToken }: AttachmentRow): boolean =>
+  sealedLogInputUrl !== '' || logDrainToken !== ''
 
 /** Is committed before Logplex is asked, so that whatever it made is known to have an end. */
 export async function noteLogs(
   tx: Transaction,
   { requires }: AddonServiceRow,
-  addon: AddonRow,
+  { id, addonId }: AttachmentRow,
 ): Promise<void> {
-  const drainToken = requires.includes('syslog_drain') ? `d.${randomUUID()}` : ''
-  await setLogsOpened(tx, addon.id, drainToken)
+  await setLogsOpened(tx, addonId)
+  if (requires.includes('syslog_drain')) await setLogDrainToken(tx, id, `d.${randomUUID()}`)
 }
 
 /**
@@ -68,22 +72,67 @@ export function logInputUrl(secrets: Secrets, { id, sealedLogInputUrl }: Attachm
   return sealedLogInputUrl === '' ? '' : secrets.open(sealedLogInputUrl, inputPlace(id))
 }
 
-/** Keeps where the provider wants the app's lines; of one that was promised no drain, nothing. */
+/** Keeps where the provider wants the lines of all the add-on's apps. */
 export async function saveLogDrainUrl(
   tx: Transaction,
   { secrets }: Pick<StepContext, 'secrets'>,
-  { id, logDrainToken }: AddonRow,
+  addonId: AddonRow['id'],
   url: string,
 ): Promise<void> {
-  if (logDrainToken === '' || url === '') return
-  await setLogDrainUrl(tx, id, secrets.seal(url, drainPlace(id)))
+  if (url !== '') await setLogDrainUrl(tx, addonId, secrets.seal(url, drainPlace(addonId)))
 }
 
-/** Adds the drain that the provider has answered. Throws what Logplex refuses with. */
-export async function addLogDrain(
-  { secrets, logplex }: StepContext,
-  { id, appId, logDrainToken, sealedLogDrainUrl }: AddonRow,
-): Promise<void> {
-  const url = secrets.open(sealedLogDrainUrl, drainPlace(id))
-  await logplex.ensureAddonDrain({ appId, addonId: id, token: logDrainToken, url })
+/**
+ * Keeps where the provider wants the lines of this attachment's app. False when the attachment is
+ * on its way out, or gone.
+ */
+export async function saveAttachmentDrainUrl(
+  tx: Transaction,
+  { secrets }: Pick<StepContext, 'secrets'>,
+  id: AttachmentRow['id'],
+  url: string,
+): Promise<boolean> {
+  return setAttachmentDrainUrl(tx, id, secrets.seal(url, ownDrainPlace(id)))
 }
+
+/** Of one that was promised none, or to which the provider answered no url: empty. */
+function drainUrl(
+  secrets: Secrets,
+  { id: addonId, sealedLogDrainUrl: ofAll }: AddonRow,
+  { id, logDrainToken, sealedLogDrainUrl: own }: AttachmentRow,
+): string {
+  if (logDrainToken === '') return ''
+  if (own !== '') return secrets.open(own, ownDrainPlace(id))
+  return ofAll === '' ? '' : secrets.open(ofAll, drainPlace(addonId))
+}
+
+/**
+ * Adds the attachment's drain, if there is to be one. Throws what Logplex refuses with (noDrain has
+ * the words for it).
+ */
+export async function addLogDrain(
+  context: StepContext,
+  addon: AddonRow,
+  attachment: AttachmentRow,
+): Promise<void> {
+  const url = drainUrl(context.secrets, addon, attachment)
+  if (url === '') return
+  const { id, appId, logDrainToken: token } = attachment
+  await context.logplex.ensureAddonDrain({ appId, addonId: addon.id, token, url })
+  // The provider may have named another url since this one was read.
+  const now = must(await findAttachment(context.pool, id), 'attachment')
+  if (now.sealedLogDrainUrl !== attachment.sealedLogDrainUrl) await addLogDrain(context, addon, now)
+}
+
+/** @param end what becomes of that for which the drain was to be, as a sentence */
+export const noDrain = (
+  { name }: AddonRow,
+  { code, message }: { code: number; message: string },
+  end: string,
+): { code: number; message: string } => ({
+  code,
+  message:
+    `The log drain of ${name} cannot be added. ${message} ${end} A wrong url is for the add-on` +
+    ' provider to correct; of too many drains, which heroku drains shows, remove one with heroku' +
+    ' drains:remove.',
+})

@@ -27,9 +27,7 @@ export type AddonRow = {
   changeFailureCode: number
   /** Logplex may have something of it. */
   logsOpened: boolean
-  /** "d.<uuid>"; empty: it gets no drain. */
-  logDrainToken: string
-  /** Empty: the provider answered none. */
+  /** For the drains of all its attachments. Empty: the provider answered none. */
   sealedLogDrainUrl: string
   /** The provider has been asked for it, and may have something of it. */
   maybeMade: boolean
@@ -52,7 +50,7 @@ const columns = `addons.id, addons.name, addons.state, addons.plan_id as "planId
   provision_message as "provisionMessage", answered_202 as "answered202", destroy_wished as "destroyWished",
   forgotten, config_version as "configVersion", wanted_plan_id as "wantedPlanId",
   change_failure as "changeFailure", change_failure_code as "changeFailureCode",
-  logs_opened as "logsOpened", log_drain_token as "logDrainToken",
+  logs_opened as "logsOpened",
   sealed_log_drain_url as "sealedLogDrainUrl", maybe_made as "maybeMade", addons.operation,
   sealed_dashboard_url as "sealedDashboardUrl", addons.confirm, addons.failure,
   addons.failure_code as "failureCode", addons.actor_id as "actorId",
@@ -204,17 +202,9 @@ export async function saveConfig(
   )
 }
 
-/** Notes that Logplex is going to be asked; what was noted before stays. */
-export async function setLogsOpened(
-  tx: Transaction,
-  id: AddonId,
-  logDrainToken: string,
-): Promise<void> {
-  await tx.query(
-    `update addons set logs_opened = true, log_drain_token = $2
-     where id = $1 and not logs_opened`,
-    [id, logDrainToken],
-  )
+/** Notes that Logplex is going to be asked. */
+export async function setLogsOpened(tx: Transaction, id: AddonId): Promise<void> {
+  await tx.query('update addons set logs_opened = true where id = $1', [id])
 }
 
 export async function setLogDrainUrl(
@@ -327,7 +317,7 @@ export async function setAddonDeprovisioned(tx: Transaction, id: AddonId): Promi
   await tx.query('delete from grants where addon_id = $1', [id])
   await tx.query(
     `update addons set state = 'deprovisioned', sealed_config = null, sealed_options = '',
-       config_names = '{}', log_drain_token = '', sealed_log_drain_url = '',
+       config_names = '{}', sealed_log_drain_url = '',
        sealed_dashboard_url = '', operation = null, updated_at = now()
      where id = $1`,
     [id],

@@ -19,6 +19,10 @@ export type AttachmentRow = {
   actorEmail: string
   /** Empty: it has none. */
   sealedLogInputUrl: string
+  /** "d.<uuid>"; empty: it gets no drain. */
+  logDrainToken: string
+  /** Where its drain goes. Empty: where its add-on's do. */
+  sealedLogDrainUrl: string
   /** The provider has been asked for credentials of its own, and may have made some. */
   maybeBound: boolean
   /** What the provider calls the work on them; empty: it has no name. Null: there is none. */
@@ -33,6 +37,7 @@ export type AttachmentRow = {
 const columns = `id, addon_id as "addonId", app_id as "appId", name, namespace, state, replaces,
   confirm, failure, failure_code as "failureCode", actor_id as "actorId",
   actor_email as "actorEmail", sealed_log_input_url as "sealedLogInputUrl",
+  log_drain_token as "logDrainToken", sealed_log_drain_url as "sealedLogDrainUrl",
   maybe_bound as "maybeBound", operation, sealed_config as "sealedConfig",
   config_names as "configNames", created_at as "createdAt", updated_at as "updatedAt"`
 
@@ -160,6 +165,32 @@ export async function setLogInputUrl(
   ])
 }
 
+/** Is committed before Logplex is asked for a drain; one that was noted before stays. */
+export async function setLogDrainToken(
+  tx: Transaction,
+  id: AttachmentId,
+  logDrainToken: string,
+): Promise<void> {
+  await tx.query(
+    `update attachments set log_drain_token = $2 where id = $1 and log_drain_token = ''`,
+    [id, logDrainToken],
+  )
+}
+
+/** False when it is on its way out, or gone. */
+export async function setAttachmentDrainUrl(
+  tx: Transaction,
+  id: AttachmentId,
+  sealedLogDrainUrl: string,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update attachments set sealed_log_drain_url = $2
+     where id = $1 and state in ('attaching', 'attached')`,
+    [id, sealedLogDrainUrl],
+  )
+  return rowCount === 1
+}
+
 /** Is committed before the provider is asked for credentials. */
 export async function setMaybeBound(db: Queryable, id: AttachmentId): Promise<void> {
   await db.query('update attachments set maybe_bound = true where id = $1', [id])
@@ -231,7 +262,7 @@ export async function removeAttachmentRows(
 ): Promise<Array<{ id: AttachmentId; addonId: AddonId }>> {
   await tx.query(
     `update attachments set state = 'removed', replaces = null, sealed_log_input_url = '',
-       sealed_config = null, config_names = '{}', updated_at = now()
+       log_drain_token = '', sealed_log_drain_url = '', sealed_config = null, config_names = '{}', updated_at = now()
      where id = any($1::uuid[])`,
     [ids],
   )

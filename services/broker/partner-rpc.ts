@@ -3,6 +3,7 @@ import type { BrokerService } from '#proto/broker/v1/broker_pb.ts'
 import { addonMessage, attachmentMessage } from './broker-messages.ts'
 import type { BrokerContext } from './context.ts'
 import { tradeGrant } from './grants.ts'
+import { setPartnerLogDrain } from './partner-log-drain.ts'
 import {
   authenticatePartner,
   completePartnerWork,
@@ -30,6 +31,9 @@ export function partnerHandlers(context: BrokerContext) {
       const removed = Object.fromEntries(unset.map((name) => [name, null]))
       return { vars: await updatePartnerConfig(context, addonId, { ...set, ...removed }) }
     },
+    setPartnerLogDrain: async ({ addonId, drain, url }) => ({
+      token: await setPartnerLogDrain(context, addonId, { drain, url }),
+    }),
     completePartnerWork: async ({ addonId, state }) =>
       addonMessage(await completePartnerWork(context, addonId, state)),
   } satisfies Partial<RpcHandlers<typeof BrokerService>>

@@ -51,7 +51,8 @@ export async function getPartnerConfig(
   return openConfig(context.secrets, await mustFindPartnerAddon(context, id))
 }
 
-async function mustFindPartnerAddon(
+/** NOT_FOUND for one that is gone. */
+export async function mustFindPartnerAddon(
   { pool }: Pick<StepContext, 'pool'>,
   text: string,
 ): Promise<AddonRow> {

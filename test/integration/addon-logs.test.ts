@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { must } from '#lib/assert.ts'
+import { newId } from '#lib/ids.ts'
 import { createAccount } from '../support/accounts.ts'
 import { eventually } from '../support/eventually.ts'
 import { apiClient, http } from '../support/http.ts'
 import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
 import { openMarketplace, type Marketplace } from '../support/marketplace.ts'
+import type { PartnerProvider } from '../support/partner-provider.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
 // What a provider that requires "log_input" and "syslog_drain" has of an app's log.
@@ -53,6 +56,9 @@ async function logOf(app: string): Promise<string> {
   return (await fetch(session.logplex_url)).text()
 }
 
+const provisioned = (name: string) =>
+  eventually(async () => expect((await market.addon(name)).body.state).toBe('provisioned'))
+
 /** Of what the provider was told when it was asked for the resource. */
 const told = (provider: { requests: { fields: Record<string, unknown> }[] }, field: string) =>
   String(provider.requests[0]?.fields[field])
@@ -61,9 +67,7 @@ test('a provider with log_input writes into the log under the name of its servic
   const provider = await market.register({ requires: ['log_input'], mode: 'async' })
   const app = await market.newApp()
   const { body: addon } = await market.order(app, provider.slug)
-  await eventually(async () =>
-    expect((await market.addon(addon.name)).body.state).toBe('provisioned'),
-  )
+  await provisioned(addon.name)
   const url = told(provider, 'log_input_url')
   expect(provider.requests[0]?.fields).not.toHaveProperty('log_drain_token')
   expect((await attachmentsOf(app)).map((each) => each.log_input_url)).toEqual([url])
@@ -137,7 +141,7 @@ test("a provider with syslog_drain has the app's lines until its add-on is destr
   expect(await drainsOf(app)).toEqual([])
 })
 
-test('each attachment has a token of its own and loses it when detached; the drain stays', async () => {
+test('each attachment has a token and a drain of its own, and loses them when detached', async () => {
   const requires = ['log_input', 'syslog_drain', 'many_per_app', 'attachable']
   const provider = await market.register({ requires, drainUrl: receiver.url })
   const app = await market.newApp()
@@ -153,14 +157,108 @@ test('each attachment has a token of its own and loses it when detached; the dra
   expect(new Set((await attachmentsOf(app)).map((each) => each.log_input_url)).size).toBe(2)
   expect(await post(otherUrl ?? '', 'from elsewhere')).toBe(204)
   await eventually(async () => expect(await logOf(other)).toContain('from elsewhere'))
+  const promised = told(provider, 'log_drain_token')
+  const drains = await drainsOf(app)
+  expect(drains.map((each) => each.token)).toContain(promised)
+  expect(new Set(drains.map((each) => each.token)).size).toBe(2)
+  const [theirs] = await drainsOf(other)
+  expect(theirs).toMatchObject({ addon: { id: addon.id, name: addon.name }, url: receiver.url })
+  await eventually(() => {
+    const got = receiver.posts.filter(
+      ({ headers }) => headers['logplex-drain-token'] === theirs?.token,
+    )
+    expect(got.flatMap(({ frames }) => frames).join('\n')).toContain('from elsewhere')
+  })
   await ask('DELETE', `/addon-attachments/${first?.id}`)
   expect(await post(url, 'too late')).toBe(401)
   expect(await post(otherUrl ?? '', 'still there')).toBe(204)
-  expect(await drainsOf(app)).toHaveLength(1)
+  const [left, ...none] = await drainsOf(app)
+  expect(none).toEqual([])
+  expect(left?.token).not.toBe(promised)
   await ask('DELETE', `/apps/${app}/addons/${addon.name}`, { force: true })
   expect(await drainsOf(app)).toEqual([])
+  expect(await drainsOf(other)).toEqual([])
   expect(await post(otherUrl ?? '', 'too late')).toBe(401)
 })
+
+describe('a provider points the drains of its add-on', () => {
+  const requires = ['syslog_drain', 'many_per_app', 'attachable']
+  const drain = (addon: string, named: string): string =>
+    `/addons/${addon}/log-drains/${encodeURIComponent(named)}`
+
+  test('at completion of what it had accepted, by the token that it was told', async () => {
+    const provider = await market.register({ requires, mode: 'async', quirks: ['no-action'] })
+    const app = await market.newApp()
+    const { body: addon } = await market.order(app, provider.slug)
+    const token = told(provider, 'log_drain_token')
+    const asProvider = await tokenOf(provider, addon.id)
+    expect((await asProvider('GET', `/addons/${addon.id}/log-drains`)).body).toEqual([])
+    const url = `${receiver.url}/async`
+    const set = await asProvider('PUT', drain(addon.id, token), { body: { url } })
+    expect(set).toMatchObject({ status: 200, body: { token, url, app: { name: app } } })
+    await asProvider('POST', `/addons/${addon.id}/actions/provision`)
+    await provisioned(addon.name)
+    expect(await drainsOf(app)).toMatchObject([{ token, url, addon: { id: addon.id } }])
+  })
+
+  test('each of its own; nobody else points them, and only the billing app is told of all', async () => {
+    const provider = await market.register({ requires, mode: 'async' })
+    const [app, shared] = [await market.newApp(), await market.newApp()]
+    const { body: addon } = await market.order(app, provider.slug)
+    const asProvider = await tokenOf(provider, addon.id)
+    await provisioned(addon.name)
+    const all = `/addons/${addon.id}/log-drains`
+    const byToken = drain(addon.id, told(provider, 'log_drain_token'))
+    await asProvider('PUT', byToken, { body: { url: receiver.url } })
+    // Where it wants the first one's, it has those of the next.
+    await ask('POST', '/addon-attachments', { addon: addon.name, app: shared })
+    const [first, second] = (await asProvider('GET', all)).body as (Drain & { app: object })[]
+    expect([first?.app, second?.app]).toMatchObject([{ name: app }, { name: shared }])
+    const same = await asProvider('PUT', drain(addon.id, receiver.url), {
+      body: { url: 'https://x.example' },
+    })
+    expect(same.status).toBe(422)
+    expect(same.text).toContain('2 drains to that url')
+    const url = `${receiver.url}/second`
+    for (const named of [second?.id ?? '', second?.token ?? '', url])
+      expect(
+        (await asProvider('PUT', drain(addon.id, named), { body: { url } })).body,
+      ).toMatchObject({ id: second?.id, token: second?.token, url })
+    expect(await drainsOf(shared)).toMatchObject([{ id: second?.id, url }])
+    expect(await drainsOf(app)).toMatchObject([{ id: first?.id, url: receiver.url }])
+    const bad = await asProvider('PUT', drain(addon.id, second?.id ?? ''), {
+      body: { url: 'ftp://x' },
+    })
+    expect(bad.status).toBe(422)
+    expect((await asProvider('PUT', drain(addon.id, newId()), { body: { url } })).status).toBe(404)
+    const owner = await market.customer.api('PUT', drain(addon.id, second?.id ?? ''), {
+      body: { url },
+    })
+    expect(owner.status).toBe(403)
+    const other = await market.order(await market.newApp(), provider.slug)
+    const asOther = await tokenOf(provider, other.body.id)
+    expect((await asOther('GET', all)).status).toBe(404)
+    expect(
+      (await asOther('PUT', drain(addon.id, second?.id ?? ''), { body: { url } })).status,
+    ).toBe(404)
+    const theirs = drain(other.body.id, second?.id ?? '')
+    expect((await asOther('PUT', theirs, { body: { url } })).status).toBe(404)
+
+    const guest = await createAccount(engines)
+    await ask('POST', `/apps/${shared}/collaborators`, { user: guest.email })
+    const seen = await apiClient(market.base, guest.token)('GET', all)
+    expect(seen.body).toMatchObject([{ id: second?.id }])
+    expect(seen.body).toHaveLength(1)
+    expect(await ask('GET', all)).toHaveLength(2)
+  })
+})
+
+async function tokenOf(provider: PartnerProvider, addonId: string) {
+  return eventually(() => {
+    const { accessToken } = must(provider.living(addonId)[0]?.tokens, 'tokens')
+    return apiClient(market.base, accessToken)
+  })
+}
 
 test('whoever shares the add-on with another app does not see where that one is written to', async () => {
   const requires = ['log_input', 'many_per_app', 'attachable']

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { must } from '#lib/assert.ts'
 import { createAccount } from '../support/accounts.ts'
 import { eventually } from '../support/eventually.ts'
 import { http } from '../support/http.ts'
 import { openMarketplace, type AddonBody, type Marketplace } from '../support/marketplace.ts'
 import { osbIds, startOsbBroker, type OsbBroker } from '../support/osb-broker.ts'
+import { startService } from '../support/services.ts'
 
 let market: Marketplace
 let broker: OsbBroker
@@ -157,4 +159,30 @@ test('its dashboard is opened with the address that the broker has answered', as
   expect(page.text).toContain('action="https://dash.example/instances/" method="get"')
   expect(page.text).toContain(`name="id" value="${body.id}"`)
   await destroy(app, body.name)
+})
+
+test('each app has the drain that its binding came with, where the service requires it', async () => {
+  const logplex = await startService('logplex', inject('engines'))
+  onTestFinished(() => logplex.stop())
+  Object.assign(broker.rules, { drains: true, asyncBindings: true })
+  Object.assign(must(broker.catalog.services[0], 'service'), { requires: ['syslog_drain'] })
+  await importCatalog()
+  const [app, other] = [await market.newApp(), await market.newApp()]
+  const { body } = await market.order(app, slug)
+  await eventually(async () =>
+    expect((await market.addon(body.name)).body.state).toBe('provisioned'),
+  )
+  const { id } = (await attach(body.name, other, 'STORE')).body as { id: string }
+  const bindings = [...must(broker.instances.get(body.id), 'instance').bindings.keys()]
+  const first = bindings.find((binding) => binding !== id)
+  const drains = async (of: string) =>
+    (await market.customer.api('GET', `/apps/${of}/log-drains`)).body
+  const addon = { id: body.id }
+  expect(await drains(app)).toMatchObject([{ addon, url: `https://drains.example/${first}` }])
+  expect(await drains(other)).toMatchObject([{ addon, url: `https://drains.example/${id}` }])
+  await market.customer.api('DELETE', `/addon-attachments/${id}`)
+  expect(await drains(other)).toEqual([])
+  expect(await drains(app)).toHaveLength(1)
+  await destroy(app, body.name)
+  expect(await drains(app)).toEqual([])
 })

@@ -149,7 +149,7 @@ test('the broker speaks to the logs of its add-ons only, and nobody else does', 
   for (const method of ['CreateDrain', 'DeleteDrain', 'ListTokens', 'EnsureToken'])
     await expect(client.request(...call(method))).rejects.toThrow(refused)
   const api = await connectNats(natsUrl(layout, credentials, 'api'), 'test-api', silentLog)
-  const ofAddons = ['EnsureAttachmentToken', 'RemoveAttachmentToken', 'EnsureAddonDrain']
+  const ofAddons = ['EnsureAttachmentToken', 'RemoveAttachmentLogs', 'EnsureAddonDrain']
   for (const method of [...ofAddons, 'RemoveAddonLogs']) {
     // Whether a logplex is there to answer is not the question.
     const answer = await client.request(...call(method)).catch((error: unknown) => error)

@@ -22,7 +22,7 @@ type OsbThing = {
   work?: OsbWork
 }
 
-type OsbBinding = OsbThing & { credentials: Record<string, unknown> }
+type OsbBinding = OsbThing & { credentials: Record<string, unknown>; syslogDrainUrl?: string }
 
 export type OsbInstance = OsbThing & {
   planId: string
@@ -43,6 +43,8 @@ export type OsbRules = {
   unnamed: boolean
   /** Said with "in progress", in seconds. */
   retryAfter: number | undefined
+  /** A binding comes with a drain url of its own. */
+  drains: boolean
 }
 
 export type OsbReply = { status: number; headers?: Record<string, string>; body?: unknown }
@@ -73,7 +75,7 @@ export function answerOsbCall(
   if (call === 'fetchBinding') {
     const binding = instance.bindings.get(bindingId)
     if (binding?.state !== 'ready') return refuse(404, 'No such binding.')
-    return { status: 200, body: { credentials: binding.credentials } }
+    return { status: 200, body: describe(binding) }
   }
   if (call === 'unbind') return remove(request, instance.bindings, bindingId, rules)
   if (instance.bindings.size > 0) return refuse(400, 'There are bindings left.')
@@ -107,7 +109,7 @@ function bind(
     return { status: 422, body: { error: 'RequiresApp', description: 'For apps only.' } }
   if (planId !== instance.planId) return refuse(400, 'It has another plan.')
   const known = instance.bindings.get(id)
-  if (known) return again(known, fields, { credentials: known.credentials })
+  if (known) return again(known, fields, describe(known))
   const credentials = {
     uri: `osb://u-${id}@host.example:5432/db`,
     username: `u-${id}`,
@@ -116,14 +118,20 @@ function bind(
     nothing: null,
   }
   const binding: OsbBinding = { id, fields, state: 'ready', credentials }
+  if (rules.drains) binding.syslogDrainUrl = `https://drains.example/${id}`
   instance.bindings.set(id, binding)
   return (
     begun(binding, 'making', instance.planId, rules.asyncBindings && rules) ?? {
       status: 201,
-      body: { credentials },
+      body: describe(binding),
     }
   )
 }
+
+const describe = ({ credentials, syslogDrainUrl }: OsbBinding): Record<string, unknown> => ({
+  credentials,
+  ...(syslogDrainUrl !== undefined && { syslog_drain_url: syslogDrainUrl }),
+})
 
 function update({ fields }: OsbRequest, instance: OsbInstance, rules: OsbRules): OsbReply {
   const { plan_id: planId, previous_values: previous } = fields

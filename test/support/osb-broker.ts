@@ -85,6 +85,7 @@ export async function startOsbBroker(rules: Partial<OsbRules> = {}): Promise<Osb
       ends: 'succeeded',
       unnamed: false,
       retryAfter: undefined,
+      drains: false,
       ...rules,
     },
   }

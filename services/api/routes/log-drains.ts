@@ -4,7 +4,7 @@ import type { Api, ApiContext } from '../context.ts'
 import { actorOf, type Identified } from '../hooks/identity.ts'
 import { renderDrain } from '../render/log-drain.ts'
 import { AppParams } from '../schemas/fields.ts'
-import { CreateLogDrain, DrainParams } from '../schemas/logs.ts'
+import { DrainParams, SetLogDrain } from '../schemas/logs.ts'
 import { targetApp } from '../targets.ts'
 
 /** Asks the broker only when an add-on has one of the drains. */
@@ -33,7 +33,7 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
 
   api.post(
     '/apps/:app/log-drains',
-    { schema: { params: AppParams, body: CreateLogDrain } },
+    { schema: { params: AppParams, body: SetLogDrain } },
     async (request, reply) => {
       const app = await targetApp(context, request)
       const drain = await logplex.createDrain({ appId: app.id, url: request.body.url })

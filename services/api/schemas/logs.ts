@@ -11,7 +11,9 @@ export const CreateLogSession = optionalBody({
 
 export const DrainParams = Type.Object({ ...AppParams.properties, drain: Type.String() })
 
-export const CreateLogDrain = Type.Object({ url: Type.String({ maxLength: 2_048 }) }, closed)
+export const AddonDrainParams = Type.Object({ addon: Type.String(), drain: Type.String() })
+
+export const SetLogDrain = Type.Object({ url: Type.String({ maxLength: 2_048 }) }, closed)
 
 export const CreateLogToken = optionalBody({
   name: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),

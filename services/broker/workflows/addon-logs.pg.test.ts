@@ -24,7 +24,7 @@ import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
 import { declareServices } from '../addon-services.ts'
 import { wishDestroyed } from '../addons.ts'
 import { createAttachment } from '../attachments.ts'
-import { findFirstAttachment, listAttachmentsOfApps } from '../attachments-db.ts'
+import { findAttachment, findFirstAttachment, listAttachmentsOfApps } from '../attachments-db.ts'
 import type { BrokerContext } from '../context.ts'
 import { parseService } from '../manifest.ts'
 import { createAddon } from '../new-addon.ts'
@@ -109,8 +109,10 @@ test('with each step run twice it has one token and one drain, and nothing once 
   await wishAway(addon.id)
   expect(await drive.finish(await running(addon.id), { twice: true })).toBe('deprovisioned')
   expect(await atLogplex(addon.id)).toEqual({ tokens: 0, drains: 0 })
-  expect(await reload(addon.id)).toMatchObject({ logDrainToken: '', sealedLogDrainUrl: '' })
-  expect((await findFirstAttachment(pool, addon.id))?.sealedLogInputUrl).toBe('')
+  expect(await reload(addon.id)).toMatchObject({ sealedLogDrainUrl: '' })
+  expect(await findFirstAttachment(pool, addon.id)).toMatchObject({
+    ...{ logDrainToken: '', sealedLogInputUrl: '', sealedLogDrainUrl: '' },
+  })
 })
 
 test('destroyed after a crash at any step it leaves nothing at Logplex', async () => {
@@ -144,28 +146,44 @@ test('a drain url that cannot be one refuses the add-on, and what was made is un
   expect(provider.living(addon.id)).toEqual([])
 })
 
-test('another attachment has a token too, once, and none when it is refused or detached', async () => {
+test('another attachment has a token and a drain, once, and none when it is refused or detached', async () => {
   const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
   const { addon, workflowId } = await order(app)
   await drive.finish(workflowId)
-  const tokens = async () => (await atLogplex(addon.id)).tokens
+  const one = { tokens: 1, drains: 1 }
 
   const attachment = await beginAttaching(addon.id, other)
   expect(await drive.finish(await running(attachment), { twice: true })).toBe('attached')
-  expect(await tokens()).toBe(2)
+  expect(await atLogplex(addon.id)).toEqual({ tokens: 2, drains: 2 })
   await transaction(pool, (tx) => startDetaching(tx, attachment, owner))
   expect(await drive.finish(await running(attachment), { twice: true })).toBe('detached')
-  expect(await tokens()).toBe(1)
+  expect(await atLogplex(addon.id)).toEqual(one)
 
   const refused = await beginAttaching(addon.id, other)
   const second = await running(refused)
   await drive.step(second)
   expect(await drive.step(second)).toBe('open-log')
+  expect(await drive.step(second)).toBe('add-drain')
   // Set meanwhile, it is in the way.
   await by.apps.updateConfigVars({ actor: owner, app: other.id, set: { ACME_LOGS_URL: 'x' } })
   expect(await drive.finish(second)).toBe('refused')
   expect(await drive.finish(await running(refused))).toBe('detached')
-  expect(await tokens()).toBe(1)
+  expect(await atLogplex(addon.id)).toEqual(one)
+})
+
+test('an app that has all its drains is not attached, and is told so', async () => {
+  const [app, other] = [await platform.newApp(owner), await platform.newApp(owner)]
+  const { addon, workflowId } = await order(app)
+  await drive.finish(workflowId)
+  for (const n of [1, 2, 3, 4, 5])
+    await by.logplex.createDrain({ appId: other.id, url: `https://acme.example/${n}` })
+  const attachment = await beginAttaching(addon.id, other)
+  expect(await drive.finish(await running(attachment))).toBe('refused')
+  expect(await drive.finish(await running(attachment), { twice: true })).toBe('detached')
+  expect((await findAttachment(pool, attachment))?.failure).toMatch(
+    /maximum number of drains.*It is not attached\..*heroku drains:remove/,
+  )
+  expect(await atLogplex(addon.id)).toEqual({ tokens: 1, drains: 1 })
 })
 
 async function beginAttaching(addonId: AddonId, app: App): Promise<AttachmentId> {

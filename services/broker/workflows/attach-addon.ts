@@ -4,7 +4,7 @@ import type { AttachmentId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
-import { needsLogInput, noteLogs, openLogInput } from '../addon-logs.ts'
+import { addLogDrain, needsLogs, noDrain, noteLogs, openLogInput } from '../addon-logs.ts'
 import { mustFindAddon, type AddonRow } from '../addons-db.ts'
 import {
   findAttachment,
@@ -23,11 +23,11 @@ import { bindAttachment, hasBindings } from './bind-attachment.ts'
 import { undoAttaching, waitForName } from './detach-addon.ts'
 import { takeCredential } from './take-credential.ts'
 
-//   take-name ──▶ open-log ──▶ bind ──▶ publish ──▶ attached
-//             (if its service (if there  │
-//                  requires    are such) │
-//                    logs) └─────┴───────┴─▶ refused, and detached by detach-addon if that has
-//                                            something to end
+//   take-name ──▶ open-log ──▶ bind ──▶ add-drain ──▶ publish ──▶ attached
+//             (if its service (if there  (if it was      │
+//                  requires    are such)  promised one)  │
+//                    logs) └─────┴───────────┴───────────┴─▶ refused, and detached by detach-addon
+//                                                            if that has something to end
 /** Attaches an add-on to one more app, or once more; its subject is the attachment. */
 export const attachAddon = defineWorkflow<StepContext>()({
   name: 'attach-addon',
@@ -40,8 +40,8 @@ export const attachAddon = defineWorkflow<StepContext>()({
       if (wait) return wait
       const addon = await mustFindAddon(context.pool, attachment.addonId)
       const { service } = await planOf(context.pool, addon)
-      if (!needsLogInput(service, attachment)) return afterLog(context, addon, attachment)
-      return { go: 'open-log', write: (tx) => noteLogs(tx, service, addon) }
+      if (!needsLogs(service, attachment)) return afterLog(context, addon, attachment)
+      return { go: 'open-log', write: (tx) => noteLogs(tx, service, attachment) }
     },
 
     async 'open-log'(context, { subjectId }) {
@@ -64,8 +64,21 @@ export const attachAddon = defineWorkflow<StepContext>()({
       const take = attachment.namespace === '' ? bindAttachment : takeCredential
       const bound = await take(context, addon, attachment, tries)
       if ('failure' in bound) return refused(attachment, bound.failure, bound.write)
-      if ('ready' in bound) return { go: 'publish', write: bound.ready }
+      if ('ready' in bound) return { ...afterBinding(attachment), write: bound.ready }
       return deadlinePassed ? refused(attachment, tooLate(addon)) : bound.wait
+    },
+
+    async 'add-drain'(context, { subjectId }) {
+      const attachment = await getAttachmentRow(context, subjectId)
+      const addon = await mustFindAddon(context.pool, attachment.addonId)
+      if (addon.state !== 'provisioned') return refused(attachment, destroyed(addon))
+      try {
+        await addLogDrain(context, addon, attachment)
+      } catch (error) {
+        if (!isRefusal(error)) throw error
+        return refused(attachment, noDrain(addon, error, 'It is not attached.'))
+      }
+      return { go: 'publish' }
     },
 
     async publish(context, { workflowId, subjectId }) {
@@ -92,11 +105,15 @@ export const attachAddon = defineWorkflow<StepContext>()({
 async function afterLog(
   context: StepContext,
   addon: AddonRow,
-  { namespace }: AttachmentRow,
-): Promise<{ go: 'bind' | 'publish' }> {
-  const own = namespace !== '' || (await hasBindings(context, addon))
-  return { go: own ? 'bind' : 'publish' }
+  attachment: AttachmentRow,
+): Promise<{ go: 'bind' | 'add-drain' | 'publish' }> {
+  const own = attachment.namespace !== '' || (await hasBindings(context, addon))
+  return own ? { go: 'bind' } : afterBinding(attachment)
 }
+
+const afterBinding = ({ logDrainToken }: AttachmentRow): { go: 'add-drain' | 'publish' } => ({
+  go: logDrainToken === '' ? 'publish' : 'add-drain',
+})
 
 function refused(
   { id }: AttachmentRow,

@@ -4,7 +4,7 @@ import { invalidParams } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import type { Outcome } from '#lib/workflow/define-workflow.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
-import { saveLogDrainUrl } from '../addon-logs.ts'
+import { saveAttachmentDrainUrl } from '../addon-logs.ts'
 import { setProvisionMessage, type AddonRow } from '../addons-db.ts'
 import { sealAttachmentConfig } from '../attachment-config.ts'
 import {
@@ -88,7 +88,7 @@ export async function bindAttachment(
 const unusable = ({ humanName }: AddonServiceRow, { message }: BindAnswer): Failure =>
   invalidParams(`${humanName} answered with ${message}. Tell the add-on provider.`)
 
-/** Of the first attachment also where the provider wants the app's lines: the drain is the add-on's. */
+/** And where the provider wants the lines of the attachment's app, if it was promised a drain. */
 async function saveCredentials(
   tx: Transaction,
   context: StepContext,
@@ -100,9 +100,9 @@ async function saveCredentials(
     sealedConfig: sealAttachmentConfig(context.secrets, attachment, config),
     configNames: Object.keys(config).toSorted(),
   })
-  if (addon.state !== 'provisioning') return
-  await saveLogDrainUrl(tx, context, addon, logDrainUrl)
-  await setProvisionMessage(tx, addon.id, '')
+  if (logDrainUrl !== '' && attachment.logDrainToken !== '')
+    await saveAttachmentDrainUrl(tx, context, attachment.id, logDrainUrl)
+  if (addon.state === 'provisioning') await setProvisionMessage(tx, addon.id, '')
 }
 
 /**

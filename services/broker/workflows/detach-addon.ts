@@ -4,6 +4,7 @@ import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { raiseWish } from '#lib/workflow/workflows-db.ts'
+import { hasLogs } from '../addon-logs.ts'
 import { lockAddon, mustFindAddon } from '../addons-db.ts'
 import {
   findAttachment,
@@ -41,13 +42,13 @@ export const detachAddon = defineWorkflow<StepContext>()({
         actor: { accountId: attachment.actorId, email: attachment.actorEmail },
         changeId: workflowId,
       })
-      return attachment.sealedLogInputUrl === '' ? afterLog(attachment) : { go: 'close-log' }
+      return hasLogs(attachment) ? { go: 'close-log' } : afterLog(attachment)
     },
 
-    // The add-on's drain stays: it goes with the add-on.
     async 'close-log'({ pool, logplex }, { subjectId }) {
       const attachment = must(await findAttachment(pool, subjectId as AttachmentId), 'attachment')
-      await logplex.removeAttachmentToken({ attachmentId: attachment.id })
+      const { id: attachmentId, logDrainToken: drainToken } = attachment
+      await logplex.removeAttachmentLogs({ attachmentId, drainToken })
       return afterLog(attachment)
     },
 
@@ -105,11 +106,9 @@ export async function startDetaching(
  * ends its workflow: at once, or by detaching while its provider or Logplex may have something of it.
  */
 export async function undoAttaching(tx: Transaction, id: AttachmentId): Promise<void> {
-  const { maybeBound, sealedLogInputUrl, addonId } = must(
-    await findAttachment(tx, id),
-    'attachment',
-  )
-  if (maybeBound || sealedLogInputUrl !== '') {
+  const attachment = must(await findAttachment(tx, id), 'attachment')
+  const { maybeBound, addonId } = attachment
+  if (maybeBound || hasLogs(attachment)) {
     await moveAttachment(tx, id, 'attaching', 'detaching')
     await setAttachmentOperation(tx, id, null)
     await startWorkflow(tx, detachAddon, id)

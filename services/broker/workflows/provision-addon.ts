@@ -10,6 +10,7 @@ import {
   addLogDrain,
   logInputUrl,
   needsLogs,
+  noDrain,
   noteLogs,
   openLogInput,
   saveLogDrainUrl,
@@ -73,8 +74,8 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (hasCalledBack(info)) return { go: 'wait-for-call' }
       const { service } = await planOf(context.pool, addon)
       const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
-      if (needsLogs(service, addon, attachment))
-        return { go: 'open-logs', write: (tx) => noteLogs(tx, service, addon) }
+      if (needsLogs(service, attachment))
+        return { go: 'open-logs', write: (tx) => noteLogs(tx, service, attachment) }
       // Written down before, so that whatever comes of the call is known to be removed.
       if (!addon.maybeMade) await setMaybeMade(context.pool, addon.id, true)
       const asked = await requestResource(context, addon, attachment, info.tries)
@@ -85,7 +86,8 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       const unusable = whyUnusable(service, answer)
       if (unusable !== '')
         return giveUp(addon, unusableAnswer(service, unusable), { providerId: answer.id })
-      const write = (tx: Transaction): Promise<void> => saveAnswer(tx, context, addon, answer)
+      const write = (tx: Transaction): Promise<void> =>
+        saveAnswer(tx, context, addon, attachment, answer)
       if (answer.state === 'ready')
         return { go: (await hasBindings(context, addon)) ? 'bind' : 'take-name', write }
       if (answer.state === 'accepted') return { go: 'wait-for-call', write }
@@ -129,7 +131,7 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (wishes.has('destroy')) return giveUp(addon)
       if (wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
       const attachment = must(await findFirstAttachment(pool, addon.id), 'attachment')
-      const next = addon.sealedLogDrainUrl === '' ? 'publish-config' : 'add-drain'
+      const next = attachment.logDrainToken === '' ? 'publish-config' : 'add-drain'
       return waitForName(attachment) ?? { go: next }
     },
 
@@ -138,10 +140,12 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (info.wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
       const end = outOfTimeOrWish(addon, info)
       if (end) return end
+      const attachment = must(await findFirstAttachment(context.pool, addon.id), 'attachment')
       try {
-        await addLogDrain(context, addon)
+        await addLogDrain(context, addon, attachment)
       } catch (error) {
-        if (isRefusal(error)) return giveUp(addon, noDrain(addon, error))
+        const end = 'What its provider has made is being removed.'
+        if (isRefusal(error)) return giveUp(addon, noDrain(addon, error, end))
         throw error
       }
       return { go: 'publish-config' }
@@ -232,14 +236,6 @@ const unusableAnswer = ({ humanName }: AddonServiceRow, unusable: string): Failu
       ' provider.',
   )
 
-const noDrain = ({ name }: AddonRow, { code, message }: Failure): Failure => ({
-  code,
-  message:
-    `The log drain of ${name} cannot be added. ${message} What its provider has made is being` +
-    ' removed. A wrong url is for the add-on provider to correct; of too many drains, which' +
-    ' heroku drains shows, remove one with heroku drains:remove.',
-})
-
 async function requestResource(
   context: StepContext,
   addon: AddonRow,
@@ -261,7 +257,7 @@ async function requestResource(
       callbackUrl: `${apiUrl}/addons/${addon.id}`,
       newGrant: () => newGrant(pool, addon.id),
       logInputUrl: logInputUrl(secrets, attachment),
-      logDrainToken: addon.logDrainToken,
+      logDrainToken: attachment.logDrainToken,
     }),
   )
 }
@@ -271,6 +267,7 @@ async function saveAnswer(
   tx: Transaction,
   context: StepContext,
   addon: AddonRow,
+  { logDrainToken }: AttachmentRow,
   answer: ProvisionAnswer,
 ): Promise<void> {
   const { id: providerId, message: provisionMessage, state, config } = answer
@@ -280,7 +277,7 @@ async function saveAnswer(
   })
   if (answer.dashboardUrl !== undefined)
     await saveDashboardUrl(tx, context.secrets, addon, answer.dashboardUrl)
-  await saveLogDrainUrl(tx, context, addon, answer.logDrainUrl)
+  if (logDrainToken !== '') await saveLogDrainUrl(tx, context, addon.id, answer.logDrainUrl)
   if (state === 'ready') await mergeConfig(tx, context, addon.id, config)
 }
 

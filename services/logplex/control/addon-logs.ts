@@ -9,9 +9,9 @@ import {
   type TokenHolder,
 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
-import { deleteDrainOfAddon } from './drains-db.ts'
+import { deleteAddonDrain, deleteDrainsOfAddon } from './drains-db.ts'
 
-// What add-ons have of an app's log, as the broker says: a token for each attachment, a drain.
+// What add-ons have of an app's log, as the broker says: a token and a drain for each attachment.
 
 /** Sources of the platform's and the app's own lines: no add-on may speak in their name. */
 const reservedNames = new Set(['app', 'heroku', 'logplex'])
@@ -34,13 +34,19 @@ export async function ensureAttachmentToken(
   )
 }
 
-/** Ends the attachment's token; one that is not there is as good. */
-export async function removeAttachmentToken(
+/**
+ * Ends the attachment's token, and its drain by the drain's token, where it has one; nothing being
+ * there is as good.
+ */
+export async function removeAttachmentLogs(
   { pool, registry }: ControlContext,
-  attachmentId: AttachmentId,
+  { attachmentId, drainToken }: { attachmentId: AttachmentId; drainToken: string },
 ): Promise<void> {
-  const appId = await deleteAttachmentToken(pool, attachmentId)
-  if (appId) await registry.changed(appId)
+  const appIds = await transaction(pool, async (tx) => [
+    await deleteAttachmentToken(tx, attachmentId),
+    await deleteAddonDrain(tx, drainToken),
+  ])
+  for (const appId of new Set(appIds)) if (appId) await registry.changed(appId)
 }
 
 /** Ends all that an add-on has of any app's log; nothing being there is as good. */
@@ -50,7 +56,7 @@ export async function removeAddonLogs(
 ): Promise<void> {
   const appIds = await transaction(pool, async (tx) => [
     ...(await deleteTokensOfAddon(tx, addonId)),
-    ...(await deleteDrainOfAddon(tx, addonId)),
+    ...(await deleteDrainsOfAddon(tx, addonId)),
   ])
   for (const appId of new Set(appIds)) await registry.changed(appId)
 }

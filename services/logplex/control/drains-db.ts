@@ -83,18 +83,51 @@ export async function findDrain(
   return rows[0] && drainRow(rows[0])
 }
 
-export async function findDrainOfAddon(
+export async function listDrainsOfAddon(db: Queryable, addonId: AddonId): Promise<DrainRow[]> {
+  const { rows } = await db.query<Row>(
+    `select ${columns} from drains where addon_id = $1 order by created_at, id`,
+    [addonId],
+  )
+  return rows.map(drainRow)
+}
+
+/** The add-on's drain of that token. */
+export async function findAddonDrain(
   db: Queryable,
-  addonId: AddonId,
+  { addonId, token }: { addonId: AddonId; token: string },
 ): Promise<DrainRow | undefined> {
-  const { rows } = await db.query<Row>(`select ${columns} from drains where addon_id = $1`, [
-    addonId,
-  ])
+  const { rows } = await db.query<Row>(
+    `select ${columns} from drains where addon_id = $1 and token = $2`,
+    [addonId, token],
+  )
   return rows[0] && drainRow(rows[0])
 }
 
-/** Answers the apps that it was of. */
-export async function deleteDrainOfAddon(db: Queryable, addonId: AddonId): Promise<AppId[]> {
+/** Answers what it is then; undefined when it has been deleted. */
+export async function setDrainUrl(
+  tx: Transaction,
+  id: DrainId,
+  { sealedUrl, urlSha256 }: { sealedUrl: string; urlSha256: Buffer },
+): Promise<DrainRow | undefined> {
+  const { rows } = await tx.query<Row>(
+    `update drains set sealed_url = $2, url_sha256 = $3, updated_at = now()
+     where id = $1 returning ${columns}`,
+    [id, sealedUrl, urlSha256],
+  )
+  return rows[0] && drainRow(rows[0])
+}
+
+/** An add-on's drain of that token. Answers the app that it was of, when there was one. */
+export async function deleteAddonDrain(db: Queryable, token: string): Promise<AppId | undefined> {
+  const { rows } = await db.query<{ app_id: AppId }>(
+    'delete from drains where token = $1 and addon_id is not null returning app_id',
+    [token],
+  )
+  return rows[0]?.app_id
+}
+
+/** Answers the apps that they were of. */
+export async function deleteDrainsOfAddon(db: Queryable, addonId: AddonId): Promise<AppId[]> {
   const { rows } = await db.query<{ app_id: AppId }>(
     'delete from drains where addon_id = $1 returning app_id',
     [addonId],

@@ -11,9 +11,11 @@ import {
   countDrains,
   deleteDrain,
   findDrain,
-  findDrainOfAddon,
+  findAddonDrain,
   insertDrain,
   listDrains,
+  listDrainsOfAddon,
+  setDrainUrl,
   type DrainRow,
 } from './drains-db.ts'
 import { drainContext, openDrain } from './registry.ts'
@@ -47,8 +49,8 @@ export async function createDrain(
 }
 
 /**
- * The add-on's drain, added with that token and url unless the add-on has one already. Its url may
- * be another drain's as well.
+ * The add-on's drain of that token, added unless it is there, with that url. Its url may be another
+ * drain's as well.
  *
  * @throws what createDrain throws, but for the url that the app has already.
  */
@@ -56,13 +58,19 @@ export async function ensureAddonDrain(
   context: ControlContext,
   wanted: { appId: AppId; addonId: AddonId; token: string; url: string },
 ): Promise<DrainView> {
-  const { appId, addonId } = wanted
+  const { appId, addonId, url } = wanted
   if (!drainTokenPattern.test(wanted.token)) throw invalidParams('A drain token is d.<uuid>.')
   const fresh = { ...(await newDrain(context, wanted)), addonId }
   const row = await transaction(context.pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
-    return (await findDrainOfAddon(tx, addonId)) ?? addDrain(tx, fresh)
+    const found = await findAddonDrain(tx, wanted)
+    if (!found) return addDrain(tx, fresh)
+    const { secrets } = context
+    if (openDrain(secrets, found).url === url) return found
+    const sealedUrl = secrets.seal(url, drainContext(found.id))
+    return setDrainUrl(tx, found.id, { sealedUrl, urlSha256: sha256(url) })
   })
+  if (!row) throw notFound('log drain')
   await context.registry.changed(appId)
   return view(context, row)
 }
@@ -93,6 +101,12 @@ export async function appDrains(context: ControlContext, appId: AppId): Promise<
   return Promise.all(rows.map((row) => view(context, row)))
 }
 
+/** On whatever app. */
+export async function addonDrains(context: ControlContext, addonId: AddonId): Promise<DrainView[]> {
+  const rows = await listDrainsOfAddon(context.pool, addonId)
+  return Promise.all(rows.map((row) => view(context, row)))
+}
+
 /** By id, token or url. @throws NOT_FOUND */
 export async function getDrain(
   context: ControlContext,
@@ -107,7 +121,7 @@ export async function getDrain(
 /**
  * Removes the drain of that id, token or url and gives what it was.
  *
- * @throws NOT_FOUND; INVALID_PARAMS for an add-on's, which goes with the add-on only.
+ * @throws NOT_FOUND; INVALID_PARAMS for an add-on's, which goes with its attachment only.
  */
 export async function removeDrain(
   context: ControlContext,
@@ -118,7 +132,8 @@ export async function removeDrain(
   if (found.row.addonId)
     throw invalidParams(
       `This drain belongs to an add-on and goes with it. To be rid of it, destroy the add-on:` +
-        ` heroku addons:destroy ${found.row.addonId}`,
+        ` heroku addons:destroy ${found.row.addonId} (or detach it, where it is attached from` +
+        ` another app).`,
     )
   if (!(await deleteDrain(context.pool, found.row.id))) throw notFound('log drain')
   await context.registry.changed(appId)

@@ -4,10 +4,11 @@ import { badRequest } from '#lib/errors.ts'
 import { parseId, type AccountId, type AddonId, type AppId, type AttachmentId } from '#lib/ids.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type { DrainSchema, LogplexService, TokenSchema } from '#proto/logplex/v1/logplex_pb.ts'
-import { ensureAttachmentToken, removeAddonLogs, removeAttachmentToken } from './addon-logs.ts'
+import { ensureAttachmentToken, removeAddonLogs, removeAttachmentLogs } from './addon-logs.ts'
 import { channelTokens, ensureToken, type ChannelToken } from './channels.ts'
 import type { ControlContext } from './context.ts'
 import {
+  addonDrains,
   appDrains,
   createDrain,
   ensureAddonDrain,
@@ -60,15 +61,20 @@ function addonHandlers(context: ControlContext) {
       const wanted = { appId: readAppId(appId), name, holder }
       return tokenMessage(context, await ensureAttachmentToken(context, wanted))
     },
-    removeAttachmentToken: async ({ attachmentId }) => {
-      await removeAttachmentToken(context, readId<AttachmentId>('attachment_id', attachmentId))
-      return {}
-    },
     ensureAddonDrain: async (request) => {
       const { token, url } = request
       const addonId = readId<AddonId>('addon_id', request.addonId)
       const wanted = { appId: readAppId(request.appId), addonId, token, url }
       return drainMessage(await ensureAddonDrain(context, wanted))
+    },
+    removeAttachmentLogs: async ({ attachmentId, drainToken }) => {
+      const id = readId<AttachmentId>('attachment_id', attachmentId)
+      await removeAttachmentLogs(context, { attachmentId: id, drainToken })
+      return {}
+    },
+    listAddonDrains: async ({ addonId }) => {
+      const drains = await addonDrains(context, readId<AddonId>('addon_id', addonId))
+      return { drains: drains.map((drain) => drainMessage(drain)) }
     },
     removeAddonLogs: async ({ addonId }) => {
       await removeAddonLogs(context, readId<AddonId>('addon_id', addonId))

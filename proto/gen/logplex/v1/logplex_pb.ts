@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIjUKHFJlbW92ZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSFQoNYXR0YWNobWVudF9pZBgBIAEoCSIfCh1SZW1vdmVBdHRhY2htZW50VG9rZW5SZXNwb25zZSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2Uy5QcKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJ6ChVSZW1vdmVBdHRhY2htZW50VG9rZW4SLy5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50VG9rZW5SZXF1ZXN0GjAucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQXR0YWNobWVudFRva2VuUmVzcG9uc2USWAoQRW5zdXJlQWRkb25EcmFpbhIqLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2UyvggKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -403,36 +403,6 @@ export const EnsureAttachmentTokenRequestSchema: GenMessage<EnsureAttachmentToke
   messageDesc(file_logplex_v1_logplex, 12);
 
 /**
- * @generated from message plexus.logplex.v1.RemoveAttachmentTokenRequest
- */
-export type RemoveAttachmentTokenRequest = Message<"plexus.logplex.v1.RemoveAttachmentTokenRequest"> & {
-  /**
-   * @generated from field: string attachment_id = 1;
-   */
-  attachmentId: string;
-};
-
-/**
- * Describes the message plexus.logplex.v1.RemoveAttachmentTokenRequest.
- * Use `create(RemoveAttachmentTokenRequestSchema)` to create a new message.
- */
-export const RemoveAttachmentTokenRequestSchema: GenMessage<RemoveAttachmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 13);
-
-/**
- * @generated from message plexus.logplex.v1.RemoveAttachmentTokenResponse
- */
-export type RemoveAttachmentTokenResponse = Message<"plexus.logplex.v1.RemoveAttachmentTokenResponse"> & {
-};
-
-/**
- * Describes the message plexus.logplex.v1.RemoveAttachmentTokenResponse.
- * Use `create(RemoveAttachmentTokenResponseSchema)` to create a new message.
- */
-export const RemoveAttachmentTokenResponseSchema: GenMessage<RemoveAttachmentTokenResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 14);
-
-/**
  * @generated from message plexus.logplex.v1.EnsureAddonDrainRequest
  */
 export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrainRequest"> & {
@@ -464,7 +434,61 @@ export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrai
  * Use `create(EnsureAddonDrainRequestSchema)` to create a new message.
  */
 export const EnsureAddonDrainRequestSchema: GenMessage<EnsureAddonDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 13);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveAttachmentLogsRequest
+ */
+export type RemoveAttachmentLogsRequest = Message<"plexus.logplex.v1.RemoveAttachmentLogsRequest"> & {
+  /**
+   * @generated from field: string attachment_id = 1;
+   */
+  attachmentId: string;
+
+  /**
+   * empty: it has no drain
+   *
+   * @generated from field: string drain_token = 2;
+   */
+  drainToken: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveAttachmentLogsRequest.
+ * Use `create(RemoveAttachmentLogsRequestSchema)` to create a new message.
+ */
+export const RemoveAttachmentLogsRequestSchema: GenMessage<RemoveAttachmentLogsRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 14);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveAttachmentLogsResponse
+ */
+export type RemoveAttachmentLogsResponse = Message<"plexus.logplex.v1.RemoveAttachmentLogsResponse"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveAttachmentLogsResponse.
+ * Use `create(RemoveAttachmentLogsResponseSchema)` to create a new message.
+ */
+export const RemoveAttachmentLogsResponseSchema: GenMessage<RemoveAttachmentLogsResponse> = /*@__PURE__*/
   messageDesc(file_logplex_v1_logplex, 15);
+
+/**
+ * @generated from message plexus.logplex.v1.ListAddonDrainsRequest
+ */
+export type ListAddonDrainsRequest = Message<"plexus.logplex.v1.ListAddonDrainsRequest"> & {
+  /**
+   * @generated from field: string addon_id = 1;
+   */
+  addonId: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ListAddonDrainsRequest.
+ * Use `create(ListAddonDrainsRequestSchema)` to create a new message.
+ */
+export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 16);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
@@ -481,7 +505,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 16);
+  messageDesc(file_logplex_v1_logplex, 17);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -494,7 +518,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 17);
+  messageDesc(file_logplex_v1_logplex, 18);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -563,7 +587,7 @@ export const LogplexService: GenService<{
   },
   /**
    * What the broker says of add-ons. A token of an attachment is apart from the app's tokens, and
-   * a drain of an add-on goes with the add-on only. All four may be said again.
+   * its drain goes with it only. All four may be said again.
    *
    * @generated from rpc plexus.logplex.v1.LogplexService.EnsureAttachmentToken
    */
@@ -573,15 +597,7 @@ export const LogplexService: GenService<{
     output: typeof TokenSchema;
   },
   /**
-   * @generated from rpc plexus.logplex.v1.LogplexService.RemoveAttachmentToken
-   */
-  removeAttachmentToken: {
-    methodKind: "unary";
-    input: typeof RemoveAttachmentTokenRequestSchema;
-    output: typeof RemoveAttachmentTokenResponseSchema;
-  },
-  /**
-   * An add-on has one drain: asked again, the one that is there is answered.
+   * A drain is known by its token: asked again with another url, it is the same one to that url.
    *
    * @generated from rpc plexus.logplex.v1.LogplexService.EnsureAddonDrain
    */
@@ -591,7 +607,15 @@ export const LogplexService: GenService<{
     output: typeof DrainSchema;
   },
   /**
-   * Every token and the drain of an add-on, on whatever app.
+   * @generated from rpc plexus.logplex.v1.LogplexService.RemoveAttachmentLogs
+   */
+  removeAttachmentLogs: {
+    methodKind: "unary";
+    input: typeof RemoveAttachmentLogsRequestSchema;
+    output: typeof RemoveAttachmentLogsResponseSchema;
+  },
+  /**
+   * Every token and every drain of an add-on, on whatever app.
    *
    * @generated from rpc plexus.logplex.v1.LogplexService.RemoveAddonLogs
    */
@@ -599,6 +623,16 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof RemoveAddonLogsRequestSchema;
     output: typeof RemoveAddonLogsResponseSchema;
+  },
+  /**
+   * The drains of an add-on, on whatever app.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.ListAddonDrains
+   */
+  listAddonDrains: {
+    methodKind: "unary";
+    input: typeof ListAddonDrainsRequestSchema;
+    output: typeof DrainListSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_logplex_v1_logplex, 0);
