@@ -168,14 +168,18 @@ async function tryWishDestroyed(
   return true
 }
 
-/** The provider's variables under the manifest's names. */
+/**
+ * The provider's variables under the manifest's names; with a namespace those of a named
+ * credential, which only the billing app's people see.
+ */
 export async function getAddonConfig(
   context: StepContext,
   ref: AddonRef,
   namespace: string,
 ): Promise<Record<string, string>> {
-  const addon = await findVisibleAddon(context, ref)
   const credential = credentialName(namespace)
+  const find = credential === '' ? findVisibleAddon : findOwnAddon
+  const addon = await find(context, ref)
   if (credential === '') return openConfig(context.secrets, addon)
   if (credential === undefined) return {}
   return (await findCredentialConfig(context, addon, credential)) ?? {}

@@ -8,7 +8,7 @@ import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getApp, visibleApps } from './access.ts'
 import { busyMessage } from './addon-state.ts'
 import { viewAttachments, type AddonView, type AttachmentView } from './addon-view.ts'
-import { findVisibleAddon } from './addons.ts'
+import { findOwnAddon, findVisibleAddon } from './addons.ts'
 import { listAddonsById, lockAddon, type AddonRow } from './addons-db.ts'
 import {
   chooseAttachmentName,
@@ -47,13 +47,19 @@ export type AttachmentOrder = {
   namespace: string
 }
 
-/** Attaches an add-on to an app and waits for the release that sets its variables there. */
+/**
+ * Attaches an add-on to an app and waits for the release that sets its variables there.
+ *
+ * @throws FORBIDDEN for a named credential to who sees the add-on through another app only: those
+ * are for the billing app's people to give
+ */
 export async function createAttachment(
   context: BrokerContext,
   order: AttachmentOrder,
 ): Promise<AttachmentOfAddon> {
   const { actor } = order
-  const addon = await findVisibleAddon(context, { actor, addon: order.addon, app: '' })
+  const find = credentialName(order.namespace) === '' ? findVisibleAddon : findOwnAddon
+  const addon = await find(context, { actor, addon: order.addon, app: '' })
   const app = await getApp(context, actor, order.app)
   const { service } = await planOf(context.pool, addon)
   if (!service.supportsSharing && app.id !== addon.appId)
@@ -181,7 +187,10 @@ export async function destroyAttachment(
   return found
 }
 
-/** By uuid, or with an app also by its name there. */
+/**
+ * By uuid, or with an app also by its name there. Without an app also one that somebody else's app
+ * has of an add-on that is billed to the actor's: its people may end what they pay for.
+ */
 export async function getAttachment(
   context: StepContext,
   actor: Actor,
@@ -189,10 +198,27 @@ export async function getAttachment(
 ): Promise<AttachmentOfAddon> {
   const id = parseId<AttachmentId>(ref.attachment)
   const all = await listAttachments(context, actor, { app: ref.app, addon: '' })
-  const found = all.find(({ view: { attachment } }) =>
-    id ? attachment.id === id : ref.app !== '' && attachment.name === ref.attachment.toUpperCase(),
-  )
+  const found =
+    all.find(({ view: { attachment } }) =>
+      id
+        ? attachment.id === id
+        : ref.app !== '' && attachment.name === ref.attachment.toUpperCase(),
+    ) ?? (id && ref.app === '' ? await findBilled(context, actor, id) : undefined)
   if (!found) throw attachmentNotFound()
+  return found
+}
+
+async function findBilled(
+  context: StepContext,
+  actor: Actor,
+  id: AttachmentId,
+): Promise<AttachmentOfAddon | undefined> {
+  const row = await findAttachment(context.pool, id)
+  const [addon] =
+    row && row.state !== 'removed' ? await listAddonsById(context.pool, [row.addonId]) : []
+  const apps = await visibleApps(context, actor)
+  if (!row || !apps.some((app) => app.id === addon?.appId)) return undefined
+  const [found] = await hideOthersLogs(context, actor, await viewAttachments(context, [row]))
   return found
 }
 

@@ -141,6 +141,24 @@ describe('who may', () => {
     await broker.destroyAttachment({ actor: guest, attachment: shared.id })
     await expect(broker.getAddon(asked)).rejects.toMatchObject(refused(ErrorCode.NOT_FOUND))
   })
+
+  test('who is billed for it may detach it from an app that is none of theirs', async () => {
+    const addon = await create(await platform.newApp(owner))
+    const guest = await platform.newUser()
+    const theirs = await platform.newApp(guest)
+    await platform.apps.addCollaborator({ actor: guest, app: theirs.name, user: owner.email })
+    const shared = await attach(addon, theirs)
+    const email = owner.email
+    await platform.apps.removeCollaborator({ actor: guest, app: theirs.name, user: email })
+    const ofApp = { actor: owner, app: theirs.name, attachment: shared.name }
+    await expect(broker.getAttachment(ofApp)).rejects.toMatchObject(refused(ErrorCode.NOT_FOUND))
+    await broker.destroyAttachment({ actor: owner, attachment: shared.id })
+    expect(await platform.config(guest, theirs)).toEqual({})
+    const again = { actor: owner, attachment: shared.id }
+    await expect(broker.destroyAttachment(again)).rejects.toMatchObject(
+      refused(ErrorCode.NOT_FOUND),
+    )
+  })
 })
 
 test('what a person types finds what they mean: in the app first, by name anywhere', async () => {

@@ -188,7 +188,13 @@ test('named credentials are the billing app’s people’s, and in use they stay
   expect((await owner('GET', one)).body).toMatchObject({
     credentials: [{ user: new URL(value).username, state: 'active' }],
   })
-  expect((await attach(stranger, 'credential:reports')).status).toBe(404)
+  for (const [client, status] of [
+    [stranger, 404],
+    [guest, 403],
+  ] as const) {
+    expect((await attach(client, 'credential:reports')).status).toBe(status)
+    expect((await client('GET', `${config}reports`)).status).toBe(status)
+  }
   expect((await attach(owner, 'credential:none')).status).toBe(422)
   const attached = await attach(owner, 'credential:reports')
   expect(attached).toMatchObject({ status: 201, body: { namespace: 'credential:reports' } })
