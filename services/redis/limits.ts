@@ -26,7 +26,7 @@ export const looksMax = 20
 export const timeoutSecondsMax = 365 * 86_400
 /** Longest that a request waits for what it set to hold; it goes on behind it. */
 export const configureWaitMs = 8_000
-/** How long an instance that does not start is left alone before the next try. */
+/** How long an instance that does not start, or speak TLS, is left alone before the next try. */
 export const restartBackoff = { firstMs: 1_000, maxMs: 60_000 }
 /** The start does not wait longer than that for the first look at all instances. */
 export const firstLookMs = 5_000

@@ -8,7 +8,7 @@ import {
   type InstanceHost,
 } from './instance-process.ts'
 import { probeTimeoutMs } from './limits.ts'
-import { adminUser, changeable, passwordHashes } from './redis-conf.ts'
+import { adminUser, limitsAndTuning, passwordHashes } from './redis-conf.ts'
 
 // A running instance takes another plan's limits, its passwords, and what its customer sets, as they
 // are, without a restart and without ending a connection. With a smaller plan, connections beyond its number
@@ -58,14 +58,16 @@ async function setLimits(instance: Instance): Promise<boolean> {
 }
 
 async function setAll(client: Client, instance: Instance): Promise<void> {
-  await client.configSet(changeable(instance))
-  // One that was started before we were given the right to it stays as it is until it has to.
-  if (!instance.rotated) return
-  // One command, so that no moment is without a password; connections that are open stay.
-  await client.aclSetUser('default', [
-    ...['resetpass', '-client|kill'],
-    ...passwordHashes(instance),
-  ])
+  // First, so that trouble with a limit leaves no revoked password good. One that was started
+  // before we were given the right to it stays as it is until it has to.
+  if (instance.rotated) {
+    // One command, so that no moment is without a password; connections that are open stay.
+    await client.aclSetUser('default', [
+      ...['resetpass', '-client|kill'],
+      ...passwordHashes(instance),
+    ])
+  }
+  await client.configSet(limitsAndTuning(instance))
 }
 
 /**

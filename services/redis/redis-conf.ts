@@ -50,7 +50,10 @@ export function redisConf(settings: InstanceSettings): string {
     'dir .',
     'logfile ""',
     'loglevel warning',
-    ...Object.entries(changeable(settings)).map(([name, value]) => `${name} ${value || '""'}`),
+    ...Object.entries({
+      ...limitsAndTuning(settings),
+      ...(settings.tls && tlsDirectives(settings.tls)),
+    }).map(([name, value]) => `${name} ${value || '""'}`),
     'maxmemory-clients 100%',
     'tcp-keepalive 60',
     'appendonly yes',
@@ -62,26 +65,28 @@ export function redisConf(settings: InstanceSettings): string {
   ].join('\n')}\n`
 }
 
-/** What can become otherwise while the instance runs, as it stands in redis.conf. */
-export function changeable({
+/** What its plan and its customer have set, as it stands in redis.conf; it may change as it runs. */
+export function limitsAndTuning({
   plan,
   tuning,
-  tls,
-}: Pick<InstanceSettings, 'plan' | 'tuning' | 'tls'>): Record<string, string> {
+}: Pick<InstanceSettings, 'plan' | 'tuning'>): Record<string, string> {
   return {
-    // Named again, the file is read again.
-    ...(tls && {
-      'tls-port': String(tls.port),
-      'tls-cert-file': tlsFile,
-      'tls-key-file': tlsFile,
-      // Customers have passwords, not certificates.
-      'tls-auth-clients': 'no',
-    }),
     maxmemory: String(plan.memoryBytesMax),
     maxclients: String(plan.connectionsMax + adminConnections),
     'maxmemory-policy': tuning.maxmemoryPolicy,
     timeout: String(tuning.timeoutSeconds),
     'notify-keyspace-events': tuning.notifyKeyspaceEvents,
+  }
+}
+
+/** How it speaks TLS, as it stands in redis.conf. Named again, the file is read again. */
+export function tlsDirectives({ port }: { port: number }): Record<string, string> {
+  return {
+    'tls-port': String(port),
+    'tls-cert-file': tlsFile,
+    'tls-key-file': tlsFile,
+    // Customers have passwords, not certificates.
+    'tls-auth-clients': 'no',
   }
 }
 

@@ -7,7 +7,10 @@ import { certificateBytesMax } from './limits.ts'
 export type ServerCertificate = {
   /** Key and certificates, PEM, as they were last read and found good. */
   pem: () => string
-  /** Reads the file again. Throws, and keeps what it had, when what is there now is no good. */
+  /**
+   * Reads the file again. When what is there now is no good it keeps what it had, and throws once:
+   * not again until the file has changed.
+   */
   reload: () => Promise<void>
 }
 
@@ -17,17 +20,27 @@ export type ServerCertificate = {
  * @throws Error when they cannot be read or do not belong together.
  */
 export async function openServerCertificate(file: string): Promise<ServerCertificate> {
-  let pem = await readPem(file)
+  let pem = checked(file, await readFile(file, 'utf8'))
+  let refused: string | undefined
   return {
     pem: () => pem,
     reload: async () => {
-      pem = await readPem(file)
+      // So it counts as well when it cannot be read.
+      let found = ''
+      try {
+        found = await readFile(file, 'utf8')
+        pem = checked(file, found)
+        refused = undefined
+      } catch (error) {
+        if (found === refused) return
+        refused = found
+        throw error
+      }
     },
   }
 }
 
-async function readPem(file: string): Promise<string> {
-  const pem = await readFile(file, 'utf8')
+function checked(file: string, pem: string): string {
   if (pem.length > certificateBytesMax)
     throw new Error(`${file} is longer than ${certificateBytesMax} bytes`)
   try {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { backoffMs } from '#lib/backoff.ts'
 import type { AddonId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import { transaction } from '#lib/postgres.ts'
@@ -13,7 +12,8 @@ import {
   type InstanceRow,
 } from './instances-db.ts'
 import { instanceOf, type InstancesContext } from './instances.ts'
-import { instancesWorkedOnMax, restartBackoff } from './limits.ts'
+import { instancesWorkedOnMax } from './limits.ts'
+import { createRetries, type Retries } from './retries.ts'
 import { createTlsUpkeep, type TlsUpkeep } from './tls-upkeep.ts'
 
 export type Supervision = {
@@ -24,11 +24,9 @@ export type Supervision = {
   look: () => Promise<void>
 }
 
-type Failures = Map<AddonId, { tries: number; notBeforeMs: number }>
-
 export function createSupervision(context: InstancesContext, log: Log): Supervision {
-  const failures: Failures = new Map()
-  const upkeep = createTlsUpkeep(context)
+  const retries = createRetries()
+  const upkeep = createTlsUpkeep(context, log)
   return {
     look: async () => {
       await reloadCertificate(context, log)
@@ -36,9 +34,9 @@ export function createSupervision(context: InstancesContext, log: Log): Supervis
         if (!(await trySupervisionLock(tx))) return
         const rows = await listReadyInstances(tx)
         const known = new Set(rows.map(({ addonId }) => addonId))
-        for (const addonId of failures.keys()) if (!known.has(addonId)) failures.delete(addonId)
+        retries.prune(known)
         upkeep.prune(known)
-        await eachOf(rows, (row) => keepRunning({ context, failures, upkeep, log }, row))
+        await eachOf(rows, (row) => keepRunning({ context, retries, upkeep, log }, row))
       })
     },
   }
@@ -52,39 +50,22 @@ async function reloadCertificate({ tls }: InstancesContext, log: Log): Promise<v
 }
 
 async function keepRunning(
-  options: { context: InstancesContext; failures: Failures; upkeep: TlsUpkeep; log: Log },
+  options: { context: InstancesContext; retries: Retries; upkeep: TlsUpkeep; log: Log },
   row: InstanceRow,
 ): Promise<void> {
-  const { context, failures, log } = options
+  const { context, retries, upkeep, log } = options
   const { addonId } = row
-  const failed = failures.get(addonId)
-  if (failed && failed.notBeforeMs > Date.now()) return
+  if (!retries.isDue(addonId)) return
   try {
     const found = await probeInstance(context.host, instanceOf(context, row))
-    if (found === 'ours') await keepTls(options, row)
+    if (found === 'ours') await upkeep.keep(row)
     // A full one has no connection for us: its turn comes when it has.
     else if (found !== 'full') await restart(context, addonId, log)
-    failures.delete(addonId)
+    retries.succeeded(addonId)
   } catch (error) {
-    const tries = (failed?.tries ?? 0) + 1
-    failures.set(addonId, { tries, notBeforeMs: Date.now() + backoffMs(tries, restartBackoff) })
+    const tries = retries.failed(addonId)
     log.error({ err: error, alert: true, addon: addonId, tries }, 'instance does not run')
   }
-}
-
-/** It runs, whatever becomes of its TLS. */
-async function keepTls(
-  { upkeep, log }: { upkeep: TlsUpkeep; log: Log },
-  row: InstanceRow,
-): Promise<void> {
-  await upkeep
-    .keep(row)
-    .catch((error: unknown) =>
-      log.error(
-        { err: error, alert: true, addon: row.addonId },
-        'instance speaks no TLS, or as before',
-      ),
-    )
 }
 
 async function restart(context: InstancesContext, addonId: AddonId, log: Log): Promise<void> {

@@ -4,10 +4,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
+import { pino } from 'pino'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
-import { silentLog } from '#lib/log.ts'
+import { silentLog, type Log } from '#lib/log.ts'
 import { issueServerPem } from '../../local-platform/addon-certificate.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import {
@@ -18,6 +19,7 @@ import {
 } from '../../test/support/redis-provider.ts'
 import { instanceConfig } from './instances.ts'
 import { createSupervision, stopAllInstances } from './supervision.ts'
+import { allotTlsPort } from './tls-upkeep.ts'
 import { openTls } from './tls.ts'
 
 const engines = inject('engines')
@@ -79,6 +81,13 @@ const serialAt = async (url: string | undefined): Promise<string> => {
   const { serialNumber } = socket.getPeerCertificate()
   socket.destroy()
   return serialNumber
+}
+
+/** A log of which what it reports is kept. */
+function reportingLog(): { log: Log; reports: { alert: boolean; tries?: number }[] } {
+  const reports: { alert: boolean; tries?: number }[] = []
+  const write = (line: string): void => void reports.push(JSON.parse(line))
+  return { log: pino({ level: 'error' }, { write }), reports }
 }
 
 test('an instance from before there was a certificate speaks TLS as well, without a restart', async () => {
@@ -153,6 +162,59 @@ test('a renewed certificate is served without a restart, and one that is no good
   await look()
   expect(await serialAt(tlsUrl)).toBe(renewed)
   await expect(open()).rejects.toThrow(/holds no private key with its certificate/)
+  await issue()
+})
+
+test('a port for TLS that somebody has holds up neither a plan nor a rotation, and is reported once', async () => {
+  instances.context.tls = undefined
+  const { addonId, url } = await instances.provision('mini')
+  const [pid] = processesOf(addonId)
+  instances.context.tls = await open()
+  await allotTlsPort(instances.context, addonId)
+  const stranger = createServer().listen((await instances.row(addonId)).tlsPort ?? 0, '127.0.0.1')
+  await once(stranger, 'listening')
+  const { log, reports } = reportingLog()
+  const { look } = createSupervision(instances.context, log)
+  for (let looks = 0; looks < 3; looks++) await look()
+  expect(reports).toMatchObject([{ alert: true, addon: addonId, tries: 1 }])
+
+  const change = await instances.requestPlan(addonId, 'premium-0')
+  expect(await instances.drive.finish(change)).toBe('changed')
+  expect(await instances.drive.finish(await instances.requestRotation(addonId))).toBe('changed')
+  expect(await instances.drive.finish(await instances.requestRevocation(addonId))).toBe('changed')
+  await expect(connectCustomer(url)).rejects.toThrow(/WRONGPASS/)
+  const client = await connectCustomer(await instances.urlOf(addonId))
+  expect(await client.info('memory')).toContain(`maxmemory:${50 * 1024 ** 2}\r\n`)
+  client.destroy()
+
+  await eventually(async () => {
+    await look()
+    expect(reports).toMatchObject([{}, { alert: false, addon: addonId, tries: 2 }])
+  })
+  stranger.close()
+  // Another certificate is another matter: it does not wait for the next try.
+  await issue()
+  await look()
+  expect(await read(await tlsUrlOf(addonId), ca)).toBeNull()
+  expect(processesOf(addonId)).toEqual([pid])
+})
+
+test('a certificate that is no good is reported once, and again when it is another such', async () => {
+  const { log, reports } = reportingLog()
+  const { look } = createSupervision(instances.context, log)
+  await writeFile(pemFile, 'no key')
+  for (let looks = 0; looks < 3; looks++) await look()
+  expect(reports).toMatchObject([
+    { alert: true, err: { message: expect.stringContaining(pemFile) } },
+  ])
+  await rm(pemFile)
+  for (let looks = 0; looks < 3; looks++) await look()
+  expect(reports).toHaveLength(2)
+  await issue()
+  await look()
+  await writeFile(pemFile, 'no key')
+  await look()
+  expect(reports).toHaveLength(3)
   await issue()
 })
 
