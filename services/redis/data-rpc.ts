@@ -11,10 +11,9 @@ import { configureInstance } from './configure.ts'
 import { findInstance } from './instances-db.ts'
 import {
   assertReady,
-  instanceCredential,
+  credentialOf,
   instanceNotFound,
   instanceOf,
-  instanceTlsCredential,
   type InstancesContext,
 } from './instances.ts'
 import { looksMax } from './limits.ts'
@@ -54,15 +53,14 @@ function dataHandlers({
       const row = assertReady(await findInstance(pool, parseAddonId(addonId)))
       const running = await getRunningWorkflow(pool, row.addonId)
       const instance = instanceOf(context, row)
-      const tlsCredential = instanceTlsCredential(context, publicHost, row)
       const seen = await share(row.addonId, () => observeInstance(host, instance))
       return {
-        credential: instanceCredential(context, publicHost, row),
+        credential: credentialOf(instance, publicHost, 'redis'),
         changing: running !== undefined,
         connectionsMax: instance.plan.connectionsMax,
         memoryBytesMax: BigInt(instance.plan.memoryBytesMax),
         settings: instance.tuning,
-        ...(tlsCredential && { tlsCredential }),
+        ...(instance.tls && { tlsCredential: credentialOf(instance, publicHost, 'rediss') }),
         ...(seen && { observation: observationMessage(seen) }),
       }
     },

@@ -77,22 +77,18 @@ const planOf = (plans: Plans, plan: string): Plan => must(plans[plan], `plan ${p
 export function instanceOf(context: InstancesContext, row: InstanceRow): Instance {
   const { secrets, plans, bind, tls } = context
   const { addonId, tlsPort, maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents } = row
-  const sealed = must(row.password, 'password of an instance')
-  const formerPassword =
-    row.formerPassword === null
-      ? undefined
-      : secrets.open(row.formerPassword, sealContext(addonId, 'password'))
-  const sealedAdmin = must(row.adminPassword, 'admin password of an instance')
+  const open = (sealed: string, column: PasswordColumn = 'password'): string =>
+    secrets.open(sealed, sealContext(addonId, column))
   return {
     addonId,
     bind,
     port: must(row.port, 'port of an instance'),
     plan: planOf(plans, row.plan),
     tuning: { maxmemoryPolicy, timeoutSeconds, notifyKeyspaceEvents },
-    password: secrets.open(sealed, sealContext(addonId, 'password')),
-    ...(formerPassword !== undefined && { formerPassword }),
+    password: open(must(row.password, 'password of an instance')),
+    ...(row.formerPassword !== null && { formerPassword: open(row.formerPassword) }),
     rotated: row.rotationIds.length > 0,
-    adminPassword: secrets.open(sealedAdmin, sealContext(addonId, 'admin_password')),
+    adminPassword: open(must(row.adminPassword, 'admin password of an instance'), 'admin_password'),
     tls: tls && tlsPort !== null ? { port: tlsPort, pem: tls.certificate.pem() } : undefined,
   }
 }
@@ -113,29 +109,19 @@ export type InstanceCredential = {
   url: string
 }
 
-/** How a customer gets in; `host` is this machine's name for customers. */
-export function instanceCredential(
-  context: InstancesContext,
+/**
+ * How a customer gets in, in clear or, where the instance speaks it, with TLS; `host` is this
+ * machine's name for customers.
+ */
+export function credentialOf(
+  { port: plainPort, password, tls }: Instance,
   host: string,
-  row: InstanceRow,
+  scheme: 'redis' | 'rediss',
 ): InstanceCredential {
-  const { password, port } = instanceOf(context, row)
+  const port = scheme === 'redis' ? plainPort : must(tls, 'TLS of an instance').port
   // With the user's name: redis-cli takes an empty one for a user of that name.
   const user = 'default'
-  return { host, port, user, password, url: `redis://${user}:${password}@${host}:${port}` }
-}
-
-/** How a customer gets in with TLS; undefined where the instance speaks none. */
-export function instanceTlsCredential(
-  context: InstancesContext,
-  host: string,
-  row: InstanceRow,
-): InstanceCredential | undefined {
-  const { tls } = instanceOf(context, row)
-  if (!tls) return undefined
-  const { user, password } = instanceCredential(context, host, row)
-  const url = `rediss://${user}:${password}@${host}:${tls.port}`
-  return { host, port: tls.port, user, password, url }
+  return { host, port, user, password, url: `${scheme}://${user}:${password}@${host}:${port}` }
 }
 
 /** The variables of an instance; `publicHost` is this machine's name for customers. */
@@ -144,10 +130,12 @@ export function instanceConfig(
   publicHost: string,
   row: InstanceRow,
 ): Record<string, string> {
-  const withTls = instanceTlsCredential(context, publicHost, row)
+  const instance = instanceOf(context, row)
   return {
-    HEROKU_REDIS_URL: instanceCredential(context, publicHost, row).url,
-    ...(withTls && { HEROKU_REDIS_TLS_URL: withTls.url }),
+    HEROKU_REDIS_URL: credentialOf(instance, publicHost, 'redis').url,
+    ...(instance.tls && {
+      HEROKU_REDIS_TLS_URL: credentialOf(instance, publicHost, 'rediss').url,
+    }),
   }
 }
 

@@ -9,6 +9,7 @@ import { createClient } from 'redis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
 import { silentLog, type Log } from '#lib/log.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
 import { issueServerPem } from '../../local-platform/addon-certificate.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import {
@@ -130,6 +131,21 @@ test('a new instance has both urls, and its key is for nobody else', async () =>
   await issueServerPem({ caFolder: elsewhere, file: join(elsewhere, 'server.pem'), hosts: [] })
   const other = await readFile(join(elsewhere, 'ca.pem'), 'utf8')
   await expect(read(tlsUrl, other)).rejects.toThrow(/certificate/)
+})
+
+test('for both urls each password is opened once, and they differ in scheme and port alone', async () => {
+  const { addonId } = await instances.provision('mini')
+  const row = await instances.row(addonId)
+  const opened: string[] = []
+  const open: Secrets['open'] = (sealed, context) => {
+    opened.push(sealed)
+    return instances.context.secrets.open(sealed, context)
+  }
+  const context = { ...instances.context, secrets: { ...instances.context.secrets, open } }
+  const config = instanceConfig(context, 'localhost', row)
+  expect(opened).toEqual([row.password, row.adminPassword])
+  const [plain, withTls] = Object.values(config).map((url) => url.replace(/^rediss?:|:\d+$/g, ''))
+  expect(withTls).toBe(plain)
 })
 
 test('a port for TLS that somebody takes in between is left for another', async () => {
