@@ -14,8 +14,8 @@ import {
   type TestInstances,
 } from '../../test/support/redis-provider.ts'
 import { configureInstance } from './configure.ts'
+import { withConnection } from './instance-client.ts'
 import { instanceOf } from './instances.ts'
-import { withConnection } from './live-plan.ts'
 import { observeInstance } from './observation.ts'
 import { adminUser } from './redis-conf.ts'
 import { createSupervision } from './supervision.ts'
@@ -56,8 +56,7 @@ async function finish(addonId: AddonId, options?: { twice: boolean }): Promise<v
 /** As the running instance says. */
 async function inForce(addonId: AddonId): Promise<Record<string, string>> {
   const instance = instanceOf(instances.context, await instances.row(addonId))
-  const login = { ...instance, username: adminUser, password: instance.adminPassword }
-  return withConnection(login, async (client) => ({
+  return withConnection(instance, adminUser, async (client) => ({
     ...(await client.configGet(['maxmemory-policy', 'timeout', 'notify-keyspace-events'])),
   }))
 }

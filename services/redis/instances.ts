@@ -18,7 +18,7 @@ import {
   wantRemoval,
   type InstanceRow,
 } from './instances-db.ts'
-import { readUsedMemory } from './live-plan.ts'
+import { observeInstance } from './observation.ts'
 import type { Plan, Plans } from './plans.ts'
 import type { PortRange } from './ports.ts'
 import type { InstancesTls } from './tls.ts'
@@ -159,15 +159,15 @@ export async function assertFits(
 ): Promise<void> {
   const { memoryBytesMax } = planOf(context.plans, plan)
   if (memoryBytesMax >= planOf(context.plans, row.plan).memoryBytesMax) return
-  const used = await readUsedMemory(context.host, instanceOf(context, row))
-  if (used === undefined)
+  const seen = await observeInstance(context.host, instanceOf(context, row))
+  if (!seen)
     throw unavailable(
       'How much memory the instance uses cannot be seen now: it has no connection left, or is just' +
         ' being started. Close a connection, or try again.',
     )
-  if (used > memoryBytesMax)
+  if (seen.memoryBytes > memoryBytesMax)
     throw invalidParams(
-      `The instance uses ${formatBytes(used)}, and the plan "${plan}" holds` +
+      `The instance uses ${formatBytes(seen.memoryBytes)}, and the plan "${plan}" holds` +
         ` ${formatBytes(memoryBytesMax)}. Choose a larger plan, or delete keys and try again.`,
     )
 }

@@ -18,7 +18,10 @@ export const lookMs = 20
 
 /** Connections beyond the plan's: one, so that the provider can look at an instance in use. */
 export const adminConnections = 1
-/** An instance that has no connection for the provider is asked that often before it is restarted. */
+/**
+ * An instance that is to be changed and has no connection or no moment for the provider, or was
+ * started without its rights, is tried that often before it is restarted.
+ */
 export const fullTriesMax = 4
 /** Instances that are looked at for the data API at a time; what more of them use is not told. */
 export const looksMax = 20

@@ -1,4 +1,4 @@
-import { createClient } from 'redis'
+import { withConnection, type InstanceClient } from './instance-client.ts'
 import {
   ensureRunning,
   probeInstance,
@@ -7,21 +7,21 @@ import {
   type Instance,
   type InstanceHost,
 } from './instance-process.ts'
-import { probeTimeoutMs } from './limits.ts'
 import { adminUser, limitsAndTuning, passwordHashes } from './redis-conf.ts'
 
 // A running instance takes another plan's limits, its passwords, and what its customer sets, as they
-// are, without a restart and without ending a connection. With a smaller plan, connections beyond its number
-// stay; new ones are refused until there are fewer.
+// are, without a restart and without ending a connection. With a smaller plan, connections beyond
+// its number stay; new ones are refused until there are fewer.
 //
 // Two instances are restarted instead, their data written out: one that was started before the
-// provider was given the right to set all of that, and one whose connections, ours included, stay
-// all taken. The latter is what somebody looks like who needs the larger plan most.
+// provider was given the right to set all of that, and one that stays full, its connections, ours
+// included, all taken or a script running. The latter is what somebody looks like who needs the
+// larger plan most.
 
 /**
  * Holds the instance to its plan and to what its customer set: in the file that it is started with,
  * and as it runs. One that does not run is started. Throws when it does not answer, and, unless it
- * may be restarted, when it has no connection left for us or was started without our rights.
+ * may be restarted, when it is full or was started without our rights.
  */
 export async function holdToPlan(
   host: InstanceHost,
@@ -45,11 +45,8 @@ export async function holdToPlan(
 
 /** False when the instance does not let us: its rights are those of its start. */
 async function setLimits(instance: Instance): Promise<boolean> {
-  const { adminPassword: password } = instance
   try {
-    await withConnection({ ...instance, username: adminUser, password }, (client) =>
-      setAll(client, instance),
-    )
+    await withConnection(instance, adminUser, (client) => setAll(client, instance))
     return true
   } catch (error) {
     if (error instanceof Error && error.message.startsWith('NOPERM')) return false
@@ -57,7 +54,7 @@ async function setLimits(instance: Instance): Promise<boolean> {
   }
 }
 
-async function setAll(client: Client, instance: Instance): Promise<void> {
+async function setAll(client: InstanceClient, instance: Instance): Promise<void> {
   // First, so that trouble with a limit leaves no revoked password good. One that was started
   // before we were given the right to it stays as it is until it has to.
   if (instance.rotated) {
@@ -79,8 +76,7 @@ export async function endConnections(
   instance: Instance,
   which: { beforeMs: number } | 'every',
 ): Promise<void> {
-  const { adminPassword: password } = instance
-  await withConnection({ ...instance, username: adminUser, password }, async (client) => {
+  await withConnection(instance, adminUser, async (client) => {
     const openedMs = (age: number): number => Date.now() - (age - 1) * 1000
     for (const { id, user, age } of await client.clientList()) {
       if (user !== 'default') continue
@@ -88,70 +84,4 @@ export async function endConnections(
         await client.clientKill({ filter: 'ID', id })
     }
   })
-}
-
-/**
- * Bytes that count against the instance's memory. Undefined when that cannot be seen now: it is
- * full, does not run or does not answer.
- */
-export async function readUsedMemory(
-  host: InstanceHost,
-  instance: Instance,
-): Promise<number | undefined> {
-  if ((await probeInstance(host, instance)) !== 'ours') return undefined
-  // The customer may look at this, and so may we in its name, also with an older instance.
-  const memory = await withConnection({ ...instance, username: 'default' }, (client) =>
-    client.info('memory'),
-  )
-  return usedMemory(memory)
-}
-
-/** What writes are measured by: buffers of the append-only file are not counted by the server. */
-export function usedMemory(info: string): number {
-  return numberIn(info, 'used_memory') - numberIn(info, 'mem_not_counted_for_evict')
-}
-
-export function numberIn(info: string, name: string): number {
-  return Number(textIn(info, name))
-}
-
-/** A field of what an instance says of itself; throws when it is not there. */
-export function textIn(info: string, name: string): string {
-  const value = new RegExp(`^${name}:([^\\r\\n]*)\\r?$`, 'm').exec(info)?.[1]
-  if (value === undefined) throw new Error(`no ${name} in what the instance says of itself`)
-  return value
-}
-
-type Client = ReturnType<typeof newClient>
-
-const newClient = (login: { port: number; username: string; password: string }) =>
-  createClient({
-    username: login.username,
-    password: login.password,
-    socket: {
-      host: '127.0.0.1',
-      port: login.port,
-      reconnectStrategy: false,
-      connectTimeout: probeTimeoutMs,
-      // Also for the answer: a server that hangs is still connected to.
-      socketTimeout: probeTimeoutMs,
-    },
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-  })
-
-/** Does something as a user of the instance at that port. Throws when it does not answer in time. */
-export async function withConnection<T>(
-  login: { port: number; username: string; password: string },
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  const client = newClient(login)
-  // What fails is an answer of the command that waits.
-  client.on('error', () => undefined)
-  try {
-    await client.connect()
-    return await work(client)
-  } finally {
-    if (client.isOpen) client.destroy()
-  }
 }

@@ -1,5 +1,5 @@
+import { numberIn, textIn, usedMemory, withConnection } from './instance-client.ts'
 import { probeInstance, type Instance, type InstanceHost } from './instance-process.ts'
-import { numberIn, textIn, usedMemory, withConnection } from './live-plan.ts'
 
 /** What a running instance says of itself. */
 export type Observation = {
@@ -18,9 +18,8 @@ export async function observeInstance(
 ): Promise<Observation | undefined> {
   if ((await probeInstance(host, instance)) !== 'ours') return undefined
   try {
-    const info = await withConnection({ ...instance, username: 'default' }, (client) =>
-      client.info(),
-    )
+    // The customer may look at this, and so may we in its name, also with an older instance.
+    const info = await withConnection(instance, 'default', (client) => client.info())
     return {
       version: textIn(info, 'redis_version'),
       // One is ours.

@@ -10,8 +10,8 @@ import {
   processesOf,
   type TestInstances,
 } from '../../test/support/redis-provider.ts'
+import { withConnection } from './instance-client.ts'
 import { instanceOf } from './instances.ts'
-import { withConnection } from './live-plan.ts'
 import { adminUser } from './redis-conf.ts'
 import { createSupervision } from './supervision.ts'
 
@@ -122,8 +122,9 @@ test('an instance from before passwords could be set is restarted for its first 
   const client = await connectCustomer(url)
   await client.set('kept', 'yes')
   const instance = instanceOf(instances.context, await instances.row(addonId))
-  const admin = { ...instance, username: adminUser, password: instance.adminPassword }
-  await withConnection(admin, (session) => session.aclSetUser(adminUser, '-acl|setuser'))
+  await withConnection(instance, adminUser, (session) =>
+    session.aclSetUser(adminUser, '-acl|setuser'),
+  )
   await instances.drive.finish(await instances.requestPlan(addonId, 'small'))
   expect(await client.get('kept')).toBe('yes')
   expect(processesOf(addonId)).toEqual(before)

@@ -1,9 +1,9 @@
 import type { AddonId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
+import { withConnection } from './instance-client.ts'
 import { probeInstance, writeConf } from './instance-process.ts'
 import { allotPort, findInstance, withInstanceLock, type InstanceRow } from './instances-db.ts'
 import { instanceOf, type InstancesContext } from './instances.ts'
-import { withConnection } from './live-plan.ts'
 import { chooseFreePort } from './ports.ts'
 import { adminUser, tlsDirectives } from './redis-conf.ts'
 import { createRetries, type Retries } from './retries.ts'
@@ -69,8 +69,7 @@ async function speakTls(context: InstancesContext, addonId: AddonId): Promise<bo
     const { tls } = instance
     if (!tls || (await probeInstance(context.host, instance)) !== 'ours') return false
     await writeConf(context.host, instance)
-    const login = { ...instance, username: adminUser, password: instance.adminPassword }
-    await withConnection(login, (client) => client.configSet(tlsDirectives(tls)))
+    await withConnection(instance, adminUser, (client) => client.configSet(tlsDirectives(tls)))
     return true
   })
 }
