@@ -15,6 +15,7 @@ export type CollaboratorId = Id<'collaborator'>
 export type DeliveryId = Id<'delivery'>
 export type DrainId = Id<'drain'>
 export type ReleaseId = Id<'release'>
+export type RotationId = Id<'rotation'>
 export type ScheduleId = Id<'schedule'>
 export type SessionId = Id<'session'>
 export type TopicId = Id<'topic'>

@@ -1,5 +1,5 @@
-import { conflict, invalidParams } from '#lib/errors.ts'
-import { isUuid, type AddonId } from '#lib/ids.ts'
+import { conflict } from '#lib/errors.ts'
+import type { AddonId, RotationId } from '#lib/ids.ts'
 import { transaction, type Pool, type Transaction } from '#lib/postgres.ts'
 import type { Resource, ResourceTable } from '#lib/provider/resource.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
@@ -8,9 +8,9 @@ import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 export type CredentialRotation<R extends Resource> = {
   /**
    * Writes down new credentials for a resource, whose row is locked, beside those that it has, and
-   * starts the workflow that brings them into force.
+   * starts the workflow that brings them into force. `rotationIds` are its from then on.
    */
-  rotate: (tx: Transaction, resource: R, rotationId: string) => Promise<void>
+  rotate: (tx: Transaction, resource: R, rotationIds: RotationId[]) => Promise<void>
   /**
    * Starts the workflow that ends the former credentials of a resource, whose row is locked.
    *
@@ -28,12 +28,7 @@ type Parts<R extends Resource> = {
 }
 
 /** Rotations that a resource remembers, so that a request that comes late rotates nothing again. */
-export const rotationsKeptMax = 100
-
-export function parseRotationId(text: string): string {
-  if (isUuid(text)) return text.toLowerCase()
-  throw invalidParams(`The rotation's id is not a uuid: ${JSON.stringify(text)}.`)
-}
+const rotationsKeptMax = 100
 
 /**
  * Begins a rotation, unless it has begun before or the resource is just being moved: then it is to
@@ -41,26 +36,27 @@ export function parseRotationId(text: string): string {
  * too long to be waited for. Former credentials that nobody has asked to end are ended first: only
  * who has forgotten them asks for others.
  *
- * @returns the resource as it was; undefined when it is unknown or on its way out.
+ * @returns false when the resource is unknown or on its way out.
  */
 export async function requestRotation<R extends Resource>(
   { pool, table, rotation }: Parts<R>,
   addonId: AddonId,
-  rotationId: string,
-): Promise<R | undefined> {
+  rotationId: RotationId,
+): Promise<boolean> {
   return transaction(pool, async (tx) => {
     const resource = await table.lock(tx, addonId)
-    if (!resource || resource.removalWanted) return undefined
+    if (!resource || resource.removalWanted) return false
     const known = resource.rotationIds.indexOf(rotationId)
     if (known > 0) throw conflict('Another rotation has followed this one.')
-    if (known === 0 || resource.state !== 'ready') return resource
+    if (known === 0 || resource.state !== 'ready') return true
     const running = await getRunningWorkflow(tx, addonId)
     const refusal = running && rotation.refusedDuring?.[running.kind]
     if (refusal !== undefined) throw conflict(refusal)
-    if (running) return resource
+    if (running) return true
+    const rotationIds = [rotationId, ...resource.rotationIds].slice(0, rotationsKeptMax)
     if (resource.formerValid) await rotation.revoke(tx, resource, false)
-    else await rotation.rotate(tx, resource, rotationId)
-    return resource
+    else await rotation.rotate(tx, resource, rotationIds)
+    return true
   })
 }
 
@@ -72,7 +68,7 @@ export async function requestRotation<R extends Resource>(
  */
 export async function requestRevocation<R extends Resource>(
   { pool, table, rotation }: Parts<R>,
-  request: { addonId: AddonId; rotationId: string; everySession: boolean },
+  request: { addonId: AddonId; rotationId: RotationId; everySession: boolean },
 ): Promise<boolean> {
   const { addonId, rotationId, everySession } = request
   return transaction(pool, async (tx) => {

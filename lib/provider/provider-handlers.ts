@@ -1,8 +1,7 @@
 import { conflict, invalidParams, notFound, unavailable } from '#lib/errors.ts'
-import { parseId, type AddonId, type AppId } from '#lib/ids.ts'
+import { parseId, type AddonId, type AppId, type RotationId } from '#lib/ids.ts'
 import { transaction, type Pool } from '#lib/postgres.ts'
 import {
-  parseRotationId,
   requestRevocation,
   requestRotation,
   type CredentialRotation,
@@ -132,6 +131,12 @@ function parseAddonId(uuid: string): AddonId {
   const addonId = parseId<AddonId>(uuid)
   if (!addonId) throw invalidParams(`The resource's uuid is not a uuid: ${JSON.stringify(uuid)}.`)
   return addonId
+}
+
+function parseRotationId(text: string): RotationId {
+  const rotationId = parseId<RotationId>(text)
+  if (!rotationId) throw invalidParams(`The rotation's id is not a uuid: ${JSON.stringify(text)}.`)
+  return rotationId
 }
 
 const gone = () =>

@@ -1,4 +1,4 @@
-import type { AddonId, AppId } from '#lib/ids.ts'
+import type { AddonId, AppId, RotationId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
 /**
@@ -16,7 +16,7 @@ export type Resource = {
   /** The wish to be gone. Once raised it stays; the workflows read it and move the state. */
   removalWanted: boolean
   /** Ids of the rotations of its credentials, the newest first. */
-  rotationIds: string[]
+  rotationIds: RotationId[]
   /** The credentials before the newest rotation are still good. */
   formerValid: boolean
 }

@@ -1,4 +1,4 @@
-import { rotationsKeptMax, type CredentialRotation } from '#lib/provider/credential-rotation.ts'
+import type { CredentialRotation } from '#lib/provider/credential-rotation.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { insertCredential, type DatabaseRow } from './databases-db.ts'
@@ -10,8 +10,7 @@ import { rotateDatabaseCredential } from './workflows/rotate-credential.ts'
 /** How databases get another role name and password, and lose those before. */
 export function databaseRotation(secrets: Secrets): CredentialRotation<DatabaseRow> {
   return {
-    rotate: async (tx, { addonId, rotationIds: known }, rotationId) => {
-      const rotationIds = [rotationId, ...known].slice(0, rotationsKeptMax)
+    rotate: async (tx, { addonId }, rotationIds) => {
       await insertCredential(tx, addonId, { rotationIds, ...newLogin(secrets, addonId) })
       await startWorkflow(tx, rotateDatabaseCredential, addonId)
     },

@@ -1,4 +1,4 @@
-import type { AddonId, AppId } from '#lib/ids.ts'
+import type { AddonId, AppId, RotationId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 import type { Resource } from '#lib/provider/resource.ts'
 
@@ -148,7 +148,7 @@ export async function updatePlan(
 export async function insertCredential(
   tx: Transaction,
   addonId: AddonId,
-  credential: { rotationIds: string[]; roleName: string; password: string },
+  credential: { rotationIds: RotationId[]; roleName: string; password: string },
 ): Promise<void> {
   await tx.query(
     `update databases set rotation_ids = $2, former_role_name = role_name,

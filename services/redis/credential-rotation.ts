@@ -1,4 +1,4 @@
-import { rotationsKeptMax, type CredentialRotation } from '#lib/provider/credential-rotation.ts'
+import type { CredentialRotation } from '#lib/provider/credential-rotation.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { deleteFormerPassword, insertPassword, type InstanceRow } from './instances-db.ts'
@@ -11,8 +11,7 @@ import { changeInstancePlan } from './workflows/change-plan.ts'
  */
 export function instanceRotation(secrets: Secrets): CredentialRotation<InstanceRow> {
   return {
-    rotate: async (tx, { addonId, rotationIds: known }, rotationId) => {
-      const rotationIds = [rotationId, ...known].slice(0, rotationsKeptMax)
+    rotate: async (tx, { addonId }, rotationIds) => {
       await insertPassword(tx, addonId, { rotationIds, password: newPassword(secrets, addonId) })
       await startWorkflow(tx, changeInstancePlan, addonId)
     },

@@ -1,4 +1,4 @@
-import type { AddonId } from '#lib/ids.ts'
+import type { AddonId, RotationId } from '#lib/ids.ts'
 import { transaction, type Pool, type Queryable, type Transaction } from '#lib/postgres.ts'
 import type { Resource, ResourceRequest } from '#lib/provider/resource.ts'
 import type { Tuning } from './tuning.ts'
@@ -119,7 +119,7 @@ export async function updateTuning(
 export async function insertPassword(
   tx: Transaction,
   addonId: AddonId,
-  { rotationIds, password }: { rotationIds: string[]; password: string },
+  { rotationIds, password }: { rotationIds: RotationId[]; password: string },
 ): Promise<void> {
   await tx.query(
     `update instances set rotation_ids = $2, former_password = password, password = $3,

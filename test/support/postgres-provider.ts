@@ -108,7 +108,8 @@ export async function openTestDatabases(
     /** Writes down another credential of a ready database: the id of the workflow that makes it good. */
     requestRotation: (addonId: AddonId): Promise<string> =>
       transaction(pool, async (tx) => {
-        await rotation.rotate(tx, await row(addonId), newId())
+        const known = await row(addonId)
+        await rotation.rotate(tx, known, [newId(), ...known.rotationIds])
         return running(tx, addonId)
       }),
     /** Begins to end the credential before the rotation: the id of the workflow that does it. */

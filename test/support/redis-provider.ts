@@ -92,7 +92,8 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
     /** Writes down another password of a ready instance: the id of the workflow that sets it. */
     requestRotation: (addonId: AddonId): Promise<string> =>
       transaction(pool, async (tx) => {
-        await rotation.rotate(tx, await row(addonId), newId())
+        const known = await row(addonId)
+        await rotation.rotate(tx, known, [newId(), ...known.rotationIds])
         return running(tx, addonId)
       }),
     /** Takes the former password out of the table: the id of the workflow that ends it. */

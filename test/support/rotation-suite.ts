@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { isPlexusError } from '#lib/errors.ts'
-import { newId, type AddonId } from '#lib/ids.ts'
+import { newId, type AddonId, type RotationId } from '#lib/ids.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { eventually } from './eventually.ts'
 import type { OwnParts, Provider } from './provider-suite.ts'
@@ -22,9 +22,9 @@ export function testRotation(provider: Provider, own: OwnParts): void {
   test('a rotation happens once however often it is asked for, and ends once', async () => {
     const uuid = newId<AddonId>()
     const url = await askUntilReady(uuid)
-    const [first, second] = [newId<never>(), newId<never>()]
+    const [first, second] = [newId<RotationId>(), newId<RotationId>()]
     const answers = await Promise.all([rotate(uuid, first), rotate(uuid, first)])
-    const urls = [...answers, await rotate(uuid, first)].map(urlIn)
+    const urls = [...answers, await rotate(uuid, first.toUpperCase())].map(urlIn)
     const [newUrl = ''] = urls
     expect(new Set(urls).size).toBe(1)
     expect([await isGood(url), await isGood(newUrl), newUrl === url]).toEqual([true, true, false])
@@ -44,7 +44,7 @@ export function testRotation(provider: Provider, own: OwnParts): void {
     await expect(rotate(uuid, first)).rejects.toMatchObject(conflict)
     expect([await isGood(newUrl), await isGood(third)]).toEqual([false, true])
     // What was good before a rotation that nobody remembers ends when another one begins.
-    const [forgotten, last] = [newId<never>(), newId<never>()]
+    const [forgotten, last] = [newId<RotationId>(), newId<RotationId>()]
     const fourth = urlIn(await rotate(uuid, forgotten))
     const fifth = await eventually(async () => {
       const answer = await rotate(uuid, last)
@@ -56,21 +56,21 @@ export function testRotation(provider: Provider, own: OwnParts): void {
     expect(urlIn(await provider.ask(uuid, own.otherPlan))).toBe(fifth)
     await provider.removeUntilGone(uuid)
     expect(await own.countParts(uuid)).toEqual([0, 0])
-    await expect(rotate(uuid, newId<never>())).rejects.toMatchObject(noSuchResource)
+    await expect(rotate(uuid, newId<RotationId>())).rejects.toMatchObject(noSuchResource)
     expect((await revoke(uuid, second)).pending).toBe(false)
   })
 
   test('what is unknown cannot be rotated, and a removal overtakes every rotation', async () => {
-    await expect(rotate(newId(), newId<never>())).rejects.toMatchObject(noSuchResource)
+    await expect(rotate(newId(), newId<RotationId>())).rejects.toMatchObject(noSuchResource)
     await expect(rotate(newId(), '1')).rejects.toMatchObject({ code: ErrorCode.INVALID_PARAMS })
-    await expect(revoke('1', newId<never>())).rejects.toMatchObject({
+    await expect(revoke('1', newId<RotationId>())).rejects.toMatchObject({
       code: ErrorCode.INVALID_PARAMS,
     })
     const uuids = Array.from({ length: own.atOnce }, () => newId<AddonId>())
     await Promise.all(uuids.map(askUntilReady))
     await Promise.all(
       uuids.map(async (uuid) => {
-        const rotation = newId<never>()
+        const rotation = newId<RotationId>()
         const answers = await Promise.allSettled([
           rotate(uuid, rotation),
           remove(uuid),
@@ -91,7 +91,7 @@ export function testRotation(provider: Provider, own: OwnParts): void {
   test('kill -9 while credentials are rotated and others revoked: none is lost, none is left', async () => {
     const uuids = Array.from({ length: own.atOnce }, () => newId<AddonId>())
     const formerUrls = await Promise.all(uuids.map(askUntilReady))
-    const rotations = uuids.map(() => newId<never>() as string)
+    const rotations = uuids.map(() => newId<RotationId>())
     const half = uuids.length / 2
     type Call = typeof rotate | typeof revoke
     const call = (index: number, which: Call) => which(uuids[index] ?? '', rotations[index] ?? '')
