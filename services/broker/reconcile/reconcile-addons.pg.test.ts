@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { must } from '#lib/assert.ts'
 import { unavailable } from '#lib/errors.ts'
-import { newId, type AttachmentId } from '#lib/ids.ts'
+import { newId, type AppId, type AttachmentId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
+import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import {
   attach,
+  attaching,
   closeBrokerWorkflows,
   context,
   drive,
@@ -20,7 +23,8 @@ import {
 } from '../../../test/support/broker-workflows.ts'
 import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
 import { destroyAddon } from '../addons.ts'
-import { findAttachment, findFirstAttachment } from '../attachments-db.ts'
+import { findAttachment, findFirstAttachment, listAttachmentsOfApps } from '../attachments-db.ts'
+import { createAttachment } from '../attachments.ts'
 import { requestPlan } from '../plan-change.ts'
 import { startDetaching } from '../workflows/detach-addon.ts'
 import { workflows } from '../workflows/workflows.ts'
@@ -242,6 +246,23 @@ describe('what nothing moves', () => {
     ])
     await drive.finish(await running(id))
     expect((await findAttachment(pool, id))?.state).toBe('removed')
+  })
+
+  test('is moved on: an attachment that a change of its add-on waits for', async () => {
+    const addon = await provisioned(app)
+    const ref = { actor: owner, addon: addon.id, app: '' }
+    await createAttachment(context, attaching(addon.id, app)).catch(() => undefined)
+    const [, second] = await listAttachmentsOfApps(pool, [app.id as AppId])
+    await forget(await running(must(second, 'attachment').id))
+    await requestPlan(context, ref, { plan: 'large', waitMs: 0 })
+    const change = await running(addon.id)
+    for (let steps = 0; steps < 3; steps++) await drive.step(change)
+    expect((await getRunningWorkflow(pool, addon.id))?.step).toBe('publish')
+    expect(await discrepancies(repair)).toEqual([
+      { kind: 'not-moving', addonName: addon.name, repaired: true },
+    ])
+    expect(await drive.finish(await running(must(second, 'attachment').id))).toBe('attached')
+    expect(await drive.finish(change)).toBe('changed')
   })
 
   test('is told when it has been on its way for too long', async () => {

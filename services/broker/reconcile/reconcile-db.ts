@@ -31,14 +31,16 @@ export async function listUnmovedAddons(db: Queryable): Promise<Unmoved[]> {
   return rows
 }
 
-/** The same of attachments; those of an add-on that is on its way itself go with it. */
+/**
+ * The same of attachments. Those of an add-on that is being made or removed go with it; a change of
+ * a live one waits for those that are being attached.
+ */
 export async function listUnmovedAttachments(db: Queryable): Promise<UnmovedAttachment[]> {
   const { rows } = await db.query<UnmovedAttachment>(
     `select t.id as "attachmentId", t.name as "attachmentName", t.state, t.app_id as "appId",
        a.id as "addonId", a.name as "addonName"
      from attachments t join addons a on a.id = t.addon_id
-     where t.state in ('attaching', 'detaching') and a.state = 'provisioned'
-       and ${unmovedBy('t.id')} and ${unmovedBy('a.id')}
+     where t.state in ('attaching', 'detaching') and a.state = 'provisioned' and ${unmovedBy('t.id')}
      order by t.id limit $1`,
     [discrepanciesMax],
   )

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { must } from '#lib/assert.ts'
-import type { AppId } from '#lib/ids.ts'
+import type { AppId, AttachmentId } from '#lib/ids.ts'
+import { transaction } from '#lib/postgres.ts'
+import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import {
@@ -25,6 +27,7 @@ import { findAttachment, listAttachmentsOfApps, listMaybeBound } from '../attach
 import { createAttachment, destroyAttachment } from '../attachments.ts'
 import { parseService } from '../manifest.ts'
 import { requestPlan } from '../plan-change.ts'
+import { restoreConfig } from './restore-config.ts'
 
 let broker: OsbBroker
 
@@ -269,6 +272,28 @@ describe('a detaching whose provider fails', () => {
     broker.alwaysFaults = {}
     expect(await drive.finish(removal)).toBe('deprovisioned')
     await expectCleanSlate(addon, app, other)
+  })
+
+  test('for ever keeps nothing else of the add-on waiting, and gets nothing back', async () => {
+    const { addon, app, other, id } = await shared()
+    broker.alwaysFaults.unbind = { status: 500 }
+    await destroyAttachment(context, owner, id).catch(() => undefined)
+    const detaching = await running(id)
+    await drive.step(detaching)
+    await drive.step(detaching)
+
+    const ref = { actor: owner, addon: addon.id, app: '' }
+    await requestPlan(context, ref, { plan: 'large', waitMs: 0 })
+    expect(await drive.finish(await running(addon.id))).toBe('changed')
+    expect(broker.instances.get(addon.id)?.planId).toBe(osbIds.large)
+    const restoring = await transaction(pool, (tx) => startWorkflow(tx, restoreConfig, addon.id))
+    expect(await drive.finish(restoring)).toBe('restored')
+    expect(await platform.config(owner, other)).toEqual({})
+    expect(Object.keys(await platform.config(owner, app))).toContain('STORE_URL')
+    expect((await findAttachment(pool, id as AttachmentId))?.state).toBe('detaching')
+    await drive.step(detaching)
+    broker.alwaysFaults = {}
+    expect(await drive.finish(detaching)).toBe('detached')
   })
 
   test('never: the operator calls the add-on gone, with its bindings', async () => {

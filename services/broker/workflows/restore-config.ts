@@ -1,7 +1,6 @@
 import { derivedId, type ChangeId } from '#lib/ids.ts'
 import { isPlexusError } from '#lib/errors.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
-import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { mustFindAddon, type AddonRow } from '../addons-db.ts'
 import { findAttachment, listAttachmentsOfAddons, type AttachmentRow } from '../attachments-db.ts'
@@ -23,10 +22,9 @@ export const restoreConfig = defineWorkflow<StepContext>()({
     async 'attach-missing'(context, { workflowId, subjectId }) {
       const addon = await mustFindAddon(context.pool, subjectId)
       for (const attachment of await listAttachmentsOfAddons(context.pool, [addon.id])) {
+        if (attachment.state === 'attaching') return { waitSeconds: dependencyPollSeconds }
         // One that is being detached is on its way out of the config.
-        if (await getRunningWorkflow(context.pool, attachment.id))
-          return { waitSeconds: dependencyPollSeconds }
-        if (attachment.state !== 'attached' || (await isThere(context, attachment))) continue
+        if (attachment.state === 'detaching' || (await isThere(context, attachment))) continue
         const changeId = derivedId<ChangeId>(`${workflowId} ${attachment.id}`)
         try {
           await publishAttachment(context, addon, attachment, changeId)

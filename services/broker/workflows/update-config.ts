@@ -3,7 +3,7 @@ import { derivedId, type ChangeId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { getRunningWorkflow, getWorkflow } from '#lib/workflow/workflows-db.ts'
+import { getWorkflow } from '#lib/workflow/workflows-db.ts'
 import { lockAddon, mustFindAddon, type AddonRow } from '../addons-db.ts'
 import { listAttachmentsOfAddons, type AttachmentRow } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
@@ -50,7 +50,7 @@ export async function publishConfig(
  * Gives every app that the add-on is attached to what is so now, in one release each, however often
  * the workflow does it.
  *
- * @returns `waits` when an attachment is just being made or removed, which has to end first;
+ * @returns `waits` when an attachment is just being made, which has to end first;
  * `refusal` when an app did not take its variables: it has those from before.
  */
 export async function publishToApps(
@@ -59,13 +59,13 @@ export async function publishToApps(
   workflowId: string,
 ): Promise<{ waits: boolean; refusal?: PlexusError }> {
   const attachments = await listAttachmentsOfAddons(context.pool, [addon.id])
-  for (const { id } of attachments) {
-    // One that is being attached may publish what was so before: it ends first.
-    if (await getRunningWorkflow(context.pool, id)) return { waits: true }
-  }
+  // One that is being attached may publish what was so before: it ends first. One that is being
+  // detached needs nothing more, and may wait for its provider for ever.
+  if (attachments.some(({ state }) => state === 'attaching')) return { waits: true }
+  const attached = attachments.filter(({ state }) => state === 'attached')
   let refusal: PlexusError | undefined
-  for (const appId of new Set(attachments.map((attachment) => attachment.appId))) {
-    const ofApp = attachments.filter((attachment) => attachment.appId === appId)
+  for (const appId of new Set(attached.map((attachment) => attachment.appId))) {
+    const ofApp = attached.filter((attachment) => attachment.appId === appId)
     const refused = await publishToApp(context, addon, ofApp, workflowId)
     refusal ??= refused
   }
