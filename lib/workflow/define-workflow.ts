@@ -8,7 +8,8 @@ export type Outcome<Step extends string> = {
   write?: (tx: Transaction) => Promise<void>
 } & (
   | { go: Step } // on to that step, at once
-  | { waitSeconds: number } // this step again, then or when woken
+  // This step again, then or when woken. With `keepTries` what has failed before goes on to count.
+  | { waitSeconds: number; keepTries?: boolean }
   // As if it had thrown, for a step that has something to write, or a back-off of its own.
   | { failed: unknown; waitSeconds?: number }
   | { done: string } // the end, with its result

@@ -88,12 +88,18 @@ function failedProgress(
     lease,
     step: row.step,
     tries,
-    lastError: error instanceof Error ? error.message : String(error),
+    lastError: textOf(error),
     waitSeconds: waitSeconds ?? backoffMs(tries, retryBackoff) / 1000,
     deadlineSeconds: 'keep',
     result: null,
     seenWishes: row.wishes,
   }
+}
+
+/** For the operator: what a customer is not to read is only in the cause. */
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.message || (error.cause === undefined ? '' : textOf(error.cause))
 }
 
 function nextProgress<Context>(
@@ -116,5 +122,9 @@ function nextProgress<Context>(
     const deadlineSeconds = stepDeadlineSeconds(workflow, outcome.go)
     return { ...base, step: outcome.go, waitSeconds: 0, deadlineSeconds }
   }
-  return { ...base, step: row.step, waitSeconds: outcome.waitSeconds, deadlineSeconds: 'keep' }
+  return {
+    ...base,
+    ...(outcome.keepTries && { tries: row.tries, lastError: row.lastError }),
+    ...{ step: row.step, waitSeconds: outcome.waitSeconds, deadlineSeconds: 'keep' },
+  }
 }

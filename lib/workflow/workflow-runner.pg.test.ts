@@ -27,7 +27,8 @@ const count = defineWorkflow<Context>()({
       const left = failures.get(subjectId) ?? 0
       if (left > 0) {
         failures.set(subjectId, left - 1)
-        throw new Error('not yet')
+        // Of the first failure only the cause has words.
+        throw left > 1 ? new Error('', { cause: new Error('not at all') }) : new Error('not yet')
       }
       return {
         go: 'await-wish',
@@ -108,11 +109,11 @@ test('whoever waits is let go when the process is about to stop, and the work go
 
 test('a step that throws is tried again and told what failed last', async () => {
   const subject = newId()
-  context.failures.set(subject, 1)
+  context.failures.set(subject, 2)
   const id = await begin(subject)
   await raiseWish(pool, subject, 'finish')
   expect(await run().waitFor(id, 5_000)).toBe('finished')
-  expect(context.ran).toEqual(['add', 'add not yet'])
+  expect(context.ran).toEqual(['add', 'add not at all', 'add not yet'])
   expect(await counted(subject)).toBe(1)
 })
 

@@ -226,6 +226,13 @@ describe.concurrent('work in the background', () => {
     broker.rules.asyncBindings = true
     broker.rules.ends = 'failed'
     const gone = destroy(app, body.name)
+    await eventually(async () => {
+      const { state, provision_message: message } = (await market.addon(body.name)).body
+      expect([state, message]).toEqual([
+        'deprovisioning',
+        expect.stringContaining('says: Out of disks. Plexus goes on asking it, next at'),
+      ])
+    }, 15_000)
     await eventually(() => expect(count(broker, 'unbind')).toBeGreaterThan(1), 15_000)
     broker.rules.ends = 'succeeded'
     await gone

@@ -223,8 +223,18 @@ describe.concurrent('a removal goes on until the provider says that it is gone',
     const app = await market.newApp()
     const { body } = await market.order(app, provider.slug)
     provider.alwaysFaults.deprovision = { status: 500 }
+    const destroyed = market.customer.api('DELETE', `/apps/${app}/addons/${body.name}`)
+    await eventually(async () =>
+      expect((await market.addon(body.name)).body).toMatchObject({
+        state: 'deprovisioning',
+        provision_message: expect.stringMatching(
+          /says: status 500, and nothing more\. Plexus goes on asking it, next at \S+Z\.$/,
+        ) as string,
+      }),
+    )
     const forgotten = market.forget(body.name)
     expect(await forgotten).toMatchObject({ state: 'deprovisioned' })
+    expect((await destroyed).body).toMatchObject({ state: 'deprovisioned' })
     expect((await market.addon(body.name)).status).toBe(404)
     expect(await market.config(app)).toEqual({})
     expect(provider.living(body.id)).toHaveLength(1)

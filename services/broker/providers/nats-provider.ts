@@ -54,7 +54,7 @@ export function natsProvider(nats: NatsConnection, baseUrl: string): Provider {
       } catch (error) {
         // A provider that has never heard of the resource, or no longer knows it, is done with it.
         if (isPlexusError(error, ErrorCode.NOT_FOUND)) return { state: 'gone' }
-        throw error
+        return hideOurNames(error)
       }
     },
     async *listResources() {

@@ -1,4 +1,4 @@
-import { invalidParams, unavailable } from '#lib/errors.ts'
+import { invalidParams, unavailable, type PlexusError } from '#lib/errors.ts'
 import { operationCharsMax, retryAfterSecondsMax } from '../limits.ts'
 import type { PartnerReply } from './partner-http.ts'
 import type { Pending } from './provider.ts'
@@ -38,7 +38,7 @@ export function readBegun(humanName: string, reply: PartnerReply): OsbAnswer {
 }
 
 /** What is read of a 200 that makes no sense: it has failed, and is no reason to remove anything. */
-export function malformed(humanName: string, what: string): Error {
+export function malformed(humanName: string, what: string): PlexusError {
   return invalidParams(`${humanName} answered with ${what}. Tell the add-on provider.`)
 }
 

@@ -24,7 +24,6 @@ import type {
   AddonCall,
   BindAnswer,
   ChangeAnswer,
-  Pending,
   Provider,
   ProvisionAnswer,
   Removal,
@@ -50,7 +49,7 @@ export function osbProvider(
   const ask = (target: OsbTarget, call: AddonCall, operation: string) =>
     askOperation(service, http, target, { planId: call.providerPlanId, operation })
   const remove = (target: OsbTarget, call: AddonCall): Promise<Removal> =>
-    removeTarget(service, http, target, call, retry)
+    removeTarget(service, http, target, call)
 
   return {
     retry,
@@ -117,6 +116,8 @@ export function osbProvider(
 
 type Rest<Args extends unknown[]> = Args extends [unknown, ...infer Others] ? Others : never
 
+const noSuchWork = 'It knows of no such work.'
+
 /** How far work is that makes or changes something. Throws the reason when it has failed. */
 async function askOperation(
   service: OsbService,
@@ -135,7 +136,7 @@ async function askOperation(
         : `${humanName}: ${description}`,
     )
   // "Gone" is an answer for removals only. What it does not know now it may know in a moment.
-  if (last.state !== 'in progress') throw unavailable(description || 'It knows of no such work.')
+  if (last.state !== 'in progress') throw unavailable(description || noSuchWork)
   const { operation } = named
   return { state: 'pending', fields: {}, pending: { operation, waitSeconds }, description }
 }
@@ -145,24 +146,25 @@ async function removeTarget(
   http: PartnerHttp,
   target: OsbTarget,
   { operation, providerPlanId: planId }: AddonCall,
-  { firstMs }: BackoffOptions,
 ): Promise<Removal> {
-  // Whatever came of the work, it has to be gone: it is asked to remove it once more.
-  const anew: Pending = { operation: null, waitSeconds: firstMs / 1000 }
   if (operation !== null) {
     const named = { planId, operation }
     const last = readLastOperation(await http(lastOperationCall(service, target, named)))
     if (last.state === 'succeeded' || last.state === 'gone') return { state: 'gone' }
-    const { waitSeconds } = last
-    const isRunning = last.state === 'in progress'
-    return { state: 'ask-again', pending: isRunning ? { operation, waitSeconds } : anew }
+    const { description, waitSeconds } = last
+    if (last.state === 'in progress')
+      return { state: 'ask-again', pending: { operation, waitSeconds } }
+    const otherwise = last.state === 'lost' ? noSuchWork : 'It failed, and it does not say why.'
+    return { state: 'failed', reason: unavailable(description || otherwise) }
   }
   const reply = await http(removeCall(service, target, planId))
   if (reply.status === 410 || reply.status === 404) return { state: 'gone' }
   refuseUnlessDone(service.humanName, reply)
   if (reply.status !== 202) return { state: 'gone' }
   const begun = readBegun(service.humanName, reply)
-  return { state: 'ask-again', pending: begun.state === 'pending' ? begun.pending : anew }
+  if (begun.state === 'unusable')
+    return { state: 'failed', reason: malformed(service.humanName, begun.unusable) }
+  return { state: 'ask-again', ...(begun.state === 'pending' && { pending: begun.pending }) }
 }
 
 function provisionAnswer({ uuid }: AddonCall, answer: OsbAnswer): ProvisionAnswer {

@@ -1,4 +1,5 @@
 import type { BackoffOptions } from '#lib/backoff.ts'
+import type { PlexusError } from '#lib/errors.ts'
 import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
 import type { Resource } from '#proto/provider/v1/provider_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
@@ -43,7 +44,7 @@ export type Provider = {
 }
 
 /** Credentials of single attachments. All of them end before their add-on's resource does. */
-export type Bindings = {
+type Bindings = {
   bind: (request: BindingRequest) => Promise<BindAnswer>
   unbind: (request: BindingRequest) => Promise<Removal>
 }
@@ -108,8 +109,8 @@ type ChangePlanRequest = AddonCall & {
 
 /** What the provider says of work that it is at: goes with "ask-again". */
 export type Pending = {
-  /** Its name for the work, for the next call; empty: none. Null: the call is to begin anew. */
-  operation: string | null
+  /** Its name for the work, for the next call; empty: none. */
+  operation: string
   /** When it wants to be asked again; 0: it does not say. */
   waitSeconds: number
 }
@@ -135,7 +136,12 @@ type DeprovisionRequest = AddonCall & { id: string }
 /** `attachmentId` and `attachedTo`: the attachment and its app. */
 type BindingRequest = AddonCall & { attachmentId: string; attachedTo: string }
 
-export type Removal = { state: 'gone' | 'ask-again' | 'accepted'; pending?: Pending }
+/** `failed`: what it had begun came to nothing, for the reason; the next call begins anew. */
+export type Removal =
+  | { state: 'gone' }
+  | { state: 'accepted' }
+  | { state: 'ask-again'; pending?: Pending }
+  | { state: 'failed'; reason: PlexusError }
 
 /** The provider of a service, over the carrier that its base_url names. */
 export type FindProvider = (service: AddonServiceRow) => Provider

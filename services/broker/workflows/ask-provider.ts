@@ -1,4 +1,4 @@
-import { backoffMs } from '#lib/backoff.ts'
+import { backoffMs, type BackoffOptions } from '#lib/backoff.ts'
 import { isPlexusError } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
@@ -46,11 +46,21 @@ export async function askProvider<Answer extends ChangeAnswer>(
     return { answer: await call(provider) }
   } catch (error) {
     if (isRefusal(error)) return { failure: error, madeNothing: provider.refusalMakesNothing }
-    const waitSeconds = backoffMs(tries + 1, provider.retry) / 1000
-    const message = `${whyNotYet(service, error)} ${whenAgain(waitSeconds)}`
-    const write = (tx: Transaction): Promise<void> => setProvisionMessage(tx, addon.id, message)
-    return { again: { failed: error, waitSeconds, write } }
+    return { again: askAgain(addon, service, provider.retry, tries, error) }
   }
+}
+
+/** When a call that has failed is made again, and what its customer is told of it. */
+export function askAgain(
+  { id }: AddonRow,
+  service: AddonServiceRow,
+  retry: BackoffOptions,
+  tries: number,
+  failed: unknown,
+): AskAgain {
+  const waitSeconds = backoffMs(tries + 1, retry) / 1000
+  const message = `${whyNotYet(service, failed)} ${whenAgain(waitSeconds)}`
+  return { failed, waitSeconds, write: (tx) => setProvisionMessage(tx, id, message) }
 }
 
 /** What every call says of its add-on. */
@@ -71,6 +81,8 @@ export function waitSecondsFor({ pending }: { pending?: Pending }, otherwise: nu
 
 /** For the customer. What went wrong inside a provider of ours is for the log only. */
 function whyNotYet({ humanName }: AddonServiceRow, error: unknown): string {
+  // Of a removal, which is asked for on and on.
+  if (isRefusal(error)) return error.message
   if (!isPlexusError(error, ErrorCode.UNAVAILABLE)) return `The provider of ${humanName} failed.`
   if (error.cause === undefined) return `The provider of ${humanName} says: ${error.message}`
   return `The provider of ${humanName} does not answer. ${error.message}`.trim()

@@ -1,5 +1,4 @@
 import { must } from '#lib/assert.ts'
-import { backoffMs } from '#lib/backoff.ts'
 import { invalidParams } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import type { Outcome } from '#lib/workflow/define-workflow.ts'
@@ -17,8 +16,9 @@ import {
 import type { StepContext } from '../context.ts'
 import { providerPollSecondsMin } from '../limits.ts'
 import { planOf } from '../plans.ts'
-import type { BindAnswer, Bindings } from '../providers/provider.ts'
+import type { BindAnswer } from '../providers/provider.ts'
 import { askProvider, callAbout, waitSecondsFor, type Failure } from './ask-provider.ts'
+import { askRemoval } from './ask-removal.ts'
 
 // Credentials of a single attachment, where its provider has such: asked for before they are
 // published, and given back before the attachment or the add-on is gone.
@@ -117,22 +117,18 @@ export async function unbindAttachment(
   attachment: AttachmentRow,
   tries: number,
 ): Promise<Outcome<never> | undefined> {
-  const planOfService = await planOf(context.pool, addon)
-  const provider = context.findProvider(planOfService.service)
-  const unbind: Bindings['unbind'] | undefined = provider.bindings?.unbind
-  // Its service has another carrier since: nobody is left who knows of them.
-  if (!unbind) return undefined
-  try {
-    const removal = await unbind({ ...callAbout(addon, planOfService), ...bindingOf(attachment) })
-    if (removal.state === 'gone') return undefined
-    const operation = removal.pending?.operation ?? null
-    return {
-      waitSeconds: waitSecondsFor(removal, providerPollSecondsMin),
-      write: (tx) => setAttachmentOperation(tx, attachment.id, operation),
-    }
-  } catch (failed) {
-    return { failed, waitSeconds: backoffMs(tries + 1, provider.retry) / 1000 }
+  const request = {
+    ...callAbout(addon, await planOf(context.pool, addon)),
+    ...bindingOf(attachment),
   }
+  return askRemoval(
+    context,
+    addon,
+    tries,
+    // Where its service has another carrier since, nobody is left who knows of them.
+    async ({ bindings }) => (bindings ? bindings.unbind(request) : { state: 'gone' }),
+    (tx, operation) => setAttachmentOperation(tx, attachment.id, operation),
+  )
 }
 
 const bindingOf = ({ id, appId, actorId, actorEmail, operation }: AttachmentRow) => ({

@@ -3,7 +3,7 @@ import { must } from '#lib/assert.ts'
 import type { AppId, AttachmentId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
-import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
+import { getRunningWorkflow, getWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import {
   attach,
@@ -210,6 +210,68 @@ describe('a crash at each step', () => {
     }
   })
 })
+
+describe('a removal that fails in the background', () => {
+  test.each([
+    ['call-provider', { asyncInstances: true }],
+    ['unbind', { asyncBindings: true }],
+  ])('%s: is begun anew, rarer each time, and both sides read why', async (name, rules) => {
+    const app = await platform.newApp(owner)
+    const { addon, workflowId } = await orderStore(app)
+    expect(await drive.finish(workflowId)).toBe('provisioned')
+    Object.assign(broker.rules, { ...rules, ends: 'failed' })
+    await wishDestroyed(pool, addon.id, { actor: owner, force: false })
+    const removal = await running(addon.id)
+    const waits: number[] = []
+    for (let steps = 0; steps < 20 && waits.length < 4; steps++) {
+      expect(await drive.step(removal)).toBeDefined()
+      const { step, tries, lastError } = must(await getWorkflow(pool, removal), 'workflow')
+      expect(tries).toBeLessThanOrEqual(waits.length + 1)
+      if (tries > waits.length) waits.push(await waitSeconds(removal))
+      if (tries === 0) continue
+      // Also while the next one is under way.
+      expect({ step, tries, lastError }).toEqual({
+        ...{ step: name, tries: waits.length, lastError: 'Out of disks.' },
+      })
+      expect((await reload(addon.id)).provisionMessage).toMatch(
+        /^The provider of Store says: Out of disks. Plexus goes on asking it(, next at \S+Z)?\.$/,
+      )
+    }
+    const begun = broker.asked(name === 'unbind' ? 'unbind' : 'deprovision')
+    expect([waits.length, begun.length]).toEqual([4, 4])
+    for (const [index, wait] of waits.entries()) {
+      expect(wait).toBeGreaterThan(0.5 * 2 ** index)
+      expect(wait).toBeLessThanOrEqual(2 ** index)
+    }
+    broker.rules.ends = 'succeeded'
+    expect(await drive.finish(removal, { twice: true })).toBe('deprovisioned')
+    await expectCleanSlate(addon, app)
+  })
+
+  test('of an attachment alone: the add-on keeps its own message', async () => {
+    const { addon, id } = await shared()
+    Object.assign(broker.rules, { asyncBindings: true, ends: 'failed' })
+    await destroyAttachment(context, owner, id).catch(() => undefined)
+    const detaching = await running(id)
+    for (let steps = 0; steps < 4; steps++) await drive.step(detaching)
+    expect(await getWorkflow(pool, detaching)).toMatchObject({
+      ...{ step: 'unbind', tries: 1, lastError: 'Out of disks.' },
+    })
+    expect((await reload(addon.id)).provisionMessage).toBe('')
+    broker.rules.ends = 'succeeded'
+    expect(await drive.finish(detaching)).toBe('detached')
+    expect(broker.instances.get(addon.id)?.bindings.size).toBe(1)
+  })
+})
+
+/** How long the workflow still waits. */
+async function waitSeconds(workflowId: string): Promise<number> {
+  const { rows } = await pool.query<{ seconds: number }>(
+    'select extract(epoch from run_at - now())::float as seconds from workflows where id = $1',
+    [workflowId],
+  )
+  return must(rows[0], 'workflow').seconds
+}
 
 describe('an attachment that gets no credentials', () => {
   test('within an hour is given up, and what may have been made is given back', async () => {

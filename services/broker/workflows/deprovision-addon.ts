@@ -1,4 +1,3 @@
-import { backoffMs } from '#lib/backoff.ts'
 import { derivedId, type ChangeId } from '#lib/ids.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome } from '#lib/workflow/define-workflow.ts'
@@ -13,16 +12,12 @@ import {
   setUnbound,
 } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
-import {
-  dependencyPollSeconds,
-  providerPollSecondsMin,
-  removalAskSeconds,
-  removalSecondsMax,
-} from '../limits.ts'
+import { dependencyPollSeconds, removalSecondsMax } from '../limits.ts'
 import { planOf } from '../plans.ts'
 import { setOperation } from '../provider-answers-db.ts'
 import { unpublishAttachments } from '../publish-attachment.ts'
-import { callAbout, waitSecondsFor } from './ask-provider.ts'
+import { callAbout } from './ask-provider.ts'
+import { askRemoval } from './ask-removal.ts'
 import { unbindAttachment } from './bind-attachment.ts'
 import { removeAttachments } from './detach-addon.ts'
 
@@ -88,23 +83,15 @@ export const deprovisionAddon = defineWorkflow<StepContext>()({
       // The provider has called back, has never made it, or the operator says that there is nothing
       // left to ask.
       if (wishes.has('provider-failed') || !addon.maybeMade || addon.forgotten) return gone
-      const planOfService = await planOf(context.pool, addon)
-      const provider = context.findProvider(planOfService.service)
-      try {
-        // Whatever it answers but "gone", it is asked again: a resource must not be left behind.
-        const removal = await provider.deprovision({
-          ...callAbout(addon, planOfService),
-          id: addon.providerId,
-        })
-        if (removal.state === 'gone') return gone
-        if (removal.state === 'accepted') return { waitSeconds: removalAskSeconds }
-        return {
-          waitSeconds: waitSecondsFor(removal, providerPollSecondsMin),
-          write: (tx) => setOperation(tx, addon.id, removal.pending?.operation ?? null),
-        }
-      } catch (failed) {
-        return { failed, waitSeconds: backoffMs(tries + 1, provider.retry) / 1000 }
-      }
+      const call = callAbout(addon, await planOf(context.pool, addon))
+      const wait = await askRemoval(
+        context,
+        addon,
+        tries,
+        (provider) => provider.deprovision({ ...call, id: addon.providerId }),
+        (tx, operation) => setOperation(tx, addon.id, operation),
+      )
+      return wait ?? gone
     },
   },
 })
