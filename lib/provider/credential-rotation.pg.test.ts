@@ -6,7 +6,7 @@ import { openPool, type Pool } from '#lib/postgres.ts'
 import type { Resource } from '#lib/provider/resource.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { createTestSchema } from '../../test/support/schemas.ts'
-import { requestRotation } from './credential-rotation.ts'
+import { requestRotation, type WantedRotation } from './credential-rotation.ts'
 
 let pool: Pool
 
@@ -25,7 +25,7 @@ function rotating(resource: Resource | undefined) {
     pool,
     table: { lock: async () => now },
     rotation: {
-      rotate: async (_tx: unknown, before: Resource, rotationIds: RotationId[]) => {
+      rotate: async (_tx: unknown, before: Resource, { rotationIds }: WantedRotation) => {
         now = { ...before, rotationIds }
       },
       revoke: async (_tx: unknown, before: Resource) => {
@@ -33,7 +33,8 @@ function rotating(resource: Resource | undefined) {
       },
     },
   }
-  const request = (id: RotationId) => requestRotation(parts, newId<AddonId>(), id)
+  const request = (id: RotationId) =>
+    requestRotation(parts, newId<AddonId>(), { rotationId: id, credential: '' })
   return { request, resource: () => now }
 }
 

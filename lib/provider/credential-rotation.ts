@@ -8,9 +8,9 @@ import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 export type CredentialRotation<R extends Resource> = {
   /**
    * Writes down new credentials for a resource, whose row is locked, beside those that it has, and
-   * starts the workflow that brings them into force. `rotationIds` are its from then on.
+   * starts the workflow that brings them into force.
    */
-  rotate: (tx: Transaction, resource: R, rotationIds: RotationId[]) => Promise<void>
+  rotate: (tx: Transaction, resource: R, wanted: WantedRotation) => Promise<void>
   /**
    * Starts the workflow that ends the former credentials of a resource, whose row is locked.
    *
@@ -19,6 +19,13 @@ export type CredentialRotation<R extends Resource> = {
   revoke: (tx: Transaction, resource: R, everySession: boolean) => Promise<void>
   /** By kind of workflow: why no rotation can begin while such a one runs, for the customer. */
   refusedDuring?: Record<string, string>
+}
+
+export type WantedRotation = {
+  /** Which are to be new: "default", one that the customer has named, or, empty, all. */
+  credential: string
+  /** The resource's from then on. */
+  rotationIds: RotationId[]
 }
 
 type Parts<R extends Resource> = {
@@ -41,7 +48,7 @@ const rotationsKeptMax = 100
 export async function requestRotation<R extends Resource>(
   { pool, table, rotation }: Parts<R>,
   addonId: AddonId,
-  rotationId: RotationId,
+  { rotationId, credential }: { rotationId: RotationId; credential: string },
 ): Promise<boolean> {
   return transaction(pool, async (tx) => {
     const resource = await table.lock(tx, addonId)
@@ -55,7 +62,7 @@ export async function requestRotation<R extends Resource>(
     if (running) return true
     const rotationIds = [rotationId, ...resource.rotationIds].slice(0, rotationsKeptMax)
     if (resource.formerValid) await rotation.revoke(tx, resource, false)
-    else await rotation.rotate(tx, resource, rotationIds)
+    else await rotation.rotate(tx, resource, { credential, rotationIds })
     return true
   })
 }

@@ -109,9 +109,10 @@ export function providerHandlers<R extends Resource, Context>(
 function rotationHandlers<R extends Resource, Context>(options: ProviderOptions<R, Context>) {
   const { pool, configOf } = options
   return {
-    async rotateCredentials({ uuid, rotationId: text }) {
+    async rotateCredentials({ uuid, rotationId: text, credential }) {
       const [addonId, rotationId] = [parseAddonId(uuid), parseRotationId(text)]
-      if (!(await requestRotation(options, addonId, rotationId))) throw noSuchResource()
+      const wanted = { rotationId, credential }
+      if (!(await requestRotation(options, addonId, wanted))) throw noSuchResource()
       const resource = await waitForResource(options, addonId)
       if (resource.removalWanted) throw noSuchResource()
       const rotated = resource.rotationIds[0] === rotationId

@@ -1,7 +1,7 @@
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import { openConfig } from './addon-config.ts'
 import type { AddonRow } from './addons-db.ts'
-import type { AttachmentRow } from './attachments-db.ts'
+import type { AttachmentRow, Binding } from './attachments-db.ts'
 
 /** Where an attachment's own credentials live, sealed: they open nowhere else. */
 const place = (attachmentId: string): string => `attachments.sealed_config ${attachmentId}`
@@ -18,12 +18,16 @@ export function openAttachmentConfig(
   return { ...shared, ...own }
 }
 
-export function sealAttachmentConfig(
+/** Credentials of its own, for its row. */
+export function sealBinding(
   secrets: Secrets,
   { id }: Pick<AttachmentRow, 'id'>,
   config: Record<string, string>,
-): string {
-  return secrets.seal(JSON.stringify(config), place(id))
+): Binding {
+  return {
+    sealedConfig: secrets.seal(JSON.stringify(config), place(id)),
+    configNames: Object.keys(config).toSorted(),
+  }
 }
 
 /** Names of what openAttachmentConfig answers, without opening anything. */

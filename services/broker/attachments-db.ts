@@ -204,11 +204,13 @@ export async function setAttachmentOperation(
   await tx.query('update attachments set operation = $2 where id = $1', [id, operation])
 }
 
-/** Its own credentials, sealed, and their names. */
+/** An attachment's own credentials, sealed, and their names. */
+export type Binding = { sealedConfig: string; configNames: string[] }
+
 export async function saveBinding(
   tx: Transaction,
   id: AttachmentId,
-  binding: { sealedConfig: string; configNames: string[] },
+  binding: Binding,
 ): Promise<void> {
   await tx.query(
     `update attachments set sealed_config = $2, config_names = $3, operation = null,

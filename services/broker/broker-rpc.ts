@@ -68,9 +68,9 @@ function addonHandlers(context: BrokerContext) {
       const ref = { actor: parseActor(actor), addon, app }
       return addonMessage(await requestPlan(context, ref, { plan, waitMs }))
     },
-    rotateCredentials: async ({ actor, addon, app, forced, waitMs }) => {
+    rotateCredentials: async ({ actor, addon, app, credential, forced, waitMs }) => {
       const ref = { actor: parseActor(actor), addon, app }
-      return rotatedMessage(await requestRotation(context, ref, { forced, waitMs }))
+      return rotatedMessage(await requestRotation(context, ref, { credential, forced, waitMs }))
     },
     openDashboard: (request) => openDashboard(context, request),
     getSso: ({ actor, addon, app }) => getSso(context, { actor: parseActor(actor), addon, app }),

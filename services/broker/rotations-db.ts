@@ -3,6 +3,8 @@ import type { AddonId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
 export type RotationRow = {
+  /** "default", one that the customer has named, or, empty, all. */
+  credential: string
   forced: boolean
   /** The end of the overlap; null until the new credentials are published. */
   formerUntil: Date | null
@@ -13,19 +15,23 @@ export type RotationRow = {
 }
 
 /** A rotation that begins, in the place of the one before. */
-export async function putRotation(tx: Transaction, id: AddonId, forced: boolean): Promise<void> {
+export async function putRotation(
+  tx: Transaction,
+  id: AddonId,
+  { credential, forced }: Pick<RotationRow, 'credential' | 'forced'>,
+): Promise<void> {
   await tx.query(
-    `insert into rotations (addon_id, forced) values ($1, $2)
-     on conflict (addon_id) do update set forced = $2, former_until = null, failure = '',
-       failure_code = 0, created_at = now()`,
-    [id, forced],
+    `insert into rotations (addon_id, credential, forced) values ($1, $2, $3)
+     on conflict (addon_id) do update set credential = $2, forced = $3, former_until = null,
+       failure = '', failure_code = 0, created_at = now()`,
+    [id, credential, forced],
   )
 }
 
 /** The add-on's last rotation. */
 export async function mustFindRotation(db: Queryable, addonId: string): Promise<RotationRow> {
   const { rows } = await db.query<RotationRow>(
-    `select forced, former_until as "formerUntil", failure, failure_code as "failureCode",
+    `select credential, forced, former_until as "formerUntil", failure, failure_code as "failureCode",
        greatest(0, coalesce(extract(epoch from former_until - now()), 0))::float8
          as "overlapLeftSeconds"
      from rotations where addon_id = $1`,

@@ -25,14 +25,14 @@ export type Rotated = {
 }
 
 /**
- * Has the provider make new credentials and publishes them, and waits for that. The former ones end
- * after the overlap. Forced, they end at once, and before them those of a rotation that is still in
+ * Has the provider make new credentials, "default", a named one, or, empty, all, and publishes them,
+ * and waits for that. The former ones end after the overlap. Forced, they end at once, and before them those of a rotation that is still in
  * its overlap; otherwise such a one is CONFLICT. Throws what the provider refuses with.
  */
 export async function requestRotation(
   context: BrokerContext,
   ref: AddonRef,
-  { forced, waitMs }: { forced: boolean; waitMs: number },
+  { credential, forced, waitMs }: { credential: string; forced: boolean; waitMs: number },
 ): Promise<Rotated> {
   const { pool, runner } = context
   const addon = await findOwnAddon(context, ref)
@@ -42,7 +42,7 @@ export async function requestRotation(
     runner.wake()
     await waitUntilSettled(context, addon.id, end - Date.now())
   }
-  const workflowId = await startRotation(context, addon.id, forced)
+  const workflowId = await startRotation(context, addon.id, { credential, forced })
   runner.wake()
   const published = async (): Promise<boolean> =>
     !forced && (await mustFindRotation(pool, addon.id)).formerUntil !== null
@@ -79,12 +79,12 @@ async function raiseEndOfOverlap({ pool }: BrokerContext, id: AddonId): Promise<
 async function startRotation(
   { pool }: BrokerContext,
   id: AddonId,
-  forced: boolean,
+  wanted: { credential: string; forced: boolean },
 ): Promise<string> {
   return transaction(pool, async (tx) => {
     const addon = must(await lockAddon(tx, id), 'add-on')
     await refuseMoved(tx, addon)
-    await putRotation(tx, id, forced)
+    await putRotation(tx, id, wanted)
     return startWorkflow(tx, rotateCredentials, id)
   })
 }

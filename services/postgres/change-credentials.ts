@@ -71,6 +71,12 @@ export async function destroyNamedCredential(parts: Parts, which: Which): Promis
     const found = known.find((credential) => credential.name === name)
     if (!found) throw credentialNotFound(name)
     if (found.state === 'removing') return
+    if (found.formerRoleName !== null)
+      throw conflict(
+        `The credential ${name} is being rotated, and the former one is still good. Try again when` +
+          ` that has ended; heroku pg:credentials:rotate --name ${name} --force ends it at once, and` +
+          ' makes another.',
+      )
     await assertAtRest(tx, addonId)
     await markRemoving(tx, addonId, name)
     await startWorkflow(tx, applyNamedCredentials, addonId)

@@ -10,7 +10,8 @@ import { closeRole, dropRole, endSessions, insist, type AdminSession } from './s
 // customer logs in as. A rotation renames this role and gives it the new password, so that nothing
 // changes owner and its sessions go on; a second role takes the name and the password that it had.
 // That one is a member of the owner, and its sessions begin as the owner: whatever they make is the
-// owner's, and both credentials have the same rights. In the end the second role is dropped.
+// owner's, and both credentials have the same rights. In the end the second role is dropped. So it
+// is with a named credential, whose role owns its rights, but not the database.
 
 const quote = pg.escapeIdentifier
 
@@ -20,22 +21,22 @@ type Login = { name: string; password: string }
  * Gives the owner its new name and password, and what it had to the second role, in one
  * transaction: at each moment the former credential is good, and from its commit the new one, too.
  * Done before, nothing.
- *
- * @returns the server's time after that: what began before began with the former credential.
  */
 export async function splitLogin(
   server: AddonServer,
   session: AdminSession,
   { owner, former }: { owner: Login; former: string },
-): Promise<Date> {
+): Promise<void> {
   const { rowCount } = await session.query('select from pg_roles where rolname = $1', [owner.name])
-  if (rowCount === 0) {
-    // A session in which this fails is ended, and the transaction with it.
-    await session.query('begin')
-    await splitRole(server, session, { owner, former })
-    await session.query('commit')
-  }
-  // Rounded up: a session of the same millisecond is from before.
+  if (rowCount !== 0) return
+  // A session in which this fails is ended, and the transaction with it.
+  await session.query('begin')
+  await splitRole(server, session, { owner, former })
+  await session.query('commit')
+}
+
+/** Rounded up: a session of the same millisecond is from before. */
+export async function readServerTime(session: AdminSession): Promise<Date> {
   const { rows } = await session.query<{ now: Date }>(
     `select date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond' as now`,
   )
@@ -79,22 +80,23 @@ const setPassword = ({ name, password }: Login): string =>
   `alter role ${quote(name)} login password ${pg.escapeLiteral(scramVerifier(password))}`
 
 /**
- * Ends the former credential: nobody gets in with it any more, what began with it is over, and so
- * is what could let its holder in again, who was the owner as well. He may have given the owner a
+ * Ends a former credential: nobody gets in with it any more, what began with it is over, and so is
+ * what could let its holder in again, who was the owner as well. He may have given the owner a
  * password of his own, and other roles a share in it: then every session is ended.
  *
- * @param login.roles those whose database it is; everybody else whom the owner let in is let out
+ * @param login.members who may have a share in the owner, beside the former login
  */
 export async function closeFormer(
   server: AddonServer,
   session: AdminSession,
-  login: { owner: Login; former: string; database: string; roles: string[]; rotatedAt: Date },
+  login: { owner: Login; former: string; database: string; members: string[]; rotatedAt: Date },
 ): Promise<void> {
-  const { owner, former, database, roles, rotatedAt } = login
+  const { owner, former, database, members, rotatedAt } = login
   await closeRole(server, session, former)
   await awaitFormerSessionsEnd(session, { owner: owner.name, former, rotatedAt })
-  await revokeMemberships(server, session, { owner: owner.name, former, database })
-  await revokeConnects(server, session, { database, roles })
+  await revokeMemberships(server, session, {
+    ...{ owner: owner.name, database, members: [former, ...members] },
+  })
   const { rows } = await session.query<{ verifier: string | null }>(
     'select rolpassword as verifier from pg_authid where rolname = $1',
     [owner.name],
@@ -121,14 +123,14 @@ async function awaitFormerSessionsEnd(
 async function revokeMemberships(
   server: AddonServer,
   session: AdminSession,
-  { owner, former, database }: { owner: string; former: string; database: string },
+  { owner, database, members }: { owner: string; database: string; members: string[] },
 ): Promise<void> {
   const { rows } = await session.query<{ member: string }>(
     `select member.rolname as member from pg_auth_members m
      join pg_roles owner on owner.oid = m.roleid
      join pg_roles member on member.oid = m.member
-     where owner.rolname = $1 and member.rolname <> $2`,
-    [owner, former],
+     where owner.rolname = $1 and not member.rolname = any($2)`,
+    [owner, members],
   )
   for (const { member } of rows) {
     // Nobody but us has its password, and it is gone when its transfer is.
@@ -141,8 +143,13 @@ async function revokeMemberships(
   }
 }
 
-/** Other roles of the server that its owner, or who knew his credential, has let into the database. */
-async function revokeConnects(
+/**
+ * Lets other roles of the server out again that the owner, or who knew his credential, has let into
+ * the database.
+ *
+ * @param roles those whose database it is
+ */
+export async function revokeConnects(
   server: AddonServer,
   session: AdminSession,
   { database, roles }: { database: string; roles: string[] },

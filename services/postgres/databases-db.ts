@@ -27,7 +27,7 @@ export type DatabaseRow = Resource & {
   formerPassword: string | null
   /** Sessions that began before that began with the former credential. */
   rotatedAt: Date | null
-  /** Roles of the credentials that its customer has named: named-credentials-db.ts. */
+  /** Roles of the credentials that its customer has named, former ones too. */
   namedRoles: string[]
 }
 
@@ -37,9 +37,11 @@ const columns = `addon_id as "addonId", name, app_id as "appId", plan, previous_
   closed_until as "closedUntil", connections_kept as "connectionsKept",
   rotation_ids as "rotationIds", former_role_name as "formerRoleName",
   former_password as "formerPassword", rotated_at as "rotatedAt",
-  former_role_name is not null as "formerValid",
-  array(select n.role_name from named_credentials n
-    where n.addon_id = databases.addon_id order by n.name) as "namedRoles"`
+  (former_role_name is not null or exists (select from named_credentials n
+    where n.addon_id = databases.addon_id and n.former_role_name is not null)) as "formerValid",
+  array(select role from named_credentials n
+    cross join unnest(array[n.role_name, n.former_role_name]) role
+    where n.addon_id = databases.addon_id and role is not null order by n.name) as "namedRoles"`
 
 /** The database's row, also of one that is gone. */
 export async function findDatabase(
@@ -144,17 +146,28 @@ export async function updatePlan(
   )
 }
 
+export async function setRotationIds(
+  tx: Transaction,
+  addonId: AddonId,
+  rotationIds: RotationId[],
+): Promise<void> {
+  await tx.query('update databases set rotation_ids = $2 where addon_id = $1', [
+    addonId,
+    rotationIds,
+  ])
+}
+
 /** The credential that it is to have from now on, beside the one that it has. */
 export async function insertCredential(
   tx: Transaction,
   addonId: AddonId,
-  credential: { rotationIds: RotationId[]; roleName: string; password: string },
+  credential: { roleName: string; password: string },
 ): Promise<void> {
   await tx.query(
-    `update databases set rotation_ids = $2, former_role_name = role_name,
-       former_password = password, role_name = $3, password = $4, updated_at = now()
+    `update databases set former_role_name = role_name, former_password = password,
+       role_name = $2, password = $3, updated_at = now()
      where addon_id = $1`,
-    [addonId, credential.rotationIds, credential.roleName, credential.password],
+    [addonId, credential.roleName, credential.password],
   )
 }
 

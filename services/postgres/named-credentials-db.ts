@@ -8,6 +8,10 @@ export type NamedCredentialRow = {
   roleName: string
   /** Sealed. */
   password: string
+  /** Who else may log in until the credential before the last rotation ends; null: nobody. */
+  formerRoleName: string | null
+  /** Sealed. */
+  formerPassword: string | null
   /** "creating" and "removing": the add-on server may have its role, or not. */
   state: 'creating' | 'active' | 'removing'
 }
@@ -18,28 +22,50 @@ export async function listNamedCredentials(
   addonId: AddonId,
 ): Promise<NamedCredentialRow[]> {
   const { rows } = await db.query<NamedCredentialRow>(
-    `select addon_id as "addonId", name, role_name as "roleName", password, state
+    `select addon_id as "addonId", name, role_name as "roleName", password, state,
+       former_role_name as "formerRoleName", former_password as "formerPassword"
      from named_credentials where addon_id = $1 order by name`,
     [addonId],
   )
   return rows
 }
 
-/** Of all databases together. */
+/** Of all databases together; one whose former role is good counts twice. */
 export async function countNamedCredentials(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ count: number }>(
-    'select count(*)::int as count from named_credentials',
+    'select (count(*) + count(former_role_name))::int as count from named_credentials',
   )
   return rows[0]?.count ?? 0
 }
 
 export async function insertNamedCredential(
   tx: Transaction,
-  row: Omit<NamedCredentialRow, 'state'>,
+  row: Pick<NamedCredentialRow, 'addonId' | 'name' | 'roleName' | 'password'>,
 ): Promise<void> {
   await tx.query(
     `insert into named_credentials (addon_id, name, role_name, password) values ($1, $2, $3, $4)`,
     [row.addonId, row.name, row.roleName, row.password],
+  )
+}
+
+/** The login that it is to have from now on, beside the one that it has. */
+export async function insertNamedLogin(
+  tx: Transaction,
+  row: Pick<NamedCredentialRow, 'addonId' | 'name' | 'roleName' | 'password'>,
+): Promise<void> {
+  await tx.query(
+    `update named_credentials set former_role_name = role_name, former_password = password,
+       role_name = $3, password = $4
+     where addon_id = $1 and name = $2`,
+    [row.addonId, row.name, row.roleName, row.password],
+  )
+}
+
+export async function deleteFormerLogins(tx: Transaction, addonId: AddonId): Promise<void> {
+  await tx.query(
+    `update named_credentials set former_role_name = null, former_password = null
+     where addon_id = $1`,
+    [addonId],
   )
 }
 

@@ -1,14 +1,22 @@
 import { expect, test } from 'vitest'
-import type { AddonId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
-import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import {
+  beginCreate,
+  beginDestroy,
+  countRoles,
+  create,
+  destroy,
+  namedCredential,
+  parts,
+  running,
+  userOf,
+} from '../../test/support/named-credentials.ts'
 import { run, testBackups } from '../../test/support/postgres-backups.ts'
 import { connectCustomer } from '../../test/support/postgres-provider.ts'
 import { connect, databases, useTestDatabases } from '../../test/support/test-databases.ts'
-import { createNamedCredential, destroyNamedCredential } from './change-credentials.ts'
+import { createNamedCredential } from './change-credentials.ts'
 import { namedConnectionsMax, namedCredentialsMax } from './limits.ts'
-import { viewNamedCredentials } from './named-credentials.ts'
 import { checkSizes } from './size-check.ts'
 import { cancelTransfer } from './transfers.ts'
 
@@ -21,49 +29,8 @@ const plans = {
 
 useTestDatabases(plans)
 
-const parts = () => ({ context: databases.context, runner: databases.idle })
-
-const running = async (addonId: AddonId): Promise<string> =>
-  (await getRunningWorkflow(databases.context.pool, addonId))?.id ?? ''
-
-// Nothing runs by itself here: what is written down is then moved by hand.
-const begin = async (work: Promise<boolean>, addonId: AddonId): Promise<string> => {
-  await work
-  return running(addonId)
-}
-const beginCreate = (addonId: AddonId, name: string): Promise<string> =>
-  begin(createNamedCredential(parts(), { addonId, name }), addonId)
-const beginDestroy = (addonId: AddonId, name: string): Promise<string> =>
-  begin(destroyNamedCredential(parts(), { addonId, name }), addonId)
-
-async function urlOf(addonId: AddonId, name: string): Promise<string> {
-  const row = await databases.row(addonId)
-  const found = await viewNamedCredentials(databases.context, 'localhost', row)
-  return found.find((credential) => credential.name === name)?.credential.url ?? ''
-}
-
-async function create(addonId: AddonId, name: string, twice = false): Promise<string> {
-  const workflow = await beginCreate(addonId, name)
-  expect(await databases.drive.finish(workflow, { twice })).toBe('applied')
-  return urlOf(addonId, name)
-}
-
-async function destroy(addonId: AddonId, name: string, twice = false): Promise<void> {
-  const workflow = await beginDestroy(addonId, name)
-  expect(await databases.drive.finish(workflow, { twice })).toBe('applied')
-}
-
-const userOf = (url: string): string => new URL(url).username
 const refused = /password authentication failed|not permitted to log in/
 const denied = /permission denied/
-
-async function countRoles(roles: string[]): Promise<number> {
-  const { rowCount } = await databases.context.server.pool.query(
-    'select from pg_roles where rolname = any($1)',
-    [roles],
-  )
-  return rowCount ?? 0
-}
 
 test('with each step run twice it may connect, what the owner grants, and goes with its sessions', async () => {
   const { addonId, url } = await databases.provision('small')
@@ -106,7 +73,7 @@ test('a crash ends in all or nothing, and nothing else is changed meanwhile', as
   for (const busy of [() => beginCreate(addonId, 'others'), () => beginDestroy(addonId, 'reports')])
     await expect(busy()).rejects.toMatchObject({ code: ErrorCode.CONFLICT })
   // Its password was good since the crash: a session that keeps the role locked is ended.
-  const named = await urlOf(addonId, 'reports')
+  const { url: named } = (await namedCredential(addonId, 'reports')).credential
   const holding = await connect(named)
   await holding.query(`begin; alter role current_user password 'mine'`)
   const ownerHolds = await connect(url)

@@ -12,7 +12,7 @@ import { ensureNamedRole, type NamedRole } from './named-roles-db.ts'
 import type { AdminSession } from './server-admin.ts'
 
 /** What every database has, its owner's; the CLI calls it so. */
-const defaultName = 'default'
+export const defaultName = 'default'
 const namePattern = /^[a-z_][a-z0-9_-]{0,49}$/
 
 /** Throws INVALID_PARAMS for what no named credential may be called. */
@@ -26,12 +26,11 @@ export function assertCredentialName(name: string): void {
     )
 }
 
-export const credentialNotFound = (name: string) =>
-  notFound(
-    'credential',
-    `The database has no credential ${JSON.stringify(name.slice(0, 50))}. "heroku pg:credentials"` +
-      ' lists those that it has.',
-  )
+export const noSuchCredential = (name: string): string =>
+  `The database has no credential ${JSON.stringify(name.slice(0, 50))}. "heroku pg:credentials"` +
+  ' lists those that it has.'
+
+export const credentialNotFound = (name: string) => notFound('credential', noSuchCredential(name))
 
 /** Where passwords are sealed: they open in their own row only. */
 const sealContext = ({ addonId, name }: Pick<NamedCredentialRow, 'addonId' | 'name'>): string =>
@@ -74,7 +73,7 @@ export async function openNamedRoles(
 export type NamedCredential = {
   name: string
   state: NamedCredentialRow['state']
-  credential: DatabaseCredential
+  credential: DatabaseCredential & { former?: { user: string; password: string } }
 }
 
 /** How customers get in by each of a database's named credentials; `host` is their name for it. */
@@ -88,6 +87,17 @@ export async function viewNamedCredentials(
     const { name: user, password, database: databaseName } = namedRoleOf(context, database, row)
     const login = { user, password, database: databaseName }
     const { server } = context
-    return { name: row.name, state: row.state, credential: credentialOf({ server, host }, login) }
+    const former = openFormer(context.secrets, row)
+    const credential = { ...credentialOf({ server, host }, login), ...(former && { former }) }
+    return { name: row.name, state: row.state, credential }
   })
+}
+
+function openFormer(
+  secrets: Secrets,
+  row: NamedCredentialRow,
+): { user: string; password: string } | undefined {
+  const { formerRoleName: user, formerPassword: sealed } = row
+  if (user === null || sealed === null) return undefined
+  return { user, password: secrets.open(sealed, sealContext(row)) }
 }

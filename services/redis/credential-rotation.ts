@@ -11,7 +11,7 @@ import { changeInstancePlan } from './workflows/change-plan.ts'
  */
 export function instanceRotation(secrets: Secrets): CredentialRotation<InstanceRow> {
   return {
-    rotate: async (tx, { addonId }, rotationIds) => {
+    rotate: async (tx, { addonId }, { rotationIds }) => {
       await insertPassword(tx, addonId, { rotationIds, password: newPassword(secrets, addonId) })
       await startWorkflow(tx, changeInstancePlan, addonId)
     },

@@ -36,8 +36,8 @@ const urlOf = async (variable = 'DATABASE_URL'): Promise<string> => {
 }
 
 /** A customer's session; that the server ends it is an answer, not a crash. */
-const connect = async (): Promise<pg.Client> => {
-  const session = new pg.Client({ connectionString: await urlOf() })
+const connect = async (url?: string): Promise<pg.Client> => {
+  const session = new pg.Client({ connectionString: url ?? (await urlOf()) })
   session.on('error', () => undefined)
   await session.connect()
   sessions.push(session)
@@ -102,10 +102,17 @@ test('a named credential is made, attached, granted something, and destroyed', a
   const url = await urlOf('READER_URL')
   const shown = await heroku.ok(['pg:credentials:url', spare, '-n', 'reports', '-a', app])
   expect(shown).toContain(url)
-  const reader = new pg.Client({ connectionString: url })
-  await reader.connect()
+  const reader = await connect(url)
   await expect(reader.query('create table public.t (i int)')).rejects.toThrow('permission denied')
-  await reader.end()
+  const renew = ['pg:credentials:rotate', spare, '-n', 'reports', '-a', app, '--confirm', app]
+  await heroku.ok(renew)
+  const next = await urlOf('READER_URL')
+  expect(next).not.toBe(url)
+  expect(await heroku.ok(['pg:credentials', spare, '-a', app])).toMatch(/reports +rotating/)
+  for (const good of [url, next]) await (await connect(good)).query('select 1')
+  await heroku.ok([...renew, '--force'])
+  expect([url, next]).not.toContain(await urlOf('READER_URL'))
+  await expect(reader.query('select 1')).rejects.toThrow(/terminat|not queryable/)
   const list = await heroku.ok(['pg:credentials', spare, '-a', app])
   expect(list).toMatch(/default[\s\S]*reports +active[\s\S]*READER/)
   await heroku.ok(['addons:detach', 'READER', '-a', app])

@@ -167,7 +167,8 @@ test('named credentials are the billing app’s people’s, and in use they stay
     ['GET', `${all}/none`, undefined, [404, 403, 404]],
     ['DELETE', `${all}/none`, undefined, [404, 403, 404]],
     ['DELETE', `${all}/default`, undefined, [422, 403, 404]],
-    ['POST', `${one}/credentials_rotation`, {}, [422, 403, 404]],
+    ['POST', `${one}/credentials_rotation`, { forced: true }, [200, 403, 404]],
+    ['POST', `${all}/none/credentials_rotation`, {}, [404, 403, 404]],
   ]
   for (const [method, path, body, statuses] of asked) {
     const answers: number[] = []

@@ -106,10 +106,13 @@ export async function openTestDatabases(
         return startWorkflow(tx, changeDatabasePlan, addonId)
       }),
     /** Writes down another credential of a ready database: the id of the workflow that makes it good. */
-    requestRotation: (addonId: AddonId): Promise<string> =>
+    requestRotation: (addonId: AddonId, credential = 'default'): Promise<string> =>
       transaction(pool, async (tx) => {
         const known = await row(addonId)
-        await rotation.rotate(tx, known, [newId(), ...known.rotationIds])
+        await rotation.rotate(tx, known, {
+          credential,
+          rotationIds: [newId(), ...known.rotationIds],
+        })
         return running(tx, addonId)
       }),
     /** Begins to end the credential before the rotation: the id of the workflow that does it. */

@@ -93,7 +93,10 @@ export async function openTestInstances(engines: TestEngines, plans: Plans = red
     requestRotation: (addonId: AddonId): Promise<string> =>
       transaction(pool, async (tx) => {
         const known = await row(addonId)
-        await rotation.rotate(tx, known, [newId(), ...known.rotationIds])
+        await rotation.rotate(tx, known, {
+          credential: '',
+          rotationIds: [newId(), ...known.rotationIds],
+        })
         return running(tx, addonId)
       }),
     /** Takes the former password out of the table: the id of the workflow that ends it. */

@@ -34,6 +34,8 @@ type TestResource = {
   options: Record<string, string>
   /** Of the newest credentials. */
   rotationId?: string
+  /** Of the newest of the named credential. */
+  namedRotationId?: string
   /** The credentials before them are good. */
   former?: boolean
   /** What the last revocation was asked for. */
@@ -99,7 +101,7 @@ export async function serveTestProvider(
           const config = options['moves'] ? { [configVar]: `test://${uuid}/${plan}` } : {}
           return { config, message: `Now ${plan}.` }
         }),
-      rotateCredentials: ({ uuid, rotationId }) =>
+      rotateCredentials: ({ uuid, rotationId, credential }) =>
         counted('rotate', uuid, async () => {
           const tries = calls.filter((call) => call === `rotate ${uuid}`).length
           const resource = resources.get(uuid)
@@ -107,9 +109,13 @@ export async function serveTestProvider(
           const { options } = resource
           if (options['refuseRotation']) throw invalidParams(options['refuseRotation'])
           if (tries <= Number(options['busyRotation'] ?? 0)) throw unavailable('Busy.')
-          resources.set(uuid, { ...resource, rotationId, former: true })
+          const rotated = { ...resource, former: true }
+          if (credential === '' || credential === 'default') rotated.rotationId = rotationId
+          if (credential !== 'default') rotated.namedRotationId = rotationId
+          resources.set(uuid, rotated)
           if (tries <= Number(options['pendingRotation'] ?? 0)) return { pending: true }
-          return { config: { [configVar]: `test://${uuid}/${rotationId}` } }
+          const newest = rotated.rotationId === undefined ? '' : `/${rotated.rotationId}`
+          return { config: { [configVar]: `test://${uuid}${newest}` } }
         }),
       revokeCredentials: ({ uuid, everySession }) =>
         counted('revoke', uuid, async () => {
@@ -121,9 +127,11 @@ export async function serveTestProvider(
           return { pending: tries <= Number(resource.options['pendingRotation'] ?? 0) }
         }),
       getCredentialConfig: async ({ uuid, name }) => {
-        if (resources.get(uuid)?.options['credential'] !== name)
+        const resource = resources.get(uuid)
+        if (resource?.options['credential'] !== name)
           throw new PlexusError(ErrorCode.NOT_FOUND, 'No such credential.')
-        return { config: { [configVar]: `test://${uuid}/${name}` } }
+        const { namedRotationId = '' } = resource
+        return { config: { [configVar]: `test://${uuid}/${name}${namedRotationId}` } }
       },
       deprovision: ({ uuid }) =>
         counted('deprovision', uuid, async () => {

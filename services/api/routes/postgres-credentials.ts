@@ -1,9 +1,9 @@
 import { must } from '#lib/assert.ts'
 import { conflict, invalidParams, notFound } from '#lib/errors.ts'
 import type { Addon } from '#proto/broker/v1/broker_pb.ts'
+import type { NamedCredential } from '#proto/data/v1/data_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { ownDatabase, usableDatabase } from '../data-targets.ts'
-import { notSupported } from '../api-refusal.ts'
 import { actorOf, type Identified } from '../hooks/identity.ts'
 import { renderCredential, renderNamedCredential } from '../render/postgres-credential.ts'
 import { rotateCredentials } from '../rotate-credentials.ts'
@@ -54,19 +54,24 @@ function readRoutes(api: Api, context: ApiContext): void {
         return renderCredential(addonId, await postgresData.getDatabaseCredential({ addonId }))
       }
       const addon = await ownDatabase(context, request, service)
-      const { credentials } = await postgresData.listNamedCredentials({ addonId: addon.id })
-      const found = credentials.find((named) => named.name === name)
-      if (!found) throw noSuchCredential(addon)
-      return renderNamedCredential(addon.id, found)
+      return renderNamedCredential(addon.id, await findNamed(context, addon, name))
     },
   )
 }
 
-const noSuchCredential = ({ name }: Addon) =>
-  notFound(
+async function findNamed(
+  { postgresData }: ApiContext,
+  addon: Addon,
+  name: string,
+): Promise<NamedCredential> {
+  const { credentials } = await postgresData.listNamedCredentials({ addonId: addon.id })
+  const found = credentials.find((named) => named.name === name)
+  if (found) return found
+  throw notFound(
     'credential',
-    `${name} has no such credential. "heroku pg:credentials" lists those that it has.`,
+    `${addon.name} has no such credential. "heroku pg:credentials" lists those that it has.`,
   )
+}
 
 function changeRoutes(api: Api, context: ApiContext): void {
   const { postgresData } = context
@@ -116,25 +121,12 @@ async function refuseAttached(
   )
 }
 
-const howToRenew =
-  'Of others create another one, grant it the same, attach it where the former is, and destroy that.'
-
-/** "All" must not leave out any without a word. */
-async function refuseNamedLeftOut({ postgresData }: ApiContext, { id }: Addon): Promise<void> {
-  const { credentials } = await postgresData.listNamedCredentials({ addonId: id })
-  if (credentials.length === 0) return
-  throw notSupported(`Plexus rotates the default credential only: leave --all out. ${howToRenew}`)
-}
-
 function rotationRoutes(api: Api, context: ApiContext): void {
   api.post(
     '/postgres/v0/databases/:database/credentials_rotation',
     { schema: { params: DatabaseParams, body: RotateCredentials } },
-    async (request) => {
-      const addon = await ownDatabase(context, request, service)
-      await refuseNamedLeftOut(context, addon)
-      return rotateCredentials(context, request, addon)
-    },
+    async (request) =>
+      rotateCredentials(context, request, await ownDatabase(context, request, service), ''),
   )
 
   api.post(
@@ -142,9 +134,9 @@ function rotationRoutes(api: Api, context: ApiContext): void {
     { schema: { params: CredentialParams, body: RotateCredentials } },
     async (request) => {
       const addon = await ownDatabase(context, request, service)
-      if (request.params.credential !== defaultName)
-        throw notSupported(`Plexus rotates the default credential only. ${howToRenew}`)
-      return rotateCredentials(context, request, addon)
+      const { credential } = request.params
+      if (credential !== defaultName) await findNamed(context, addon, credential)
+      return rotateCredentials(context, request, addon, credential)
     },
   )
 }

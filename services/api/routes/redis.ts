@@ -33,7 +33,7 @@ export function redisRoutes(api: Api, context: ApiContext): void {
     '/redis/v0/databases/:database/credentials_rotation',
     { schema: { params: DatabaseParams, body: RotateCredentials } },
     async (request) =>
-      rotateCredentials(context, request, await usableDatabase(context, request, service)),
+      rotateCredentials(context, request, await usableDatabase(context, request, service), ''),
   )
 
   api.get('/redis/v0/databases/:database/config', ofDatabase, async (request) => {

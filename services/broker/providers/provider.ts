@@ -29,8 +29,11 @@ export type Provider = {
   refusalMakesNothing: boolean
   /** Absent where credentials are the provider's own affair, as they are in the Partner API. */
   credentials?: {
-    /** Makes new credentials beside the former ones, the same however often it is asked. */
-    rotate: (request: RotationRequest) => Promise<ChangeAnswer>
+    /**
+     * Makes new credentials beside the former ones, the same however often it is asked: of
+     * "default", of one that the customer has named, or, empty, of all.
+     */
+    rotate: (request: RotationRequest & { credential: string }) => Promise<ChangeAnswer>
     /** Ends the former ones, and what began with them. */
     revoke: (request: RotationRequest & { everySession: boolean }) => Promise<ChangeAnswer>
   }

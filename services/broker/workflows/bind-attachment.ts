@@ -5,7 +5,7 @@ import type { Outcome } from '#lib/workflow/define-workflow.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
 import { saveAttachmentDrainUrl } from '../addon-logs.ts'
 import { setProvisionMessage, type AddonRow } from '../addons-db.ts'
-import { sealAttachmentConfig } from '../attachment-config.ts'
+import { sealBinding } from '../attachment-config.ts'
 import {
   saveBinding,
   setAttachmentOperation,
@@ -96,10 +96,7 @@ async function saveCredentials(
   attachment: AttachmentRow,
   { config, logDrainUrl }: BindAnswer,
 ): Promise<void> {
-  await saveBinding(tx, attachment.id, {
-    sealedConfig: sealAttachmentConfig(context.secrets, attachment, config),
-    configNames: Object.keys(config).toSorted(),
-  })
+  await saveBinding(tx, attachment.id, sealBinding(context.secrets, attachment, config))
   if (logDrainUrl !== '' && attachment.logDrainToken !== '')
     await saveAttachmentDrainUrl(tx, context, attachment.id, logDrainUrl)
   if (addon.state === 'provisioning') await setProvisionMessage(tx, addon.id, '')

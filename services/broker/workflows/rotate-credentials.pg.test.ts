@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
+import type { AppId } from '#lib/ids.ts'
 import {
   attach,
+  attaching,
   closeBrokerWorkflows,
   context,
   drive,
@@ -16,6 +18,8 @@ import {
 } from '../../../test/support/broker-workflows.ts'
 import { wishDestroyed } from '../addons.ts'
 import type { AddonRow } from '../addons-db.ts'
+import { createAttachment } from '../attachments.ts'
+import { listAttachmentsOfApps } from '../attachments-db.ts'
 import { updatePartnerConfig } from '../partner.ts'
 import { requestPlan } from '../plan-change.ts'
 import type { FindProvider } from '../providers/provider.ts'
@@ -40,11 +44,12 @@ async function shared(options: Record<string, string> = {}) {
 
 const refOf = ({ id }: AddonRow) => ({ actor: owner, addon: id, app: '' })
 
-const ask = (addon: AddonRow, forced = false) =>
-  requestRotation(context, refOf(addon), { forced, waitMs: 0 })
+const ask = (addon: AddonRow, forced = false, credential = 'default') =>
+  requestRotation(context, refOf(addon), { credential, forced, waitMs: 0 })
 
-const begin = async (addon: AddonRow, forced = false): Promise<string> => {
-  expect(await ask(addon, forced)).toMatchObject({ pending: true, formerUntil: undefined })
+const begin = async (addon: AddonRow, forced = false, credential?: string): Promise<string> => {
+  const asked = await ask(addon, forced, credential)
+  expect(asked).toMatchObject({ pending: true, formerUntil: undefined })
   return running(addon.id)
 }
 
@@ -190,11 +195,69 @@ test('what is attached in the overlap gets the new credentials, and variables se
   )
 })
 
+test('a named credential is rotated for the apps that have it, and all with the default one', async () => {
+  const { addon, app, other } = await shared({ credential: 'reports' })
+  const url = `test://${addon.id}`
+  const namespace = 'credential:reports'
+  await attach(addon.id, other, 'READER', { namespace })
+  const released = async () => [
+    (await platform.releases(owner, app)).length,
+    (await platform.releases(owner, other)).length,
+  ]
+  const before = await released()
+  const first = await begin(addon, false, 'reports')
+  await stepUntil(first, 'overlap')
+  expect(await platform.config(owner, app)).toEqual({ WIDGETS_URL: url })
+  const kept = { SHARED_URL: url, READER_URL: `${url}/reports${first}` }
+  expect(await platform.config(owner, other)).toEqual(kept)
+  const [one = 0, two = 0] = before
+  expect(await released()).toEqual([one, two + 1])
+  await passOverlap(addon)
+  expect(await drive.finish(first, { twice: true })).toBe('rotated')
+  expect(await released()).toEqual([one, two + 1])
+
+  const second = await begin(addon, false, '')
+  await stepUntil(second, 'overlap')
+  expect(await platform.config(owner, other)).toEqual({
+    SHARED_URL: `${url}/${second}`,
+    READER_URL: `${url}/reports${second}`,
+  })
+  await passOverlap(addon)
+  expect(await drive.finish(second)).toBe('rotated')
+})
+
+test('what is just being attached has the new credential, whenever it has asked for it', async () => {
+  const { addon, app } = await shared({ credential: 'reports' })
+  const late = { ...attaching(addon.id, app), name: 'LATE', namespace: 'credential:reports' }
+  await createAttachment(context, late).catch(() => undefined)
+  const [id = ''] = (await listAttachmentsOfApps(pool, [app.id as AppId]))
+    .filter(({ name }) => name === 'LATE')
+    .map((row) => row.id)
+  const attachment = await running(id)
+  expect(await drive.step(attachment)).toBe('take-name')
+  // It has asked, and its answer is written down after the new credential was made.
+  expect(await drive.step(attachment)).toBe('bind')
+  const rotation = await begin(addon, false, 'reports')
+  expect(await drive.step(rotation)).toBe('call-provider')
+  expect(await drive.step(rotation)).toBe('call-provider')
+  expect(await drive.finish(attachment)).toBe('attached')
+  await stepUntil(rotation, 'overlap')
+  expect(await platform.config(owner, app)).toMatchObject({
+    LATE_URL: `test://${addon.id}/reports${rotation}`,
+  })
+  await wishDestroyed(pool, addon.id, { actor: owner, force: true })
+  await drive.finish(rotation)
+})
+
 test('only those of the billing app may, and a service whose provider is not ours says what to do', async () => {
   const { addon, other } = await shared()
   const stranger = await platform.newUser()
   const asked = (actor: typeof owner) =>
-    requestRotation(context, { ...refOf(addon), actor }, { forced: true, waitMs: 0 })
+    requestRotation(
+      context,
+      { ...refOf(addon), actor },
+      { credential: '', forced: true, waitMs: 0 },
+    )
   await expect(asked(stranger)).rejects.toMatchObject({ code: ErrorCode.NOT_FOUND })
   await platform.apps.addCollaborator({ actor: owner, app: other.id, user: stranger.email })
   await expect(asked(stranger)).rejects.toMatchObject({ code: ErrorCode.FORBIDDEN })
@@ -202,7 +265,7 @@ test('only those of the billing app may, and a service whose provider is not our
     const { credentials: _, ...rest } = context.findProvider(service)
     return rest
   }
-  const asking = { forced: false, waitMs: 0 }
+  const asking = { credential: '', forced: false, waitMs: 0 }
   await expect(
     requestRotation({ ...context, findProvider }, refOf(addon), asking),
   ).rejects.toMatchObject({

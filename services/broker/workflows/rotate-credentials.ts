@@ -2,6 +2,7 @@ import { must } from '#lib/assert.ts'
 import { invalidParams } from '#lib/errors.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { mustFindAddon, type AddonRow } from '../addons-db.ts'
+import { saveBinding } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import {
   dependencyPollSeconds,
@@ -14,6 +15,7 @@ import { mergeConfig } from '../merge-config.ts'
 import { planOf } from '../plans.ts'
 import { mustFindRotation, setFormerUntil, setRotationFailure } from '../rotations-db.ts'
 import { askProvider, whyUnusable, type Failure } from './ask-provider.ts'
+import { retakeCredentials } from './take-credential.ts'
 import { endedByDestroy, publishConfig, publishToApps } from './update-config.ts'
 
 //   call-provider ──▶ publish ──▶ overlap ──▶ revoke ──▶ publish-rest ──▶ rotated
@@ -35,18 +37,30 @@ export const rotateCredentials = defineWorkflow<StepContext>()({
   deadlineSeconds: { overlap: rotationOverlapSecondsMax + stepSlackSeconds },
   steps: {
     'call-provider': unlessDestroyed(async (context, info, addon) => {
-      const asked = await askProvider(context, addon, info.tries, ({ credentials }) =>
-        must(credentials, 'calls for credentials').rotate(rotationOf(addon, info)),
-      )
+      const { credential } = await mustFindRotation(context.pool, addon.id)
+      const asked = await askProvider(context, addon, info.tries, async (provider) => {
+        const { rotate } = must(provider.credentials, 'calls for credentials')
+        const answer = await rotate({ ...rotationOf(addon, info), credential })
+        if (answer.state === 'ask-again') return { ...answer, bindings: undefined }
+        return { ...answer, bindings: await retakeCredentials(context, provider, addon) }
+      })
       if ('failure' in asked) return giveUp(addon, info, asked.failure)
       if ('again' in asked) return tryAgain(asked.again)
       const { answer } = asked
       if (answer.state === 'ask-again') return { waitSeconds: providerPollSecondsMin }
+      const { bindings } = answer
+      if (!bindings) return { waitSeconds: dependencyPollSeconds }
       const { service } = await planOf(context.pool, addon)
       const unusable = whyUnusable(service, answer)
       if (unusable !== '')
         return giveUp(addon, info, invalidParams(`${service.humanName} answered with ${unusable}.`))
-      return { go: 'publish', write: (tx) => mergeConfig(tx, context, addon.id, answer.config) }
+      return {
+        go: 'publish',
+        write: async (tx) => {
+          await mergeConfig(tx, context, addon.id, answer.config)
+          for (const [id, binding] of bindings) await saveBinding(tx, id, binding)
+        },
+      }
     }),
 
     publish: unlessDestroyed(async (context, info, addon) => {

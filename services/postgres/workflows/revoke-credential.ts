@@ -1,38 +1,44 @@
 import { must } from '#lib/assert.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
-import { closeFormer, dropFormer } from '../credentials-db.ts'
+import { closeFormer, dropFormer, revokeConnects } from '../credentials-db.ts'
 import { deleteFormerCredential } from '../databases-db.ts'
-import { openPassword, rolesOf, type DatabasesContext } from '../databases.ts'
+import { rolesOf, type DatabasesContext } from '../databases.ts'
+import { deleteFormerLogins } from '../named-credentials-db.ts'
+import { rotatedLogins } from '../rotated-logins.ts'
 import { followWishes } from './change-plan.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
 //   close-former ──▶ drop-former ──▶ revoked ──▶ change-database-plan, when another plan was wanted
 //        └────────────────┴─────────────┴─────▶ deprovision-database, when its removal is wanted
 
-/** Ends the credential that a database had before its last rotation: see credentials-db.ts. */
+/** Ends the credentials that a database had before its last rotation: see credentials-db.ts. */
 export const revokeDatabaseCredential = defineWorkflow<DatabasesContext>()({
   name: 'revoke-database-credential',
   first: 'close-former',
   steps: {
     'close-former': (context, { subjectId }) =>
       unlessRemoved(context, subjectId, async (session, row) => {
-        await closeFormer(context.server, session, {
-          owner: { name: row.roleName, password: openPassword(context.secrets, row) },
-          former: must(row.formerRoleName, 'former role'),
-          database: row.databaseName,
-          roles: rolesOf(row),
-          rotatedAt: must(row.rotatedAt, 'time of the rotation'),
-        })
+        const { databaseName: database } = row
+        const rotatedAt = must(row.rotatedAt, 'time of the rotation')
+        for (const { owner, former, isDatabaseOwner } of await rotatedLogins(context, row)) {
+          // The database's owner is a member of each named credential.
+          const members = isDatabaseOwner ? [] : [row.roleName]
+          const login = { owner, former, database, members, rotatedAt }
+          await closeFormer(context.server, session, login)
+          if (isDatabaseOwner)
+            await revokeConnects(context.server, session, { database, roles: rolesOf(row) })
+        }
         return { go: 'drop-former' }
       }),
     'drop-former': (context, { subjectId }) =>
       unlessRemoved(context, subjectId, async (session, row) => {
-        const former = must(row.formerRoleName, 'former role')
-        await dropFormer(context.server, session, { owner: row.roleName, former })
+        for (const { owner, former } of await rotatedLogins(context, row))
+          await dropFormer(context.server, session, { owner: owner.name, former })
         return {
           done: 'revoked',
           write: async (tx) => {
             await deleteFormerCredential(tx, row.addonId)
+            await deleteFormerLogins(tx, row.addonId)
             await followWishes(tx, row)
           },
         }

@@ -1,8 +1,8 @@
-import { must } from '#lib/assert.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
-import { splitLogin } from '../credentials-db.ts'
+import { readServerTime, splitLogin } from '../credentials-db.ts'
 import { markRotated } from '../databases-db.ts'
-import { openPassword, type DatabasesContext } from '../databases.ts'
+import type { DatabasesContext } from '../databases.ts'
+import { rotatedLogins } from '../rotated-logins.ts'
 import { followWishes } from './change-plan.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
@@ -10,7 +10,7 @@ import { unlessRemoved } from './unless-removed.ts'
 //        └─────────────┴──────▶ deprovision-database, when its removal is wanted
 
 /**
- * Brings the credential into force that the table has for a database, beside the former one: see
+ * Brings the credentials into force that the table has for a database, beside the former ones: see
  * credentials-db.ts.
  */
 export const rotateDatabaseCredential = defineWorkflow<DatabasesContext>()({
@@ -19,9 +19,9 @@ export const rotateDatabaseCredential = defineWorkflow<DatabasesContext>()({
   steps: {
     'split-login': (context, { subjectId }) =>
       unlessRemoved(context, subjectId, async (session, row) => {
-        const owner = { name: row.roleName, password: openPassword(context.secrets, row) }
-        const former = must(row.formerRoleName, 'former role')
-        const at = await splitLogin(context.server, session, { owner, former })
+        for (const login of await rotatedLogins(context, row))
+          await splitLogin(context.server, session, login)
+        const at = await readServerTime(session)
         return {
           done: 'rotated',
           write: async (tx) => {
