@@ -23,8 +23,10 @@ export type BenchEngines = {
   redisServer: string
   postgresBin: string
   /** Process ids of what belongs to the plexer and is measured with it. */
-  redisPid: number
-  natsPid: number
+  redisPid: () => number
+  natsPid: () => number
+  /** Each run begins with an empty Redis, whose memory and files are no former run's. */
+  renewRedis: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -40,18 +42,19 @@ export async function startBenchEngines(say: (text: string) => void): Promise<Be
   const credentials = await loadCredentials(home)
   const masterKeyFile = await ensureMasterKey(home)
   const { ports } = layout
-  const [nats, redis, postgres] = await Promise.all([
+  const redisDir = join(home, 'redis')
+  const openRedis = () =>
+    startRedis({
+      ...{ binary: redisServer, dir: redisDir },
+      ...{ port: ports.redis, password: credentials.redisLogplex },
+    })
+  let redis = await openRedis()
+  const [nats, postgres] = await Promise.all([
     startNats({
       binary: natsServer,
       dir: join(home, 'nats'),
       port: ports.nats,
       passwords: credentials.nats,
-    }),
-    startRedis({
-      binary: redisServer,
-      dir: join(home, 'redis'),
-      port: ports.redis,
-      password: credentials.redisLogplex,
     }),
     startPostgres({
       name: 'postgres',
@@ -74,8 +77,13 @@ export async function startBenchEngines(say: (text: string) => void): Promise<Be
   })
   return {
     ...{ layout, credentials, masterKeyFile, redisServer, postgresBin },
-    redisPid: redis.child.pid ?? 0,
-    natsPid: nats.child.pid ?? 0,
+    redisPid: () => redis.child.pid ?? 0,
+    natsPid: () => nats.child.pid ?? 0,
+    renewRedis: async () => {
+      await redis.stop()
+      await rm(redisDir, { recursive: true })
+      redis = await openRedis()
+    },
     stop: async () => {
       await Promise.all([nats, redis, postgres].map((engine) => engine.stop()))
       await rm(home, { recursive: true, force: true })

@@ -28,6 +28,7 @@ const appsAtOnce = 20
 /** Starts a logplex; `profile` has it write a CPU profile into that folder at its end. */
 export async function startPlexer(engines: BenchEngines, profile?: string): Promise<Plexer> {
   const { layout, credentials, redisPid, natsPid } = engines
+  await engines.renewRedis()
   const main = join(import.meta.dirname, '../services/logplex/main.ts')
   const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const child = spawn(process.execPath, [...profiled, main], {
@@ -39,7 +40,7 @@ export async function startPlexer(engines: BenchEngines, profile?: string): Prom
   const logplexPid = child.pid ?? 0
   return {
     logplexPid,
-    pids: () => [logplexPid, redisPid, natsPid],
+    pids: () => [logplexPid, redisPid(), natsPid()],
     rpc: rpcClient(nats, 'logplex', LogplexService),
     logsUrl: `http://127.0.0.1:${layout.ports.logs}`,
     syslogPort: layout.ports.syslog,

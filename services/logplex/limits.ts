@@ -44,6 +44,13 @@ export const pendingBytesMax = 64 * miB
 export const pendingBytesResume = 32 * miB
 /** What was already read when senders were held back still finds room; beyond it: dropped, counted. */
 export const pendingBytesHardMax = 96 * miB
+/**
+ * Lines wait for more of their app's, for an append costs much the same however many it takes: by
+ * the square of the rate, so long at 1,000 lines a second, which a tail does not notice …
+ */
+export const lingerMsAtThousand = 2
+/** … and no longer than this, from 7,000 lines a second on. */
+export const lingerMsMax = 100
 /** How long a stopping process waits for Redis to have what is pending; the rest is dropped, counted. */
 export const pendingOnStopMs = 4_000
 

@@ -2,7 +2,7 @@ import { copyBytes, writeNumber } from '../bytes.ts'
 import { chunkBytesMax, chunkLinesMax, frameBytesMax } from '../limits.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 
-const firstBytes = 1_024
+const bytesMin = 1_024
 const space = 0x20
 const dash = 0x2d
 const lineAfterPri = Buffer.from('>1 ')
@@ -20,8 +20,14 @@ const lineBytesMax = frameBytesMax + sourceBytesMax + 64
  */
 export class Chunk {
   count = 0
-  #bytes = Buffer.allocUnsafeSlow(firstBytes)
+  #bytes: Buffer
   #size = 0
+
+  /** @param expectedBytes what it will probably hold: less growing, less copying */
+  constructor(expectedBytes = 0) {
+    const bytes = Math.min(chunkBytesMax, expectedBytes + expectedBytes / 8)
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(bytesMin, Math.ceil(bytes)))
+  }
 
   get size(): number {
     return this.#size
@@ -36,7 +42,7 @@ export class Chunk {
   get frames(): Uint8Array {
     const frames = this.#bytes.subarray(0, this.#size)
     // Readers may keep them for a while, and the unused rest with them: a small chunk is copied.
-    return this.#size * 2 < this.#bytes.length ? Uint8Array.from(frames) : frames
+    return this.#size * 2 < this.#bytes.length ? new Uint8Array(frames) : frames
   }
 
   /**
@@ -51,36 +57,37 @@ export class Chunk {
     source: Uint8Array,
     clock: () => Uint8Array,
   ): number {
-    const noTime = message.timeEnd - message.timeStart === 1 && bytes[message.timeStart] === dash
+    const { priStart, priEnd, timeStart, timeEnd, procStart, procEnd, msgStart, end } = message
+    const noTime = timeEnd - timeStart === 1 && bytes[timeStart] === dash
     const time = noTime ? clock() : bytes
-    const timeStart = noTime ? 0 : message.timeStart
-    const timeEnd = noTime ? time.length : message.timeEnd
+    const timeFrom = noTime ? 0 : timeStart
+    const timeTo = noTime ? time.length : timeEnd
     const length =
       1 +
-      (message.priEnd - message.priStart) +
+      (priEnd - priStart) +
       lineAfterPri.length +
-      (timeEnd - timeStart) +
+      (timeTo - timeFrom) +
       lineAfterTime.length +
       source.length +
       1 +
-      (message.procEnd - message.procStart) +
+      (procEnd - procStart) +
       lineAfterProc.length +
-      (message.end - message.msgStart)
+      (end - msgStart)
     this.#reserve(length + 8)
     const from = this.#size
     const target = this.#bytes
     let to = writeNumber(target, from, length)
     target[to++] = space
     target[to++] = 0x3c
-    to = copyBytes(target, to, bytes, message.priStart, message.priEnd)
+    to = copyBytes(target, to, bytes, priStart, priEnd)
     to = copyBytes(target, to, lineAfterPri, 0, lineAfterPri.length)
-    to = copyBytes(target, to, time, timeStart, timeEnd)
+    to = copyBytes(target, to, time, timeFrom, timeTo)
     to = copyBytes(target, to, lineAfterTime, 0, lineAfterTime.length)
     to = copyBytes(target, to, source, 0, source.length)
     target[to++] = space
-    to = copyBytes(target, to, bytes, message.procStart, message.procEnd)
+    to = copyBytes(target, to, bytes, procStart, procEnd)
     to = copyBytes(target, to, lineAfterProc, 0, lineAfterProc.length)
-    to = copyBytes(target, to, bytes, message.msgStart, message.end)
+    to = copyBytes(target, to, bytes, msgStart, end)
     this.#size = to
     this.count++
     return to - from

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { storedLines } from '../../../test/support/stored-lines.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
-import { composeBatch, lossOfOthers } from './batch.ts'
+import { must } from '#lib/assert.ts'
+import { composeBatch, frameIdOf, lossOfOthers } from './batch.ts'
 import { httpsFrame, syslogFrame, type DrainFrame } from './drain-frame.ts'
 
 const token = 'd.9173ea1f-6f14-4976-9cf0-7cd0dafdcdbc'
@@ -96,8 +97,8 @@ test('a batch ends at its limits or at the wanted line, and begins in the middle
 })
 
 test('the same lines have the same frame id of 32 upper hex digits, other lines another', () => {
-  const id = (from: number): string | undefined =>
-    composeBatch([chunk(1, ['1', '2', '3'])], { ...options, from })?.id
+  const id = (from: number): string =>
+    frameIdOf(must(composeBatch([chunk(1, ['1', '2', '3'])], { ...options, from }), 'batch'))
   expect(id(1)).toMatch(/^[0-9A-F]{32}$/)
   expect(id(1)).toBe(id(1))
   expect(id(1)).not.toBe(id(2))

@@ -16,8 +16,13 @@ export type Batch = {
   loss: Loss
   /** TIME of the first line, as it was sent. */
   firstTime: string
-  /** 32 hex digits, the same for the same lines: over retries and over restarts of the process. */
-  id: string
+  drainId: string
+}
+
+/** 32 hex digits, the same for the same lines: over retries and over restarts of the process. */
+export function frameIdOf({ drainId, first, last, loss }: Batch): string {
+  const name = `${drainId} ${first} ${last} ${loss.count}`
+  return createHash('md5').update(name).digest('hex').toUpperCase()
 }
 
 export type BatchLimits = { bytesMax: number; linesMax: number }
@@ -38,7 +43,7 @@ export function composeBatch(
   },
 ): Batch | undefined {
   const { drainId, from, limits, loss, frame } = options
-  const writer = new ByteWriter(limits.bytesMax + limits.bytesMax / 4)
+  const writer = new ByteWriter(expectedBytes(chunks, limits))
   if (loss.count > 0) frame.writeLoss(writer, loss)
   let first = 0
   let last = 0
@@ -59,10 +64,14 @@ export function composeBatch(
     return true
   })
   if (first === 0) return undefined
-  const name = `${drainId} ${first} ${last} ${loss.count}`
-  const id = createHash('md5').update(name).digest('hex').toUpperCase()
   const frames = last - first + 1 + (loss.count > 0 ? 1 : 0)
-  return { first, last, bytes: writer.finish(), frames, loss, firstTime, id }
+  return { first, last, bytes: writer.finish(), frames, loss, firstTime, drainId }
+}
+
+/** A frame of a drain has some bytes more than the stored one; of small ones that is a third. */
+function expectedBytes(chunks: LogChunk[], { bytesMax }: BatchLimits): number {
+  const stored = chunks.reduce((sum, { frames }) => sum + frames.length, 0)
+  return Math.ceil(Math.min(stored, bytesMax) * 1.34) + 256
 }
 
 /** The lines first … last without the plexer's own (source heroku, process logplex) as a loss. */

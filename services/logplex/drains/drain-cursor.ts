@@ -60,7 +60,7 @@ export async function commitCursor(
   owner: DrainOwner,
   id: DrainId,
   expectedNext: number,
-  cursor: DrainCursor,
+  cursor: Partial<DrainCursor> & Pick<DrainCursor, 'next'>,
 ): Promise<boolean> {
   const fields = [owner.name, String(expectedNext), String(cursor.next), ...toFields(cursor)]
   return (await call(redis, 'plexus_drain_commit', id, fields)) === 1
@@ -93,20 +93,33 @@ export async function expireCursor(redis: Redis, id: DrainId, seconds: number): 
   await redis.expire(cursorKey(id), seconds)
 }
 
-function toFields(cursor: DrainCursor): string[] {
+/** What of a change is not so already: most batches move two numbers. */
+export function newFields(cursor: DrainCursor, change: Partial<DrainCursor>): Partial<DrainCursor> {
+  const changed = { ...change }
+  for (const field of ['lost', 'untold'] as const) {
+    const { count, since } = cursor[field]
+    if (changed[field]?.count === count && changed[field].since === since) delete changed[field]
+  }
+  for (const field of ['delivered', 'toldAt', 'nextTime', 'lastError'] as const)
+    if (changed[field] === cursor[field]) delete changed[field]
+  return changed
+}
+
+function toFields(cursor: Partial<DrainCursor>): string[] {
+  const { lost, untold } = cursor
   return Object.entries({
     next: cursor.next,
     delivered: cursor.delivered,
     overflowed: cursor.overflowed,
     refused: cursor.refused,
-    lost: cursor.lost.count,
-    lost_since: cursor.lost.since,
-    untold: cursor.untold.count,
-    untold_since: cursor.untold.since,
+    lost: lost?.count,
+    lost_since: lost?.since,
+    untold: untold?.count,
+    untold_since: untold?.since,
     told_at: cursor.toldAt,
     next_time: cursor.nextTime,
     last_error: cursor.lastError,
-  }).flatMap(([field, value]) => [field, String(value)])
+  }).flatMap(([field, value]) => (value === undefined ? [] : [field, String(value)]))
 }
 
 function parseCursor(fields: Map<string, string>, firstLine: number): DrainCursor {

@@ -8,7 +8,7 @@ import { formatLogTime } from '../log-time.ts'
 import { drainLossInLog, type Loss } from '../loss.ts'
 import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier } from './carrier.ts'
-import { commitCursor, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
+import { commitCursor, newFields, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
 import { logplexLine } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
 
@@ -38,6 +38,10 @@ export class Drain {
   #running: Promise<void> | undefined
   #written = Promise.resolve(true)
   #grown = false
+  /** Number of the newest line that it was told of. */
+  #head = 0
+  /** Ends the wait for more lines; undefined when there is none. */
+  #endLinger: (() => void) | undefined
   /** Another process has it now: this one may move nothing any more. */
   #lost = false
   /** The last line of a batch that is to be tried again as it was. */
@@ -49,7 +53,7 @@ export class Drain {
     this.#drain = drain
     this.#cursor = cursor
     this.#carrier = carrier
-    this.#stopListening = deps.appLog.onGrew(drain.appId, () => this.wake())
+    this.#stopListening = deps.appLog.onGrew(drain.appId, (head) => this.#grew(head))
     this.wake()
   }
 
@@ -59,6 +63,16 @@ export class Drain {
 
   get lost(): boolean {
     return this.#lost
+  }
+
+  #grew(head: number): void {
+    this.#head = head
+    if (this.#isFar) this.#endLinger?.()
+    this.wake()
+  }
+
+  get #isFar(): boolean {
+    return this.#head - this.#cursor.next >= this.#deps.limits.lingerLinesMax
   }
 
   /** There may be lines past the cursor. */
@@ -93,6 +107,7 @@ export class Drain {
   /** Lets a batch in flight end for a moment, then gives it up; the cursor stays where it was. */
   async stop(): Promise<void> {
     this.#stopping.abort()
+    this.#endLinger?.()
     this.#stopListening()
     const { stopMsMax } = this.#deps.limits
     const waited = new AbortController()
@@ -120,7 +135,7 @@ export class Drain {
     let behind = false
     let unread = 0
     while (!this.#over) {
-      if (!behind) await this.#pause(this.#deps.limits.lingerMs)
+      if (!behind && !this.#isFar) await this.#linger()
       this.#grown = false
       if (this.#over) return
       try {
@@ -225,8 +240,9 @@ export class Drain {
   #commit(change: (cursor: DrainCursor) => Partial<DrainCursor>): Promise<boolean> {
     this.#written = this.#written.then(() => {
       const expectedNext = this.#cursor.next
-      this.#cursor = { ...this.#cursor, ...change(this.#cursor) }
-      return this.#write(expectedNext)
+      const changed = newFields(this.#cursor, change(this.#cursor))
+      this.#cursor = { ...this.#cursor, ...changed }
+      return this.#write(expectedNext, changed)
     })
     return this.#written
   }
@@ -235,12 +251,15 @@ export class Drain {
    * Writes the cursor, for as long as it takes; what was delivered is delivered. False when the
    * drain is no longer ours: then its new owner sends the batch in flight a second time.
    */
-  async #write(expectedNext: number): Promise<boolean> {
+  async #write(expectedNext: number, changed: Partial<DrainCursor>): Promise<boolean> {
     const { redis, owner, limits, log } = this.#deps
     const { id } = this.#drain
     for (let tries = 1; !this.#lost; tries++) {
       try {
-        const ours = await commitCursor(redis, owner, id, expectedNext, this.#cursor)
+        const ours = await commitCursor(redis, owner, id, expectedNext, {
+          ...changed,
+          next: this.#cursor.next,
+        })
         if (!ours) this.#lost = true
         return ours
       } catch (error) {
@@ -250,6 +269,18 @@ export class Drain {
       }
     }
     return false
+  }
+
+  /** Waits for more lines; every drain does so all the time, and a timer of its own is cheap. */
+  #linger(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#endLinger?.(), this.#deps.limits.lingerMs)
+      this.#endLinger = () => {
+        this.#endLinger = undefined
+        clearTimeout(timer)
+        resolve()
+      }
+    })
   }
 
   /** Waits, but not when the drain is stopped. */

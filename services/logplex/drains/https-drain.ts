@@ -1,6 +1,6 @@
 import { Client, type Dispatcher } from 'undici'
 import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
-import type { Batch } from './batch.ts'
+import { frameIdOf, type Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { httpsFrame } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
@@ -46,7 +46,7 @@ export function openHttpsDrain({ url, token, mayBeLocal, limits }: CarrierOption
         ...(authorization && { authorization }),
         'content-type': 'application/logplex-1',
         'logplex-msg-count': String(batch.frames),
-        'logplex-frame-id': batch.id,
+        'logplex-frame-id': frameIdOf(batch),
         'logplex-drain-token': token,
         'user-agent': userAgent,
       },

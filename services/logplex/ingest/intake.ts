@@ -1,7 +1,13 @@
 import type { AppId } from '#lib/ids.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import { Chunk } from '../app-log/chunk.ts'
-import { pendingBytesHardMax, pendingBytesMax, pendingBytesResume } from '../limits.ts'
+import {
+  lingerMsAtThousand,
+  lingerMsMax,
+  pendingBytesHardMax,
+  pendingBytesMax,
+  pendingBytesResume,
+} from '../limits.ts'
 import { logTimeNow } from '../log-time.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
@@ -27,6 +33,9 @@ export class Intake {
   readonly #apps = new Map<AppId, PendingLog>()
   readonly #whenRoom: (() => void)[] = []
   #marked: PendingLog[] = []
+  /** When lines were sent last, and how many had been accepted by then: the rate since. */
+  #sentAtMs = performance.now()
+  #acceptedBefore = 0
   #heldBack = false
 
   constructor(appLog: AppLog, counters: IngestCounters) {
@@ -55,17 +64,23 @@ export class Intake {
       return false
     }
     const pending = (route.pending ??= this.#pendingOf(route))
-    const chunk = (pending.chunk ??= new Chunk())
+    const chunk = (pending.chunk ??= new Chunk(route.chunkBytes))
     this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow)
     pending.accepted++
     this.#counters.accepted++
+    if (this.pendingBytes > pendingBytesMax) this.#heldBack = true
     if (chunk.full) {
       pending.sealed.push(chunk)
       pending.chunk = undefined
-    }
-    if (this.pendingBytes > pendingBytesMax) this.#heldBack = true
-    if (!pending.sending && !pending.marked) this.#mark(pending)
+      // It cannot grow any more, and its app's log must not be overrun while it waits.
+      this.#hurry(pending)
+    } else if (!pending.sending && !pending.marked) this.#mark(pending)
     return true
+  }
+
+  /** Sends what the route's app has without waiting for more: a post is a batch already. */
+  hurry({ pending }: TokenRoute): void {
+    if (pending) this.#hurry(pending)
   }
 
   /**
@@ -111,16 +126,31 @@ export class Intake {
     this.#apps.delete(pending.appId)
   }
 
-  // Sending begins after the sockets of this turn were read, not with the first line of them.
+  // Sending begins after the sockets of this turn were read, not with the first line of them, and
+  // the later the more lines there are.
   #mark(pending: PendingLog): void {
     pending.marked = true
-    if (this.#marked.push(pending) === 1) setImmediate(() => this.#sendMarked())
+    if (this.#marked.push(pending) > 1) return
+    const sinceMs = performance.now() - this.#sentAtMs
+    const linesPerMs = (this.#counters.accepted - this.#acceptedBefore) / Math.max(sinceMs, 1)
+    const waitMs = Math.min(lingerMsMax, lingerMsAtThousand * linesPerMs * linesPerMs)
+    if (waitMs < 1) setImmediate(() => this.#sendMarked())
+    else setTimeout(() => this.#sendMarked(), waitMs)
+  }
+
+  #hurry(pending: PendingLog): void {
+    if (pending.sending) return
+    pending.marked = false
+    void this.#send(pending)
   }
 
   #sendMarked(): void {
     const marked = this.#marked
     this.#marked = []
+    this.#sentAtMs = performance.now()
+    this.#acceptedBefore = this.#counters.accepted
     for (const pending of marked) {
+      if (!pending.marked) continue
       pending.marked = false
       if (!pending.sending) void this.#send(pending)
     }
@@ -128,13 +158,22 @@ export class Intake {
 
   async #send(pending: PendingLog): Promise<void> {
     pending.sending = true
-    for (let chunk = takeChunk(pending); chunk; chunk = takeChunk(pending)) {
+    for (let chunk = takeChunk(pending); chunk; chunk = this.#nextOf(pending)) {
+      const { size, count } = chunk
+      for (const route of pending.routes) route.chunkBytes = size
       const fate = await this.#append(pending.appId, chunk)
-      this.pendingBytes -= chunk.size
-      settleLines(pending, chunk.count, fate)
+      this.pendingBytes -= size
+      settleLines(pending, count, fate)
       if (this.#heldBack && this.pendingBytes < pendingBytesResume) this.#letGo()
     }
-    this.#forget(pending)
+    pending.sending = false
+    if (pending.chunk) this.#mark(pending)
+    else this.#forget(pending)
+  }
+
+  /** What is to go at once behind an append: the rest waits for more of its app's lines. */
+  #nextOf(pending: PendingLog): Chunk | undefined {
+    return pending.sealed.length > 0 || pending.waiting.size > 0 ? takeChunk(pending) : undefined
   }
 
   async #append(appId: AppId, chunk: Chunk): Promise<LineFate> {

@@ -101,7 +101,12 @@ function fillIntake(): number {
   const bytes = Buffer.from(message('x'.repeat(10_000)))
   const parsed = blankMessage()
   readMessage(bytes, 0, bytes.length, parsed)
-  const other: TokenRoute = { appId: newId(), source: Buffer.from('app'), pending: undefined }
+  const other: TokenRoute = {
+    appId: newId(),
+    source: Buffer.from('app'),
+    pending: undefined,
+    chunkBytes: 0,
+  }
   let lines = 0
   for (; intake.pendingBytes <= pendingBytesMax; lines++) intake.add(other, bytes, parsed)
   return lines

@@ -97,6 +97,7 @@ async function receiveLogs(
     closeConnection(request, reply)
     return reply
   }
+  intake.hurry(route)
   const fate = await intake.settled(route, postAppendWaitMs)
   // The app was destroyed, and its token with it: the next post would hear the same.
   if (fate === 'removed') throw notAuthorized()

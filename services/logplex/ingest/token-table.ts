@@ -8,6 +8,8 @@ export type TokenRoute = {
   source: Uint8Array
   /** The app's lines on their way, while there are any: saves a look-up per line. */
   pending: PendingLog | undefined
+  /** Bytes of the app's last chunk: as many are expected of the next one. */
+  chunkBytes: number
 }
 
 type Entry = { token: Uint8Array; route: TokenRoute }
@@ -22,7 +24,7 @@ export class TokenTable {
   /** Adds a token or changes what it stands for. */
   set(token: string, appId: AppId, source: string): void {
     const bytes = Buffer.from(token)
-    const route = { appId, source: Buffer.from(source), pending: undefined }
+    const route = { appId, source: Buffer.from(source), pending: undefined, chunkBytes: 0 }
     const hash = hashOf(bytes, 0, bytes.length)
     const others = (this.#byHash.get(hash) ?? []).filter((entry) => !bytes.equals(entry.token))
     this.#byHash.set(hash, [...others, { token: bytes, route }])
@@ -45,10 +47,14 @@ export class TokenTable {
   }
 }
 
-/** FNV-1a over the bytes, as a small integer. */
+/** Of a token `t.<uuid>` so many bytes are hashed, of which 48 bits are random: nobody chooses them. */
+const hashedBytes = 14
+
+/** FNV-1a over the first bytes, as a small integer: hashing all of them costs twice a line's look-up. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5
-  for (let position = start; position < end; position++)
+  let hash = 0x811c9dc5 ^ (end - start)
+  const until = Math.min(end, start + hashedBytes)
+  for (let position = start; position < until; position++)
     hash = Math.imul(hash ^ (bytes[position] ?? 0), 0x01000193)
   return hash >>> 2
 }
