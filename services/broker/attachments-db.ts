@@ -90,6 +90,18 @@ export async function findAttachment(
   return rows[0]
 }
 
+/** Removed ones too. */
+export async function listAttachmentsById(
+  db: Queryable,
+  ids: AttachmentId[],
+): Promise<AttachmentRow[]> {
+  const { rows } = await db.query<AttachmentRow>(
+    `select ${columns} from attachments where id = any($1::uuid[])`,
+    [ids],
+  )
+  return rows
+}
+
 /** Those that are not removed. */
 export async function listAttachmentsOfAddons(
   db: Queryable,

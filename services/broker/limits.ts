@@ -87,6 +87,11 @@ export const attachmentWaitMs = 8_000
 export const reconcileEveryMs = 60 * 60_000
 /** Apps that are asked about at a time; one answer must fit a message of NATS. */
 export const appsPerQuestionMax = 500
+/**
+ * Apps whose configs are looked at between two looks at the broker's own: few enough that hardly
+ * anything of them changes meanwhile, for of what does this look says nothing.
+ */
+export const appsComparedAtATime = 50
 /** Discrepancies that one look tells, and mends; the rest is for the next one. */
 export const discrepanciesMax = 1_000
 

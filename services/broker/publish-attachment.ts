@@ -1,5 +1,6 @@
 import { isPlexusError } from '#lib/errors.ts'
 import { derivedId, type AppId, type AttachmentId, type ChangeId } from '#lib/ids.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
 import { varsDigest } from '#lib/vars-digest.ts'
 import type { AttachmentDigest } from '#proto/apps/v1/apps_pb.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
@@ -8,7 +9,7 @@ import { openAttachmentConfig } from './attachment-config.ts'
 import type { AttachmentRow } from './attachments-db.ts'
 import type { Actor, StepContext } from './context.ts'
 import { configVarName } from './naming.ts'
-import { planOf } from './plans.ts'
+import { planOf, type PlanOfService } from './plans.ts'
 
 /**
  * Puts an attachment's variables into its app's config: one release, however often the change is
@@ -52,11 +53,15 @@ export async function publishCompletion(
   })
 }
 
-async function changeOf(context: StepContext, addon: AddonRow, attachment: AttachmentRow) {
+async function changeOf(
+  { pool, secrets }: StepContext,
+  addon: AddonRow,
+  attachment: AttachmentRow,
+) {
   return {
     actor: { accountId: attachment.actorId, email: attachment.actorEmail },
     appId: attachment.appId,
-    attachment: await attachmentMessage(context, addon, attachment),
+    attachment: attachmentMessage(secrets, await planOf(pool, addon), addon, attachment),
     confirm: attachment.confirm,
   }
 }
@@ -68,16 +73,17 @@ async function changeOf(context: StepContext, addon: AddonRow, attachment: Attac
 export async function updatePublished(
   context: StepContext,
   addon: AddonRow,
-  change: { appId: AppId; attachments: AttachmentRow[]; addonService: string; changeId: string },
+  change: { appId: AppId; attachments: AttachmentRow[]; changeId: string },
 ): Promise<void> {
-  const { appId, attachments, addonService, changeId } = change
-  const email = `${addonService}@addons.heroku.com`
+  const { appId, attachments, changeId } = change
+  const plan = await planOf(context.pool, addon)
+  const { slug: addonService } = plan.service
   try {
     await context.apps.updateAttachments({
-      actor: { accountId: '', email },
+      actor: { accountId: '', email: `${addonService}@addons.heroku.com` },
       appId,
-      attachments: await Promise.all(
-        attachments.map((attachment) => attachmentMessage(context, addon, attachment)),
+      attachments: attachments.map((attachment) =>
+        attachmentMessage(context.secrets, plan, addon, attachment),
       ),
       addonService,
       changeId,
@@ -88,23 +94,24 @@ export async function updatePublished(
 }
 
 /** True when what apps holds of the attachment is what the add-on has. */
-export async function isPublished(
-  context: StepContext,
+export function isPublished(
+  secrets: Secrets,
+  plan: PlanOfService,
   addon: AddonRow,
   attachment: AttachmentRow,
   published: Pick<AttachmentDigest, 'planName' | 'varsDigest'>,
-): Promise<boolean> {
-  const { planName, vars } = await attachmentMessage(context, addon, attachment)
+): boolean {
+  const { planName, vars } = attachmentMessage(secrets, plan, addon, attachment)
   return published.planName === planName && published.varsDigest === varsDigest(vars)
 }
 
 /** An attachment with its variables, as apps holds it. */
-async function attachmentMessage(
-  { pool, secrets }: StepContext,
+function attachmentMessage(
+  secrets: Secrets,
+  { plan, service }: PlanOfService,
   addon: AddonRow,
   attachment: AttachmentRow,
 ) {
-  const { plan, service } = await planOf(pool, addon)
   const vars = Object.fromEntries(
     Object.entries(openAttachmentConfig(secrets, addon, attachment)).map(([name, value]) => [
       configVarName(service.configVarsPrefix, name, attachment.name),

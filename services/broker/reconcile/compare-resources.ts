@@ -1,13 +1,17 @@
 import { parseId, type AddonId } from '#lib/ids.ts'
 import { isPlexusError } from '#lib/errors.ts'
-import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import type { Resource } from '#proto/provider/v1/provider_pb.ts'
 import { listAddonServices, type AddonServiceRow } from '../addon-services-db.ts'
-import { listAddonsById, type AddonRow } from '../addons-db.ts'
 import { platformActor, type BrokerContext } from '../context.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Discrepancy } from './discrepancy.ts'
-import { listSettledAddons, type SettledAddon } from './reconcile-db.ts'
+import {
+  listKnownAddons,
+  listSettledAddons,
+  readClock,
+  type KnownAddon,
+  type SettledAddon,
+} from './reconcile-db.ts'
 
 /**
  * Compares the add-ons of our own providers with the resources that these have. Heroku's contract
@@ -22,6 +26,7 @@ export async function* compareResources(
     const [first] = services
     const provider = first && context.findProvider(first)
     if (!provider?.listResources) continue
+    const since = await readClock(context.pool)
     // Add-ons that have a resource now have it in the list that is read next, unless it is lost.
     const settled = await listSettledAddons(context.pool, idsOf(services))
     const listed = new Map<string, Resource>()
@@ -29,7 +34,7 @@ export async function* compareResources(
       for await (const page of provider.listResources()) {
         for (const resource of page) listed.set(resource.uuid, resource)
         count(page.length)
-        yield await findLeftOver(context, provider, page)
+        yield await findLeftOver(context, provider, page, since)
       }
     } catch (error) {
       if (!isPlexusError(error)) throw error
@@ -48,19 +53,24 @@ const notCompared = (baseUrl: string, reason: string): Discrepancy => ({
   remedy: 'See with npx plexus status whether it runs, and look again.',
 })
 
-/** An add-on's row is there before its resource, and until the provider has said that it is gone. */
+/**
+ * An add-on's row is there before its resource, and until the provider has said that it is gone.
+ *
+ * @param since before the look at the resources: of what was moved later nothing is known
+ */
 async function findLeftOver(
   { pool }: BrokerContext,
   provider: Provider,
   resources: Resource[],
+  since: Date,
 ): Promise<Discrepancy[]> {
   const ids = resources.flatMap(({ uuid }) => parseId<AddonId>(uuid) ?? [])
-  const addons = new Map((await listAddonsById(pool, ids)).map((addon) => [addon.id, addon]))
+  const known = await listKnownAddons(pool, ids, since)
+  const addons = new Map(known.map((addon) => [addon.id, addon]))
   const found: Discrepancy[] = []
   for (const id of ids) {
     const addon = addons.get(id)
-    if (addon && addon.state !== 'deprovisioned') continue
-    if (addon && (await getRunningWorkflow(pool, id))) continue
+    if (addon && !addon.isGone) continue
     const removal = removalOf(id, addon?.appId ?? '')
     const repair = async () => void (await provider.deprovision(removal))
     found.push(addon ? leftOver(addon, repair) : unknownResource(id, repair))
@@ -74,7 +84,7 @@ const removalOf = (uuid: AddonId, appId: string) => ({
   actor: platformActor,
 })
 
-const leftOver = ({ id, name, appId }: AddonRow, repair: () => Promise<void>): Discrepancy => ({
+const leftOver = ({ id, name, appId }: KnownAddon, repair: () => Promise<void>): Discrepancy => ({
   ...{ kind: 'resource-left-over', addonId: id, addonName: name, appId, repair },
   what: 'It is deprovisioned, and its provider still has its resource.',
   remedy: 'Repairing removes the resource.',
@@ -100,9 +110,9 @@ async function findMissing(
   const still = new Map(
     (await listSettledAddons(pool, idsOf(services), ids)).map((addon) => [addon.id, addon]),
   )
-  return suspects.flatMap(({ id, name, appId, plan }) => {
+  return suspects.flatMap(({ id, name, appId, plan, version }) => {
     // Changed meanwhile: the next look sees what has become of it.
-    if (still.get(id)?.plan !== plan) return []
+    if (still.get(id)?.version !== version) return []
     const resource = listed.get(id)
     const about = { addonId: id, addonName: name, appId }
     if (resource)

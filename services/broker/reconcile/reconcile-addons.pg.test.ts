@@ -301,34 +301,6 @@ describe('an app', () => {
   })
 })
 
-test('work under way is no discrepancy, whatever step it is at', async () => {
-  const { addon, workflowId } = await order(app, { pending: '1', linger: '1', moves: 'yes' })
-  const ref = { actor: owner, addon: addon.id, app: '' }
-  await agreesAtEachStep(workflowId)
-
-  await requestPlan(context, ref, { plan: 'large', waitMs: 0 })
-  await agreesAtEachStep(await running(addon.id))
-
-  const id = (await attach(addon.id, app, 'SECOND')) as AttachmentId
-  await transaction(pool, (tx) => startDetaching(tx, id, owner))
-  await agreesAtEachStep(await running(id))
-
-  await destroyAddon(context, ref, { force: false, waitMs: 0 })
-  await agreesAtEachStep(await running(addon.id))
-  expect(await discrepancies(removeUnknown, addon.id)).toEqual([])
-  await expectNothingLeft(addon, app)
-})
-
-/** Looks before each step's commit, with its effect done, and after it. */
-async function agreesAtEachStep(workflowId: string): Promise<void> {
-  for (;;) {
-    if ((await drive.crashDuringStep(workflowId)) === undefined) return
-    expect(await discrepancies(removeUnknown)).toEqual([])
-    await drive.step(workflowId)
-    expect(await discrepancies(removeUnknown)).toEqual([])
-  }
-}
-
 async function destroy(addonId: string): Promise<void> {
   const ref = { actor: owner, addon: addonId, app: '' }
   await destroyAddon(context, ref, { force: false, waitMs: 0 })

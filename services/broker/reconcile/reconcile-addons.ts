@@ -40,10 +40,8 @@ export async function reconcileAddons(context: BrokerContext, mending: Mending):
   }
   add(await compareWorkflows(context))
   add(await compareApps(context))
-  for await (const ofApp of compareConfig(context)) {
-    report.apps += 1
-    add(ofApp)
-  }
+  const countApps = (apps: number): void => void (report.apps += apps)
+  for await (const ofSome of compareConfig(context, countApps)) add(ofSome)
   const count = (resources: number): void => void (report.resources += resources)
   for await (const ofPage of compareResources(context, count)) add(ofPage)
 

@@ -1,3 +1,4 @@
+import { must } from '#lib/assert.ts'
 import type { AddonId, AppId, AttachmentId } from '#lib/ids.ts'
 import type { Queryable } from '#lib/postgres.ts'
 import { discrepanciesMax } from '../limits.ts'
@@ -72,48 +73,71 @@ export async function listStuckWorkflows(db: Queryable): Promise<StuckWorkflow[]
   return rows
 }
 
-export type SettledAttachment = {
-  id: AttachmentId
-  addonId: AddonId
-  name: string
-  /** Of its add-on's config. */
-  configVersion: number
+const unmovedSince = (subject: string, time: string): string =>
+  `${unmovedBy(subject)} and not exists (select from workflows w
+     where w.subject_id = ${subject} and w.result is not null and w.updated_at >= ${time})`
+
+/** The database's own, for "since". */
+export async function readClock(db: Queryable): Promise<Date> {
+  const { rows } = await db.query<{ now: Date }>('select now() as now')
+  return must(rows[0], 'time').now
 }
 
-/** The attachments on the app that are attached, and that nothing moves, nor their add-ons. */
+/** Nothing of its state, its plan and its config has changed between two looks of one `version`. */
+export type Settled<Id> = { id: Id; version: string }
+
+/** The attachments on these apps that are attached, and that nothing moves, nor their add-ons. */
 export async function listSettledAttachments(
   db: Queryable,
-  appId: AppId,
-): Promise<SettledAttachment[]> {
-  const { rows } = await db.query<SettledAttachment>(
-    `select t.id, t.addon_id as "addonId", t.name, a.config_version as "configVersion"
+  appIds: AppId[],
+): Promise<Settled<AttachmentId>[]> {
+  const { rows } = await db.query<Settled<AttachmentId>>(
+    `select t.id, concat_ws(' ', t.id, t.updated_at, a.config_version) as version
      from attachments t join addons a on a.id = t.addon_id
-     where t.app_id = $1 and t.state = 'attached' and a.state = 'provisioned'
+     where t.app_id = any($1::uuid[]) and t.state = 'attached' and a.state = 'provisioned'
        and ${unmovedBy('t.id')} and ${unmovedBy('a.id')}
      order by t.id`,
-    [appId],
+    [appIds],
   )
   return rows
 }
 
-/** Which of these attachments are neither removed nor being moved, nor their add-ons. */
-export async function listLiveAttachmentIds(db: Queryable, ids: string[]): Promise<Set<string>> {
-  const { rows } = await db.query<{ id: string }>(
-    `select t.id from attachments t
-     where t.id = any($1::uuid[]) and (t.state <> 'removed' or not ${unmovedBy('t.id')}
-       or not ${unmovedBy('t.addon_id')})`,
-    [ids],
+/** `isGone`: it is, and nothing has moved it since the time that was asked for. */
+export type Known<Id> = { id: Id; isGone: boolean }
+
+/** Those of these attachments that have a row. */
+export async function listKnownAttachments(
+  db: Queryable,
+  ids: AttachmentId[],
+  since: Date,
+): Promise<Known<AttachmentId>[]> {
+  const { rows } = await db.query<Known<AttachmentId>>(
+    `select t.id, (t.state = 'removed' and ${unmovedSince('t.id', '$2')}
+       and ${unmovedSince('t.addon_id', '$2')}) as "isGone"
+     from attachments t where t.id = any($1::uuid[])`,
+    [ids, since],
   )
-  return new Set(rows.map(({ id }) => id))
+  return rows
 }
 
-export type SettledAddon = {
-  id: AddonId
-  name: string
-  appId: AppId
-  addonServiceId: string
-  plan: string
+export type KnownAddon = Known<AddonId> & { name: string; appId: AppId }
+
+/** Those of these add-ons that have a row. */
+export async function listKnownAddons(
+  db: Queryable,
+  ids: AddonId[],
+  since: Date,
+): Promise<KnownAddon[]> {
+  const { rows } = await db.query<KnownAddon>(
+    `select a.id, a.name, a.app_id as "appId",
+       (a.state = 'deprovisioned' and ${unmovedSince('a.id', '$2')}) as "isGone"
+     from addons a where a.id = any($1::uuid[])`,
+    [ids, since],
+  )
+  return rows
 }
+
+export type SettledAddon = Settled<AddonId> & { name: string; appId: AppId; plan: string }
 
 /** Provisioned add-ons of these services that nothing moves, or of those only these. */
 export async function listSettledAddons(
@@ -122,8 +146,8 @@ export async function listSettledAddons(
   ids?: AddonId[],
 ): Promise<SettledAddon[]> {
   const { rows } = await db.query<SettledAddon>(
-    `select a.id, a.name, a.app_id as "appId", p.addon_service_id as "addonServiceId",
-       p.slug as plan
+    `select a.id, a.name, a.app_id as "appId", p.slug as plan,
+       concat_ws(' ', a.id, p.slug, a.config_version) as version
      from addons a join plans p on p.id = a.plan_id
      where p.addon_service_id = any($1::uuid[]) and a.state = 'provisioned'
        and ($2::uuid[] is null or a.id = any($2))

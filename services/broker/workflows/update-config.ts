@@ -8,7 +8,6 @@ import { lockAddon, mustFindAddon, type AddonRow } from '../addons-db.ts'
 import { listAttachmentsOfAddons, type AttachmentRow } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import { dependencyPollSeconds } from '../limits.ts'
-import { planOf } from '../plans.ts'
 import { updatePublished } from '../publish-attachment.ts'
 import { isRefusal } from '../refusal.ts'
 import { startDeprovisioning } from './deprovision-addon.ts'
@@ -91,15 +90,9 @@ async function publishToApp(
   const [first] = attachments
   if (!first) return undefined
   const { appId } = first
-  const { service } = await planOf(context.pool, addon)
-  const change = `${workflowId} ${appId} ${addon.configVersion}`
+  const changeId = derivedId<ChangeId>(`${workflowId} ${appId} ${addon.configVersion}`)
   try {
-    await updatePublished(context, addon, {
-      appId,
-      attachments,
-      addonService: service.slug,
-      changeId: derivedId<ChangeId>(change),
-    })
+    await updatePublished(context, addon, { appId, attachments, changeId })
   } catch (error) {
     if (!isRefusal(error)) throw error
     // The other apps get theirs; in this one there is no room for it, and somebody has to look.
