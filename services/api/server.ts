@@ -11,7 +11,7 @@ import { lastModified } from './hooks/last-modified.ts'
 import { overrideMethod } from './hooks/method-override.ts'
 import { ranges } from './hooks/ranges.ts'
 import { rateLimit } from './hooks/rate-limit.ts'
-import { refuseNul } from './hooks/refuse-nul.ts'
+import { refuseUnstorable } from './hooks/refuse-unstorable.ts'
 import { requestId } from './hooks/request-id.ts'
 import * as limits from './limits.ts'
 import { createLoginAllowances } from './login-allowances.ts'
@@ -185,7 +185,7 @@ function logRequest({ log }: ApiContext) {
 function guard(api: Api, { accounts, checkToken, checkPartner }: Guards): void {
   api.addHook('onRequest', authenticate(checkToken, checkPartner))
   api.addHook('onRequest', rateLimit(accounts))
-  api.addHook('preValidation', refuseNul)
+  api.addHook('preValidation', refuseUnstorable)
   api.addHook('preHandler', checkIfMatch(api))
   api.addHook('preSerialization', ranges)
   api.addHook('preSerialization', lastModified)

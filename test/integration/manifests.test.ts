@@ -149,10 +149,14 @@ test('what nests too deeply, or is no text, is refused with a sentence', async (
   const deep = `{"contents":{"x":${'['.repeat(depth)}${']'.repeat(depth)}}}`
   const refused = await owner('POST', manifestsOf(slug), { body: deep })
   expect([refused.status, refused.text]).toEqual([422, expect.stringContaining('too deeply')])
-  const half = JSON.stringify({ contents: { ...contents, name: 'HALF' }, plans }).replace(
-    'HALF',
-    '\\ud800',
-  )
-  const wrong = await owner('POST', manifestsOf(slug), { body: half })
-  expect([wrong.status, wrong.text]).toEqual([422, expect.stringContaining('surrogate')])
+  const schema = { type: 'object', properties: { HALF: { type: 'string' } } }
+  const plan = { slug: 'test', name: 'Test', price_cents: 0, default: true }
+  for (const pushed of [
+    { contents: { ...contents, name: 'HALF' }, plans },
+    { contents, plans: { ...plans, plans: [{ ...plan, options_schema: schema }] } },
+  ]) {
+    const half = JSON.stringify(pushed).replace('HALF', '\\ud800')
+    const wrong = await owner('POST', manifestsOf(slug), { body: half })
+    expect([wrong.status, wrong.text]).toEqual([400, expect.stringContaining('surrogate')])
+  }
 })

@@ -35,8 +35,11 @@ describe.concurrent('an answer that refuses, or cannot be read, is the end: noth
     ['200 with a list', { status: 200, body: [1, 2] }, 'something that is no JSON object'],
     ['config that is no object', { status: 200, body: { id: '1', config: 'x' } }, 'no object'],
     ['a value that is no text', { status: 200, body: { config: { A: {} } } }, 'A that is no text'],
+    ['a value with a NUL', { status: 200, body: { config: { A: '\0' } } }, 'A that is no text'],
+    ['half a surrogate', { status: 200, body: { config: { A: '\ud800' } } }, 'A that is no text'],
     ['a variable that it does not declare', { status: 201, body: { config: { X: '1' } } }, 'X'],
     ['a message with control characters', words('a\u001B[31mb\nc'), 'a [31mb c'],
+    ['a message that is cut in a character', words('Full. \ud83d'), 'Full. \ufffd'],
   ]
 
   test.each(cases)('%s', async (_name, fault, message) => {
@@ -68,7 +71,7 @@ describe('what was made by an answer that cannot be used is removed by the id th
     const id = '12345678901234567890'
     provider.faults.provision = [{ status: 201, body: `{"id": ${id}, "config": {}}` }]
     expect((await market.order(app, provider.slug)).body).toMatchObject({ provider_id: id })
-    for (const wrong of ['a\u0000b', '..', 'x'.repeat(2_000)]) {
+    for (const wrong of ['a\u0000b', '\ud800', '..', 'x'.repeat(2_000)]) {
       provider.faults.provision = [{ status: 201, body: { id: wrong } }]
       const refused = await market.order(await market.newApp(), provider.slug)
       expect(refused).toMatchObject({ status: 422, body: { id: 'invalid_params' } })

@@ -1,4 +1,5 @@
 import { isPlexusError } from '#lib/errors.ts'
+import { isStorable } from '#lib/storable.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ApiRefusal } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
@@ -60,7 +61,7 @@ function readParams(query: unknown, body: unknown): Record<string, string | unde
     : Object.fromEntries(new URLSearchParams(text))
   const all = { ...Object(query), ...Object(given) } as Record<string, unknown>
   const texts = Object.entries(all).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string' && !entry[1].includes('\0'),
+    (entry): entry is [string, string] => typeof entry[1] === 'string' && isStorable(entry[1]),
   )
   return Object.fromEntries(texts)
 }

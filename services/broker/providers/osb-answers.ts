@@ -1,4 +1,5 @@
 import { invalidParams, unavailable, type PlexusError } from '#lib/errors.ts'
+import { isStorable } from '#lib/storable.ts'
 import { operationCharsMax, retryAfterSecondsMax } from '../limits.ts'
 import type { PartnerReply } from './partner-http.ts'
 import type { Pending } from './provider.ts'
@@ -89,8 +90,7 @@ function readOperation(fields: Record<string, unknown>): string | undefined {
   const { operation = null } = fields
   if (operation === null) return ''
   const isName = typeof operation === 'string' && operation.length <= operationCharsMax
-  // It goes into a database, which knows no NUL.
-  return isName && !operation.includes('\0') ? operation : undefined
+  return isName && isStorable(operation) ? operation : undefined
 }
 
 const waitSecondsOf = ({ retryAfterSeconds }: PartnerReply): number =>

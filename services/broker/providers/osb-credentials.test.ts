@@ -33,7 +33,8 @@ test.each<[unknown, string]>([
   [{ 'a-b': 1, a_b: 2 }, 'two credentials for STORE_A_B'],
   [{ '\u001B[31m': 1, '--': 2 }, 'a credential "--", which makes no variable'],
   [{ ['x'.repeat(300)]: 1 }, 'which makes no variable'],
-  [{ a: 'b\0' }, 'a value of STORE_A with a NUL in it'],
+  [{ a: 'b\0' }, 'a value of STORE_A that is no text'],
+  [{ a: 'b\ud800' }, 'a value of STORE_A that is no text'],
   [Object.fromEntries(Array.from({ length: 101 }, (_, n) => [`k${n}`, n])), '101 credentials'],
 ])('%j is told', (credentials, why) => {
   expect(flatten(credentials)).toEqual({ unusable: expect.stringContaining(why) })

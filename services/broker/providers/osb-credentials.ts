@@ -1,4 +1,5 @@
 import { configVarPattern } from '#lib/partner-api/manifest.ts'
+import { isStorable } from '#lib/storable.ts'
 import { configVarsPerCallMax } from '../limits.ts'
 import { shorten } from './resource-answer.ts'
 
@@ -26,7 +27,7 @@ export function flattenCredentials(prefix: string, credentials: unknown): Flatte
       return { unusable: `a credential "${shorten(key)}", which makes no variable` }
     if (Object.hasOwn(config, name)) return { unusable: `two credentials for ${name}` }
     const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-    if (text.includes('\0')) return { unusable: `a value of ${name} with a NUL in it` }
+    if (!isStorable(text)) return { unusable: `a value of ${name} that is no text` }
     config[name] = text
   }
   return { config }

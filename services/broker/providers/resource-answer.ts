@@ -1,3 +1,4 @@
+import { isStorable } from '#lib/storable.ts'
 import { messageCharsMax, providerIdCharsMax } from '../limits.ts'
 import type { PartnerReply } from './partner-http.ts'
 
@@ -27,7 +28,8 @@ export function readResource({ status, text }: PartnerReply): ResourceAnswer {
   const { id, config, message, log_drain_url: logDrainUrl = null } = body
   answer.message = typeof message === 'string' ? shorten(message) : ''
   if (typeof id === 'string' || typeof id === 'number') answer.id = String(id)
-  if (/\p{Cc}|^\.{1,2}$/u.test(answer.id) || answer.id.length > providerIdCharsMax) {
+  const isId = !/\p{Cc}|^\.{1,2}$/u.test(answer.id) && isStorable(answer.id)
+  if (!isId || answer.id.length > providerIdCharsMax) {
     answer.id = ''
     answer.unusable = 'an id that is no id'
   }
@@ -48,7 +50,7 @@ function withConfig(answer: ResourceAnswer, config: unknown): ResourceAnswer {
   const vars: Record<string, string> = {}
   for (const [name, value] of Object.entries(config ?? {})) {
     if (value === null) continue
-    if (!['string', 'number', 'boolean'].includes(typeof value))
+    if (!['string', 'number', 'boolean'].includes(typeof value) || !isStorable(String(value)))
       return { ...answer, unusable: `a value of ${shorten(name)} that is no text` }
     vars[name] = String(value)
   }
@@ -74,6 +76,9 @@ function exactId(key: string, value: unknown, context?: { source?: string }): un
 
 /** For a terminal and a database: nothing in it may steer the one or be refused by the other. */
 export function shorten(text: string): string {
-  const plain = text.replaceAll(/\p{Cc}+/gu, ' ').trim()
+  const plain = text
+    .toWellFormed()
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim()
   return plain.length <= messageCharsMax ? plain : `${plain.slice(0, messageCharsMax - 1)}…`
 }
