@@ -11,7 +11,7 @@ import { lockAddon, mustFindAddon, setPlanWish, type AddonRow } from './addons-d
 import type { BrokerContext } from './context.ts'
 import { waitMsMax } from './limits.ts'
 import { getPlanToHave, planOf, type PlanOfService } from './plans.ts'
-import { refuseMoved } from './rotations.ts'
+import { refuseMoved } from './refuse-moved.ts'
 import { changePlan } from './workflows/change-plan.ts'
 
 /**

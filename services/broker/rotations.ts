@@ -1,18 +1,18 @@
 import type { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { must } from '#lib/assert.ts'
-import { conflict, invalidParams, PlexusError } from '#lib/errors.ts'
+import { invalidParams, PlexusError } from '#lib/errors.ts'
 import type { AddonId } from '#lib/ids.ts'
-import { transaction, type Transaction } from '#lib/postgres.ts'
+import { transaction } from '#lib/postgres.ts'
 import { waitUntilSettled } from '#lib/workflow/wait-until-settled.ts'
 import { startWorkflow } from '#lib/workflow/workflow-runner.ts'
 import { getRunningWorkflow, getWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
-import { busyMessage } from './addon-state.ts'
 import { viewAddon, type AddonView } from './addon-view.ts'
 import { findOwnAddon, type AddonRef } from './addons.ts'
 import { lockAddon, mustFindAddon, type AddonRow } from './addons-db.ts'
 import type { BrokerContext } from './context.ts'
 import { waitMsMax } from './limits.ts'
 import { planOf } from './plans.ts'
+import { refuseMoved } from './refuse-moved.ts'
 import { mustFindRotation, putRotation } from './rotations-db.ts'
 import { endOverlapWish, rotateCredentials } from './workflows/rotate-credentials.ts'
 
@@ -87,25 +87,4 @@ async function startRotation(
     await putRotation(tx, id, wanted)
     return startWorkflow(tx, rotateCredentials, id)
   })
-}
-
-/**
- * Throws CONFLICT, with what to do, for an add-on that is not at rest. Its row is locked by the
- * caller: every workflow on a live add-on begins under that lock.
- */
-export async function refuseMoved(tx: Transaction, addon: AddonRow): Promise<void> {
-  const busy = busyMessage(addon)
-  if (busy) throw conflict(busy)
-  const running = await getRunningWorkflow(tx, addon.id)
-  if (!running) return
-  const { formerUntil } =
-    running.kind === rotateCredentials.name
-      ? await mustFindRotation(tx, addon.id)
-      : { formerUntil: null }
-  if (!formerUntil) throw conflict(`${addon.name} is being changed. Try again when that is done.`)
-  throw conflict(
-    `The credentials of ${addon.name} are being rotated, and the former ones are good until` +
-      ` ${formerUntil.toISOString().slice(0, 19)}Z. Try again after that. A forced rotation` +
-      ` ends them at once: heroku pg:credentials:rotate ${addon.name} --force.`,
-  )
 }

@@ -135,6 +135,13 @@ test('a Postgres client keeps asking through a rotation without one failed query
   })
   const newUrl = await urlOf('DATABASE_URL')
   expect(newUrl).not.toBe(oldUrl)
+  const again = await api('POST', `${path}/default/credentials_rotation`, { body: {} })
+  expect([again.status, Object(again.body).message]).toEqual([
+    409,
+    expect.stringMatching(
+      `former ones are good until .* at once: heroku pg:credentials:rotate ${name} --force\\.$`,
+    ),
+  ])
   expect((await api('GET', `${path}/default`)).body).toMatchObject({
     state: 'rotating',
     credentials: [{ state: 'active' }, { state: 'revoking', user: new URL(oldUrl).username }],
@@ -172,7 +179,10 @@ test('a Redis client keeps asking through a rotation without one failed command'
   const again = await api('POST', path, { body: {} })
   expect([again.status, Object(again.body).message]).toEqual([
     409,
-    expect.stringContaining('former ones are good until'),
+    expect.stringMatching(
+      `former ones are good until .* at once: POST ${path} with {"forced":true}, which the CLI` +
+        ' has no command for\\.$',
+    ),
   ])
   const late = await connectRedis(oldUrl)
   await late.query()
