@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { callbackUrl } from '#lib/partner-api/app-info.ts'
 import type { Manifest } from '#lib/partner-api/manifest.ts'
 import { provisionCall, type PartnerCall } from '#lib/partner-api/partner-calls.ts'
 import { configOf, idOf, isSuccess, whyNoSuccess } from './answers.ts'
@@ -115,7 +116,7 @@ export function provisionCallOf(
   const name = `plexus-test-${uuid.slice(0, 8)}`
   const { grant } = platform.open({ uuid, name, plan })
   const call = provisionCall(manifest, {
-    callback_url: `${platform.url}/addons/${uuid}`,
+    callback_url: callbackUrl(manifest.apiVersion, platform.url, uuid),
     name,
     oauth_grant: grant,
     options: workaround?.kind === 'options' ? {} : wishes.options,

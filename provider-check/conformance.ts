@@ -88,6 +88,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Confo
   }
   const platform = await startPlatformSide({
     slug: manifest.slug,
+    password: manifest.password,
     configVars: manifest.configVars,
     clientSecret: options.wishes.clientSecret,
     ...options.listen,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { herokuIdOf } from '#lib/partner-api/app-info.ts'
 import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
 
 /** What a provider did at the platform's side, in its order. */
@@ -91,5 +92,17 @@ export function renderAddon(addon: PlatformAddon, slug: string): Record<string, 
     web_url: null,
     created_at: at,
     updated_at: at,
+  }
+}
+
+/** The same for version 1: the add-on with its app. */
+export function renderAppInfo({ uuid, config }: PlatformAddon): Record<string, unknown> {
+  return {
+    id: herokuIdOf(uuid),
+    name: 'plexus-provider-test',
+    config: Object.fromEntries(config),
+    owner_email: 'provider-test@plexus.example',
+    region: 'amazon-web-services::us-east-1',
+    domains: [],
   }
 }

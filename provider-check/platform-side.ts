@@ -1,6 +1,7 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { herokuIdOf } from '#lib/partner-api/app-info.ts'
 import type { PartnerGrant } from '#lib/partner-api/partner-calls.ts'
 import { limits } from './limits.ts'
 import {
@@ -8,6 +9,7 @@ import {
   newPlatformAddon,
   newTokens,
   renderAddon,
+  renderAppInfo,
   useCode,
   type PlatformAddon,
   type PlatformEvent,
@@ -35,6 +37,7 @@ export type PlatformSide = {
 
 export type PlatformOptions = {
   slug: string
+  password: string
   configVars: string[]
   /** Asked of the provider when given. */
   clientSecret: string | undefined
@@ -142,6 +145,7 @@ async function receive(request: IncomingMessage): Promise<Received | undefined> 
 }
 
 // A tunnel may put a path in front.
+const appInfoPath = /\/vendor\/apps\/([^/]+)\/?$/
 const addonPath = /\/addons\/([^/]+)(?:\/(config|actions\/provision|actions\/deprovision))?\/?$/
 
 function answer(side: Side, received: Received): Reply {
@@ -149,6 +153,8 @@ function answer(side: Side, received: Received): Reply {
   if (method === 'POST' && /\/oauth\/token\/?$/.test(url.pathname)) return exchange(side, received)
   // Log lines of the provider are taken and passed over.
   if (method === 'POST' && /\/logs\/?$/.test(url.pathname)) return { status: 204 }
+  const [, herokuId] = appInfoPath.exec(url.pathname) ?? []
+  if (herokuId !== undefined) return answerAppInfo(side, herokuId, received)
   const [, uuid = '', what = ''] = addonPath.exec(url.pathname) ?? []
   const addon = side.addons.get(uuid)
   if (!addon) return refuse(side, undefined, received, 404, 'There is no such add-on or path.')
@@ -165,7 +171,15 @@ function answer(side: Side, received: Received): Reply {
     remember(addon.events, { kind: 'read' })
     return { status: 200, body: renderConfig(addon) }
   }
-  if (what === 'config' && method === 'PATCH') return setConfig(side, addon, received)
+  if (what === 'config' && method === 'PATCH') {
+    const given = parseObject(received.text)?.['config']
+    return setConfig(
+      side,
+      addon,
+      received,
+      Array.isArray(given) ? given.map(readItem) : [undefined],
+    )
+  }
   if (method === 'POST' && what === 'actions/provision') return act(side, addon, 'provision')
   if (method === 'POST' && what === 'actions/deprovision') return act(side, addon, 'deprovision')
   return refuse(side, addon, received, 404, `There is no ${method} for this path.`)
@@ -209,14 +223,48 @@ function readParams({ url, headers, text }: Received): URLSearchParams {
   return params
 }
 
-/** Undeclared variables are remembered and set: one mistake of the provider shows once. */
-function setConfig(side: Side, addon: PlatformAddon, received: Received): Reply {
+/** The call-backs of version 1: a config says that what was answered 202 is ready. */
+function answerAppInfo(side: Side, herokuId: string, received: Received): Reply {
+  const { slug, password } = side.options
+  const addon = [...side.addons.values()].find(({ uuid }) =>
+    [herokuIdOf(uuid), encodeURIComponent(herokuIdOf(uuid))].includes(herokuId),
+  )
+  if (!addon) return refuse(side, undefined, received, 404, 'There is no such heroku_id.')
+  const basic = `Basic ${Buffer.from(`${slug}:${password}`).toString('base64')}`
+  if (!isSame(received.headers.authorization ?? '', basic)) {
+    const reason = 'The id and the password of the manifest are missing or others.'
+    return refuse(side, addon, received, 401, reason)
+  }
+  if (received.method === 'GET') {
+    remember(addon.events, { kind: 'read' })
+    return { status: 200, body: renderAppInfo(addon) }
+  }
+  if (received.method !== 'PUT')
+    return refuse(side, addon, received, 404, `There is no ${received.method} for this path.`)
   const given = parseObject(received.text)?.['config']
-  const items = Array.isArray(given) ? given.map(readItem) : [undefined]
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+  const items = isObject
+    ? Object.entries(given).map(([name, value]) => readItem({ name, value: value as unknown }))
+    : [undefined]
+  const set = setConfig(side, addon, received, items)
+  if (set.status !== 200) return set
+  act(side, addon, 'provision')
+  return { status: 200, body: renderAppInfo(addon) }
+}
+
+type ConfigItem = { name: string; value: string | null }
+
+/** Undeclared variables are remembered and set: one mistake of the provider shows once. */
+function setConfig(
+  side: Side,
+  addon: PlatformAddon,
+  received: Received,
+  items: (ConfigItem | undefined)[],
+): Reply {
   const names: string[] = []
   for (const item of items) {
     if (!item) {
-      const reason = 'config must be a list of {name, value}, value a text or null.'
+      const reason = 'config must be a list of {name, value}, in version 1 {NAME: value}, of texts.'
       return refuse(side, addon, received, 422, reason)
     }
     names.push(item.name)
@@ -228,7 +276,7 @@ function setConfig(side: Side, addon: PlatformAddon, received: Received): Reply 
   return { status: 200, body: renderConfig(addon) }
 }
 
-function readItem(value: unknown): { name: string; value: string | null } | undefined {
+function readItem(value: unknown): ConfigItem | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const { name, value: given } = value as { name?: unknown; value?: unknown }
   if (typeof name !== 'string' || (typeof given !== 'string' && given !== null)) return undefined

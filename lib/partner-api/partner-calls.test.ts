@@ -34,7 +34,7 @@ test('a provision call has the headers of the version, byte by byte', () => {
 test('its body has what both versions ask for', () => {
   expect(JSON.parse(provisionCall(partner, body).body ?? '')).toEqual({
     ...body,
-    heroku_id: 'app19088743@heroku.com',
+    heroku_id: 'app1250999896491@heroku.com',
     logplex_token: null,
   })
 })

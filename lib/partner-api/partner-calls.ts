@@ -1,3 +1,4 @@
+import { herokuIdOf } from '#lib/partner-api/app-info.ts'
 import type { Manifest } from '#lib/partner-api/manifest.ts'
 
 // The calls of the Partner API as they go over HTTP (Dev Center, "Add-on Partner API Reference" and
@@ -41,7 +42,7 @@ export type ProvisionBody = {
  * whatever the version: providers must accept fields that they do not know, and many read both.
  */
 export function provisionCall(partner: Partner, body: ProvisionBody): PartnerCall {
-  const fields = { ...body, ...fieldsOfVersion1(body.uuid), logplex_token: null }
+  const fields = { ...body, heroku_id: herokuIdOf(body.uuid), logplex_token: null }
   return withBody(partner, 'POST', partner.baseUrl, fields)
 }
 
@@ -50,18 +51,13 @@ export function changePlanCall(
   partner: Partner,
   { id, uuid, plan }: { id: string; uuid: string; plan: string },
 ): PartnerCall {
-  const fields = { plan, uuid, ...fieldsOfVersion1(uuid) }
+  const fields = { plan, uuid, heroku_id: herokuIdOf(uuid) }
   return withBody(partner, 'PUT', resourceUrl(partner, id), fields)
 }
 
 /** Asks to remove the resource. */
 export function deprovisionCall(partner: Partner, { id }: { id: string }): PartnerCall {
   return { method: 'DELETE', url: resourceUrl(partner, id), headers: headersOf(partner) }
-}
-
-/** Version 1 knew a resource by a number: one that is always the same for the same uuid. */
-function fieldsOfVersion1(uuid: string): { heroku_id: string } {
-  return { heroku_id: `app${Number.parseInt(uuid.slice(0, 8), 16)}@heroku.com` }
 }
 
 function resourceUrl({ baseUrl }: Partner, id: string): string {

@@ -29,8 +29,12 @@ export function refusedCalls(run: CheckRun, addon: PlatformAddon): string[] {
   )
 }
 
+const howToPut =
+  'PUT CALLBACK_URL {"config":{NAME: value}} with the id and the password of the manifest when the ' +
+  'resource can be used.'
+
 const completes: Check = {
-  name: 'what was answered 202 is completed by POST …/actions/provision',
+  name: 'what was answered 202 is completed',
   why: 'After 12 h the platform removes it, and the customer has waited for nothing.',
   run: async (run) => {
     const found = await asyncAddon(run)
@@ -48,13 +52,15 @@ const completes: Check = {
     const kinds = [...new Set(addon.events.map(({ kind }) => kind))].join(', ')
     return fail(
       `the last call did not come ${waited}; there were: ${kinds}`,
-      'POST CALLBACK_URL/actions/provision with an empty body when the resource can be used.',
+      run.manifest.apiVersion === '1'
+        ? howToPut
+        : 'POST CALLBACK_URL/actions/provision with an empty body when the resource can be used.',
     )
   },
 }
 
 const setsConfig: Check = {
-  name: 'the config is set by PATCH …/config before that, with declared variables',
+  name: 'the config is set until then, with declared variables',
   why: 'The release that attaches the add-on is cut when it is completed.',
   run: async (run) => {
     const found = await asyncAddon(run)
@@ -70,7 +76,12 @@ const setsConfig: Check = {
       )
     const { configVars } = run.manifest
     if (configVars.length > 0 && addon.config.size === 0)
-      return fail('no variable was set', 'PATCH CALLBACK_URL/config {"config":[{name, value}]}.')
+      return fail(
+        'no variable was set',
+        run.manifest.apiVersion === '1'
+          ? howToPut
+          : 'PATCH CALLBACK_URL/config {"config":[{name, value}]}.',
+      )
     const config = Object.fromEntries(addon.config)
     const names = judgeConfig(config, configVars, { mayLack: false })
     if (names.result !== 'pass') return names

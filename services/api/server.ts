@@ -5,6 +5,7 @@ import { ApiRefusal } from './api-refusal.ts'
 import type { Api, ApiContext } from './context.ts'
 import { accept } from './hooks/accept.ts'
 import { authenticate } from './hooks/authenticate.ts'
+import { authenticateProvider } from './hooks/authenticate-provider.ts'
 import { cors } from './hooks/cors.ts'
 import { checkIfMatch, tagAnswer } from './hooks/etag.ts'
 import { lastModified } from './hooks/last-modified.ts'
@@ -22,6 +23,7 @@ import { addonAttachmentRoutes } from './routes/addon-attachments.ts'
 import { addonServiceRoutes } from './routes/addon-services.ts'
 import { addonConfigRoutes } from './routes/addon-config.ts'
 import { addonRoutes } from './routes/addons.ts'
+import { appInfoRoutes } from './routes/app-info.ts'
 import { appRoutes } from './routes/apps.ts'
 import { authorizationRoutes } from './routes/authorizations.ts'
 import { collaboratorRoutes } from './routes/collaborators.ts'
@@ -44,11 +46,21 @@ import { statusRoutes } from './routes/status.ts'
 import { webhookHistoryRoutes } from './routes/webhook-history.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
-import { createTokenChecks, type CheckPartner, type CheckToken } from './token-check.ts'
+import {
+  createTokenChecks,
+  type CheckPartner,
+  type CheckProvider,
+  type CheckToken,
+} from './token-check.ts'
 import { refuseUnrouted } from './unsupported.ts'
 
 /** What bounds who may ask how often, shared by all routes of a server. */
-type Guards = { accounts: TokenBuckets; checkToken: CheckToken; checkPartner: CheckPartner }
+type Guards = {
+  accounts: TokenBuckets
+  checkToken: CheckToken
+  checkPartner: CheckPartner
+  checkProvider: CheckProvider
+}
 
 /**
  * The HTTP server of the API, with every hook and route in the order in which they apply.
@@ -58,6 +70,7 @@ export function buildServer(context: ApiContext, trustedProxies: readonly string
   const api = createInstance(trustedProxies)
   api.decorateRequest('identity', null)
   api.decorateRequest('partner', null)
+  api.decorateRequest('provider', null)
   const accounts = createTokenBuckets({
     capacity: limits.accountRequestsMax,
     perMinute: limits.accountRequestsPerMinute,
@@ -79,6 +92,7 @@ export function buildServer(context: ApiContext, trustedProxies: readonly string
   dashboardRoutes(api, context)
   backupDownloadRoutes(api, context)
   void api.register(async (scope: Api) => oauthTokenRoutes(scope, context))
+  void api.register(async (scope: Api) => providerRoutes(scope, context, guards))
   void api.register(async (scope: Api) => herokuRoutes(scope, context, guards))
   void api.register(async (scope: Api) => ownRoutes(scope, context, guards))
   return api
@@ -190,6 +204,14 @@ function guard(api: Api, { accounts, checkToken, checkPartner }: Guards): void {
   api.addHook('preSerialization', ranges)
   api.addHook('preSerialization', lastModified)
   api.addHook('onSend', tagAnswer)
+}
+
+/** What add-on providers call with the password of their manifest. */
+function providerRoutes(api: Api, context: ApiContext, { accounts, checkProvider }: Guards): void {
+  api.addHook('onRequest', authenticateProvider(checkProvider))
+  api.addHook('onRequest', rateLimit(accounts))
+  api.addHook('preValidation', refuseUnstorable)
+  appInfoRoutes(api, context)
 }
 
 /** What Heroku's clients call: version 3 of the API, each call by an account. */

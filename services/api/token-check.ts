@@ -5,7 +5,8 @@ import { partnerTokenPrefix } from '#lib/partner-api/access-token.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { ApiRefusal } from './api-refusal.ts'
 import type { ApiContext } from './context.ts'
-import type { Identity, PartnerIdentity } from './hooks/identity.ts'
+import type { BasicCredentials } from './hooks/authenticate.ts'
+import type { Identity, PartnerIdentity, ProviderIdentity } from './hooks/identity.ts'
 import { bucketsMax, goodTokensMax } from './limits.ts'
 import { wrongTokensPerPeerMax, wrongTokensPerPeerPerMinute } from './limits.ts'
 import { createTokenBuckets } from './token-buckets.ts'
@@ -20,6 +21,12 @@ export type CheckToken = (peer: string, token: string) => Promise<Identity>
 /** The same for an access token of an add-on's provider. */
 export type CheckPartner = (peer: string, token: string) => Promise<PartnerIdentity>
 
+/** The same for the id and the password of a provider's manifest. */
+export type CheckProvider = (
+  peer: string,
+  credentials: BasicCredentials,
+) => Promise<ProviderIdentity>
+
 export const isPartnerToken = (token: string): boolean => token.startsWith(partnerTokenPrefix)
 
 /**
@@ -31,19 +38,25 @@ export const isPartnerToken = (token: string): boolean => token.startsWith(partn
 export function createTokenChecks({ apps, broker }: Pick<ApiContext, 'apps' | 'broker'>): {
   checkToken: CheckToken
   checkPartner: CheckPartner
+  checkProvider: CheckProvider
 } {
-  const checkToken = createCheck(async (token) => {
+  const checkToken = createCheck(async (token: string) => {
     const { account, authorizationId } = await apps.authenticate({ token })
     const { id, email } = must(account, 'account of an authentication')
     return { accountId: id, email, authorizationId, token }
   })
-  const checkPartner = createCheck((accessToken) => broker.authenticatePartner({ accessToken }))
-  return { checkToken, checkPartner }
+  const checkPartner = createCheck((accessToken: string) =>
+    broker.authenticatePartner({ accessToken }),
+  )
+  const checkProvider = createCheck(({ user, password }: BasicCredentials) =>
+    broker.authenticateProvider({ addonService: user, password }),
+  )
+  return { checkToken, checkPartner, checkProvider }
 }
 
-function createCheck<T>(
-  ask: (token: string) => Promise<T>,
-): (peer: string, token: string) => Promise<T> {
+function createCheck<Secret, T>(
+  ask: (secret: Secret) => Promise<T>,
+): (peer: string, secret: Secret) => Promise<T> {
   const wrong = createTokenBuckets({
     capacity: wrongTokensPerPeerMax,
     perMinute: wrongTokensPerPeerPerMinute,
@@ -52,15 +65,15 @@ function createCheck<T>(
   // In the order of last use; digests, so that no token lies about in memory.
   const good = new Set<string>()
 
-  return async (peer, token) => {
-    const digest = createHash('sha256').update(token).digest('base64')
+  return async (peer, secret) => {
+    const digest = createHash('sha256').update(JSON.stringify(secret)).digest('base64')
     if (!good.has(digest) && wrong.remaining(peer) < 1)
       throw new ApiRefusal(
         'rate_limit',
         'Too many requests with a wrong token came from your address. Wait a minute and try again.',
       )
     try {
-      const identity = await ask(token)
+      const identity = await ask(secret)
       remember(good, digest)
       return identity
     } catch (error) {

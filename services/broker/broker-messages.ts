@@ -3,6 +3,7 @@ import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type {
   AddonSchema,
   AddonServiceSchema,
+  AppInfoSchema,
   AttachmentSchema,
   ManifestSchema,
   PlanSchema,
@@ -11,6 +12,7 @@ import type {
 } from '#proto/broker/v1/broker_pb.ts'
 import type { AddonServiceRow } from './addon-services-db.ts'
 import type { AddonView } from './addon-view.ts'
+import type { AppInfo } from './app-info.ts'
 import type { AttachmentOfAddon } from './attachments.ts'
 import type { ManifestRevision } from './manifest-revisions.ts'
 import type { ManifestStamp } from './manifests-db.ts'
@@ -88,6 +90,15 @@ export function attachmentMessage(
     createdAt: timestampFromDate(attachment.createdAt),
     updatedAt: timestampFromDate(attachment.updatedAt),
   }
+}
+
+export function appInfoMessage({
+  addon: { id, appId },
+  config,
+  region,
+  logInput,
+}: AppInfo): MessageInitShape<typeof AppInfoSchema> {
+  return { addonId: id, appId, config, region, logInputUrl: logInput }
 }
 
 /** A revision in a list: without contents and plans. */

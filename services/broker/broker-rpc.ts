@@ -2,6 +2,7 @@ import { parseActor } from '#lib/actor.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
 import type { BrokerService } from '#proto/broker/v1/broker_pb.ts'
 import type { AddonView } from './addon-view.ts'
+import { appInfoHandlers } from './app-info-rpc.ts'
 import { destroyAddon, getAddon, getAddonConfig, listAddons, renameAddon } from './addons.ts'
 import {
   createAttachment,
@@ -36,6 +37,7 @@ export function brokerHandlers(context: BrokerContext): Handlers {
     ...addonHandlers(context),
     ...attachmentHandlers(context),
     ...partnerHandlers(context),
+    ...appInfoHandlers(context),
   }
 }
 

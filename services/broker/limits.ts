@@ -123,6 +123,9 @@ export const namingTriesMax = 20
 /** Variables that a provider may set in one call. */
 export const configVarsPerCallMax = 100
 
+/** Add-ons on one page of an app info list; its answer must fit a message of NATS. */
+export const appInfoPageMax = 500
+
 /** Longest that a provider's call-back waits for what it sets off; the work goes on after it. */
 export const partnerWaitMs = 8_000
 

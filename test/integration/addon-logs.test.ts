@@ -76,6 +76,12 @@ test('a provider with log_input writes into the log under the name of its servic
   expect((await apiClient(market.base, accessToken)('GET', path)).body).toMatchObject([
     { log_input_url: url },
   ])
+  const { settings } = provider
+  const basic = Buffer.from(`${settings.slug}:${settings.password}`).toString('base64')
+  const info = await http('GET', `${market.base}/vendor/apps/${addon.id}`, {
+    headers: { authorization: `Basic ${basic}` },
+  })
+  expect(info).toMatchObject({ status: 200, body: { log_input_url: url } })
   expect(await post(url, 'from the provider')).toBe(204)
   await eventually(async () =>
     expect(await logOf(app)).toContain(`${provider.slug}[monitor]: from the provider`),

@@ -24,16 +24,19 @@ const callbackMsMax = 10_000
 
 /**
  * What follows a 202: exchanges the grant, sets the config and says that the resource is ready; or
- * says that it is removed. Ends at the first call that is not answered 2xx.
+ * says that it is removed. Ends at the first call that is not answered 2xx. In version 1 the config
+ * alone says that it is ready.
  */
 export async function completeResource(
   resource: PartnerResource,
-  settings: CallbackSettings & Pick<ResourceSettings, 'quirks' | 'prefix'>,
+  settings: CallbackSettings &
+    Pick<ResourceSettings, 'quirks' | 'prefix' | 'apiVersion' | 'slug' | 'password'>,
   sent: SentCallback[],
 ): Promise<void> {
   const { quirks, prefix } = settings
   if (quirks.has('silent')) return
   const call = (method: string, url: string, init: RequestInit) => sendCall(method, url, init, sent)
+  if (settings.apiVersion === '1') return putConfig(resource, settings, call)
   if (!resource.tokens && !(await exchangeGrant(resource, settings, call))) return
   const headers = {
     accept,
@@ -61,6 +64,18 @@ export async function completeResource(
   }
   if (quirks.has('no-action')) return
   if (isOk(await act('provision'))) resource.state = 'ready'
+}
+
+async function putConfig(
+  resource: PartnerResource,
+  { slug, password, quirks }: Pick<ResourceSettings, 'slug' | 'password' | 'quirks'>,
+  call: Call,
+): Promise<void> {
+  const authorization = `Basic ${Buffer.from(`${slug}:${password}`).toString('base64')}`
+  const headers = { 'content-type': 'application/json', authorization }
+  const more = quirks.has('undeclared-patch') ? { SOMETHING_ELSE: 'value' } : {}
+  const body = JSON.stringify({ config: { ...resource.config, ...more } })
+  if (isOk(await call('PUT', resource.callbackUrl, { headers, body }))) resource.state = 'ready'
 }
 
 type Call = (method: string, url: string, init: RequestInit) => Promise<SentCallback>

@@ -21,12 +21,20 @@ export type PartnerIdentity = {
   appId: string
 }
 
+/** An add-on provider that asks with its manifest's password about all add-ons of its service. */
+export type ProviderIdentity = {
+  /** Slug. */
+  addonService: string
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** The account that asks; null when a provider does. */
     identity: Identity | null
     /** The provider that asks; null when an account does. */
     partner: PartnerIdentity | null
+    /** The provider that asks with its manifest's password; null elsewhere. */
+    provider: ProviderIdentity | null
   }
   interface FastifyContextConfig {
     /** 'own': the route finds out by itself who asks. */
@@ -48,6 +56,12 @@ export const invalidCredentials = (): PlexusError => unauthorized('Invalid crede
 export function identityOf({ identity }: Identified): Identity {
   if (!identity) throw invalidCredentials()
   return identity
+}
+
+/** The provider of an authenticated request. */
+export function providerOf({ provider }: { provider: ProviderIdentity | null }): ProviderIdentity {
+  if (!provider) throw invalidCredentials()
+  return provider
 }
 
 /** The actor that the services behind the gateway are told. */

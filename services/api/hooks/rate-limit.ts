@@ -1,9 +1,14 @@
 import type { FastifyReply, onRequestAsyncHookHandler } from 'fastify'
 import { ApiRefusal } from '../api-refusal.ts'
 import type { TokenBuckets } from '../token-buckets.ts'
-import { identityOf, type Identified, type PartnerIdentity } from './identity.ts'
+import {
+  identityOf,
+  type Identified,
+  type PartnerIdentity,
+  type ProviderIdentity,
+} from './identity.ts'
 
-type Asking = Identified & { partner?: PartnerIdentity | null }
+type Asking = Identified & { partner?: PartnerIdentity | null; provider?: ProviderIdentity | null }
 
 /** Takes one request off the account's allowance and says how many are left. */
 export function rateLimit(accounts: TokenBuckets): onRequestAsyncHookHandler {
@@ -30,7 +35,8 @@ function sayRemaining(accounts: TokenBuckets, request: Asking, reply: FastifyRep
   reply.header('RateLimit-Remaining', accounts.remaining(whoPays(request)))
 }
 
-/** The account, or the add-on for which its provider asks. */
+/** The account, the add-on for which its provider asks, or the provider; a slug may be any uuid. */
 function whoPays(request: Asking): string {
+  if (request.provider) return `provider ${request.provider.addonService}`
   return request.partner?.addonId ?? identityOf(request).accountId
 }

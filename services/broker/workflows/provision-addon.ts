@@ -1,6 +1,7 @@
 import { must } from '#lib/assert.ts'
 import { invalidParams } from '#lib/errors.ts'
 import { derivedId, type ChangeId } from '#lib/ids.ts'
+import { callbackUrl } from '#lib/partner-api/app-info.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { defineWorkflow, type Outcome, type StepInfo } from '#lib/workflow/define-workflow.ts'
 import { getWorkflow } from '#lib/workflow/workflows-db.ts'
@@ -254,7 +255,7 @@ async function requestResource(
       region: regionOf(service),
       options,
       parameters: typeOptions(plan.optionsSchema, options),
-      callbackUrl: `${apiUrl}/addons/${addon.id}`,
+      callbackUrl: callbackUrl(service.apiVersion, apiUrl, addon.id),
       newGrant: () => newGrant(pool, addon.id),
       logInputUrl: logInputUrl(secrets, attachment),
       logDrainToken: attachment.logDrainToken,
