@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { writeWhole } from '#lib/whole-file.ts'
 import { platformApi, type PlatformApi } from '../client/platform-api.ts'
 import { readAccess } from './access.ts'
 import { defineCommand, UsageError } from './command.ts'
@@ -141,8 +142,7 @@ async function writeFiles(
   wanted: { plans: boolean },
 ): Promise<void> {
   const asText = (value: Fields): string => `${JSON.stringify(value, null, 2)}\n`
-  // It has the password of the provider in it; whole or not at all, whatever happens meanwhile.
-  await writeFile(`${file}.new`, asText(contents), { mode: 0o600 })
-  await rename(`${file}.new`, file)
-  if (wanted.plans) await writeFile(plansFile(file), asText(plans))
+  // It has the password of the provider in it.
+  await writeWhole(file, asText(contents), { mode: 0o600 })
+  if (wanted.plans) await writeWhole(plansFile(file), asText(plans), { mode: 0o644 })
 }

@@ -1,6 +1,7 @@
-import { readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { writeWhole } from '#lib/whole-file.ts'
 import { ApiError, platformApi, type PlatformApi } from '../client/platform-api.ts'
 import { createToken, putAccount } from '../local-platform/accounts.ts'
 import { processFiles, type Platform } from '../local-platform/platform.ts'
@@ -56,8 +57,7 @@ async function demoToken(platform: Platform): Promise<string> {
     ...account,
     description: tokenDescription,
   })
-  await writeFile(`${file}.new`, `${token}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, `${token}\n`, { mode: 0o600 })
   await forgetOtherTokens(platformApi({ apiUrl: apiUrl(platform), token }), token)
   return token
 }

@@ -1,5 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { writeWhole } from '#lib/whole-file.ts'
 import { loadPrivateCa } from './private-ca.ts'
 
 // The servers of the add-ons speak TLS with one certificate, of a CA that is for nothing else: who
@@ -39,7 +40,6 @@ export async function issueServerPem(certificate: {
   const { key, cert } = await ca.issue(names, certificateDays)
   const pem = key + cert
   await mkdir(dirname(file), { recursive: true, mode: 0o711 })
-  await writeFile(`${file}.new`, pem, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, pem, { mode: 0o600 })
   return pem
 }

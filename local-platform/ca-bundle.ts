@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { rename, writeFile } from 'node:fs/promises'
 import { getCACertificates } from 'node:tls'
+import { writeWhole } from '#lib/whole-file.ts'
 import type { PrivateCa } from './private-ca.ts'
 
 /**
@@ -16,8 +16,7 @@ export async function writeCaBundle(file: string, ca: PrivateCa): Promise<void> 
   const { subject } = new X509Certificate(ca.certificate)
   const others = trusted.filter((pem) => !hasSubject(pem, subject))
   const lines = new Set([...others, ca.certificate].map((pem) => `${pem.trim()}\n`))
-  await writeFile(`${file}.${process.pid}.new`, [...lines].join(''), { mode: 0o644 })
-  await rename(`${file}.${process.pid}.new`, file)
+  await writeWhole(file, [...lines].join(''), { mode: 0o644 })
 }
 
 function hasSubject(pem: string, subject: string): boolean {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { natsUsers, type NatsUser } from '#lib/nats-permissions.ts'
 import { newMasterKeyLine } from '#lib/secrets/secrets.ts'
+import { writeWhole } from '#lib/whole-file.ts'
 
 /** Services that keep tables: each has a schema and a role of its own name. */
 export const databaseServices = [
@@ -56,7 +57,7 @@ export async function loadCredentials(home: string): Promise<Credentials> {
     nats: { ...fresh.nats, ...kept.nats },
     database: { ...fresh.database, ...kept.database },
   }
-  if (countOf(whole) > countOf(kept)) await replace(file, print(whole))
+  if (countOf(whole) > countOf(kept)) await writeWhole(file, print(whole), { mode: 0o600 })
   return whole
 }
 
@@ -80,11 +81,6 @@ async function createOnce(file: string, content: string): Promise<string> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  await replace(file, content)
+  await writeWhole(file, content, { mode: 0o600 })
   return content
-}
-
-async function replace(file: string, content: string): Promise<void> {
-  await writeFile(`${file}.new`, content, { mode: 0o600 })
-  await rename(`${file}.new`, file)
 }

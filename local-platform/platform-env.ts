@@ -1,5 +1,6 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWhole } from '#lib/whole-file.ts'
 import { platformHosts } from './heroku-env.ts'
 import type { Layout } from './layout.ts'
 
@@ -35,8 +36,7 @@ export async function writePlatformEnv(
   const lines = exportLines(env)
   // Programs that were fetched for Plexus alone (psql) come after the machine's own.
   if (pathFolder) lines.push(`export PATH="$PATH":${quote(pathFolder)}`)
-  await writeFile(`${file}.new`, `${lines.join('\n')}\n`, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, `${lines.join('\n')}\n`, { mode: 0o600 })
 }
 
 /** The variables as lines that a shell takes. */

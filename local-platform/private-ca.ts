@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
-import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { link, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWhole } from '#lib/whole-file.ts'
 import {
   caCertificate,
   newPrivateKey,
@@ -58,14 +59,14 @@ export async function loadPrivateCa(ca: {
     await createOnce(file, await create(newPrivateKey()))
     kept = await readCa(file)
   } else if (kept.certificate.validToDate.getTime() - Date.now() < caRenewedBeforeDays * dayMs) {
-    await replace(file, await create(kept.privateKey), 0o600)
+    await writeWhole(file, await create(kept.privateKey), { mode: 0o600 })
     kept = await readCa(file)
   }
   if (!kept) throw new Error(`${file} went away while it was read: try again.`)
   const { privateKey } = kept
   const certificate = kept.certificate.toString()
   const certificateFile = join(folder, 'ca.pem')
-  await replace(certificateFile, certificate, 0o644)
+  await writeWhole(certificateFile, certificate, { mode: 0o644 })
   return {
     certificateFile,
     certificate,
@@ -110,21 +111,15 @@ async function readCa(
 
 /** Puts the content there unless somebody was first. */
 async function createOnce(file: string, content: string): Promise<void> {
-  const fresh = `${file}.${process.pid}.new`
-  await writeFile(fresh, content, { mode: 0o600 })
+  const own = `${file}.${process.pid}`
+  await writeWhole(own, content, { mode: 0o600 })
   try {
-    await link(fresh, file).catch((error: NodeJS.ErrnoException) => {
+    await link(own, file).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error
     })
   } finally {
-    await rm(fresh, { force: true })
+    await rm(own, { force: true })
   }
-}
-
-async function replace(file: string, content: string, mode: number): Promise<void> {
-  const fresh = `${file}.${process.pid}.new`
-  await writeFile(fresh, content, { mode })
-  await rename(fresh, file)
 }
 
 function validFor(days: number): Validity {

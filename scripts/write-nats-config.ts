@@ -1,6 +1,7 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { integer, readConfig, secret, text } from '#lib/config.ts'
+import { writeWhole } from '#lib/whole-file.ts'
 import { ensureMasterKey } from '../local-platform/credentials.ts'
 import { natsConfig } from '../local-platform/engines/nats.ts'
 
@@ -33,8 +34,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await mkdir(dirname(file), { recursive: true })
   const config = natsConfig({ host: '0.0.0.0', port, passwords, storeDir })
   // Every user's password is in it: for nats-server alone, which runs as the same user as we do.
-  await writeFile(`${file}.new`, config, { mode: 0o600 })
-  await rename(`${file}.new`, file)
+  await writeWhole(file, config, { mode: 0o600 })
 }
 
 if (import.meta.main) await main(process.env)

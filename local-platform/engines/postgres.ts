@@ -3,6 +3,7 @@ import { access, chown, mkdir, open, readFile, rename, rm, writeFile } from 'nod
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { writeWhole } from '#lib/whole-file.ts'
 import { isZombie } from '../supervisor/process-record.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
 
@@ -98,9 +99,7 @@ async function certificateSettings(options: PostgresOptions): Promise<string[]> 
   const { dir, user, certificate } = options
   if (certificate === undefined) return []
   const file = join(dir, 'server.pem')
-  await writeFile(`${file}.new`, certificate, { mode: 0o600 })
-  if (user) await chown(`${file}.new`, user.uid, user.gid)
-  await rename(`${file}.new`, file)
+  await writeWhole(file, certificate, { mode: 0o600, owner: user })
   return ['ssl=on', `ssl_cert_file=${file}`, `ssl_key_file=${file}`]
 }
 

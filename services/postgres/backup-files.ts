@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, stat, statfs, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeWhole } from '#lib/whole-file.ts'
 
-// The folder of the backups' files: `<transfer>.<run>.dump`, and `.part` while one is written. A
-// file counts when a transfer's row names it; until then it is nobody's.
+// The folder of the backups' files: `<transfer>.<run>.dump`, with more behind it while one is
+// written. A file counts when a transfer's row names it; until then it is nobody's.
 
-const part = '.part'
 const runBytes = 4
 
 /** Makes the folder, which only this user may look into. */
@@ -28,34 +28,17 @@ export async function writeBackup(
   onBytes: (bytes: number) => void,
 ): Promise<string> {
   const name = `${transferId}.${randomBytes(runBytes).toString('hex')}.dump`
-  const partial = join(folder, name + part)
-  try {
-    const file = await open(partial, 'wx', 0o600)
-    try {
-      for await (const bytes of source) {
-        onBytes(bytes.length)
-        await file.writeFile(bytes)
-      }
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(partial, join(folder, name))
-    await syncFolder(folder)
-    return name
-  } catch (error) {
-    await rm(partial, { force: true })
-    throw error
-  }
+  await writeWhole(join(folder, name), watched(source, onBytes), { mode: 0o600 })
+  return name
 }
 
-/** A rename is on the disk when its folder is. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
+async function* watched(
+  source: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const bytes of source) {
+    onBytes(bytes.length)
+    yield bytes
   }
 }
 
@@ -92,7 +75,7 @@ export async function removeStrays(
   olderThanMs: number,
 ): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (named.has(name) || !/\.dump(\.part)?$/.test(name)) continue
+    if (named.has(name) || !/\.dump(\.|$)/.test(name)) continue
     const found = await stat(join(folder, name)).catch(() => undefined)
     if (found && Date.now() - found.mtimeMs > olderThanMs) await removeBackup(folder, name)
   }

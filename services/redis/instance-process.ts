@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chown, mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { AddonId } from '#lib/ids.ts'
 import { findInstances, instanceMark } from '#lib/redis-instances.ts'
+import { writeWhole } from '#lib/whole-file.ts'
 import { lookMs, startTimeoutMs, stopTimeoutMs } from './limits.ts'
 import { probe, type ProbeResult } from './probe.ts'
 import { redisConf, tlsFile, type InstanceSettings } from './redis-conf.ts'
@@ -70,21 +71,13 @@ async function prepareFolder(host: InstanceHost, instance: Instance): Promise<vo
 
 /** Writes what the instance is started with into its folder, each file whole or not at all. */
 export async function writeConf(host: InstanceHost, instance: Instance): Promise<void> {
-  if (instance.tls) await writeKey(folderOf(host, instance.addonId), instance.tls.pem)
-  const conf = join(folderOf(host, instance.addonId), 'redis.conf')
-  await writeFile(`${conf}.new`, redisConf(instance), { mode: 0o600 })
-  await rename(`${conf}.new`, conf)
-}
-
-/**
- * The instance's own copy of its key. It is made where only we write: in the instance's folder a
- * link could lead us elsewhere.
- */
-async function writeKey(folder: string, pem: string): Promise<void> {
-  const fresh = join(folder, `${tlsFile}.new`)
-  await writeFile(fresh, pem, { mode: 0o600 })
-  if (isRoot()) await chown(fresh, nobody.uid, nobody.gid)
-  await rename(fresh, join(folder, 'data', tlsFile))
+  const folder = folderOf(host, instance.addonId)
+  if (instance.tls) {
+    // Its own copy of the key, made where only we write: in its folder a link could lead elsewhere.
+    const owned = { mode: 0o600, madeIn: folder, ...(isRoot() && { owner: nobody }) }
+    await writeWhole(join(folder, 'data', tlsFile), instance.tls.pem, owned)
+  }
+  await writeWhole(join(folder, 'redis.conf'), redisConf(instance), { mode: 0o600 })
 }
 
 const isRoot = (): boolean => process.getuid?.() === 0
