@@ -32,6 +32,11 @@ export type RpcClient<S extends DescService> = {
 
 /** Longest that a caller waits for an answer unless it says otherwise. */
 const requestTimeoutMs = 10_000
+/**
+ * Longest that any caller may wait for an answer: so long nats-server lets whoever was asked answer,
+ * and throws away what comes later.
+ */
+export const answerMsMax = 10 * 60_000
 /** Requests that one process works on at a time; more are told to try again. */
 const requestsInFlightMax = 1_000
 
@@ -101,7 +106,8 @@ async function answer(
 
 /**
  * A client of a proto service: one function per call. Each throws PlexusError: what the service
- * refused with, or UNAVAILABLE with a cause when no answer came (the outcome is then unknown).
+ * refused with, or UNAVAILABLE with a cause when no answer came (the outcome is then unknown). It is
+ * waited for at most answerMsMax.
  */
 export function rpcClient<S extends DescService>(
   nats: NatsConnection,
@@ -115,6 +121,8 @@ export function rpcClient<S extends DescService>(
       request: MessageInitShape<Method['input']>,
       { timeoutMs = requestTimeoutMs } = {},
     ) => {
+      if (timeoutMs > answerMsMax)
+        throw new Error(`${subject} is answered within ${answerMsMax} ms, not ${timeoutMs}`)
       const body = toBinary(method.input, create(method.input, request))
       const reply = await ask(nats, subject, body, { timeout: timeoutMs })
       const headers = reply.headers

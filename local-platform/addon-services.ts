@@ -1,8 +1,6 @@
+import { answerMsMax } from '#lib/rpc.ts'
 import { BrokerService, type ReconcileReport } from '#proto/broker/v1/broker_pb.ts'
 import { asOperator } from './operator.ts'
-
-/** A look at everything takes a few milliseconds for each app. */
-const reconcileTimeoutMs = 10 * 60_000
 
 const broker = { name: 'broker', definition: BrokerService } as const
 
@@ -25,12 +23,15 @@ export async function forgetAddon(
   return asOperator(operatorUrl, broker, (client) => client.forgetAddon({ addon }))
 }
 
-/** Compares add-ons with the apps' config and with the providers' resources. */
+/**
+ * Compares add-ons with the apps' config and with the providers' resources, which takes a few
+ * milliseconds for each app.
+ */
 export async function reconcileAddons(
   operatorUrl: string,
   mending: { repair: boolean; removeUnknown: boolean },
 ): Promise<ReconcileReport> {
   return asOperator(operatorUrl, broker, (client) =>
-    client.reconcileAddons(mending, { timeoutMs: reconcileTimeoutMs }),
+    client.reconcileAddons(mending, { timeoutMs: answerMsMax }),
   )
 }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { natsPermissions, natsUsers } from '#lib/nats-permissions.ts'
+import { answerMsMax } from '#lib/rpc.ts'
 import type { Credentials } from '../credentials.ts'
 import { privateFolder } from '../folders.ts'
 import { startEngine, type Engine, type EngineFiles } from './engine.ts'
@@ -25,7 +26,7 @@ export function natsConfig(options: {
     password: passwords[user],
     permissions: {
       ...natsPermissions[user],
-      allow_responses: { max: answersPerQuestionMax, expires: '2m' },
+      allow_responses: { max: answersPerQuestionMax, expires: `${answerMsMax / 1000}s` },
     },
   }))
   const config = {
