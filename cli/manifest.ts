@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { readJsonFile } from '#lib/json-file.ts'
 import { writeWhole } from '#lib/whole-file.ts'
 import { platformApi, type PlatformApi } from '../client/platform-api.ts'
 import { readAccess } from './access.ts'
@@ -124,15 +124,11 @@ async function readFiles(
 
 /** Undefined when there is no such file. */
 async function readJson(file: string): Promise<Fields | undefined> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  })
-  if (text === undefined) return undefined
   try {
-    return JSON.parse(text) as Fields
+    return (await readJsonFile(file)) as Fields
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error })
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { resolve } from 'node:path'
 
 /**
  * Configuration is one list per service (its config.ts): read once at start, frozen, secrets taken
@@ -63,6 +64,12 @@ export const flag = (env: string, options: Options<boolean>): Setting<boolean> =
 export const workflowLease = integer('PLEXUS_WORKFLOW_LEASE_SECONDS', {
   fallback: 10,
   help: 'how long after a kill -9 another process goes on with its work, in seconds',
+})
+
+/** Of the broker, which sells the plans in it, and of our own providers, which hold them. */
+export const addonManifests = text('PLEXUS_ADDON_MANIFESTS', {
+  fallback: resolve(import.meta.dirname, '../addon-manifests'),
+  help: 'folder with the manifests of add-ons and their plans',
 })
 
 /** IP addresses and CIDR ranges, separated by commas. */

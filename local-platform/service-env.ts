@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { addonCertificateFile } from './addon-certificate.ts'
 import type { Credentials, DatabaseService } from './credentials.ts'
 import { redisAddonPorts, type Layout } from './layout.ts'
@@ -76,7 +76,6 @@ function ownEnv(
     case 'broker':
       return {
         PLEXUS_API_URL: apiUrl,
-        PLEXUS_ADDON_MANIFESTS: resolve(import.meta.dirname, '../addon-manifests'),
         // Providers are developed on the machine where the embedded copy runs.
         PLEXUS_PROVIDERS_MAY_BE_LOCAL: 'true',
       }

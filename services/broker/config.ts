@@ -1,4 +1,12 @@
-import { flag, integer, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
+import {
+  addonManifests,
+  flag,
+  integer,
+  secret,
+  text,
+  type ConfigOf,
+  workflowLease,
+} from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port of the broker' }),
@@ -21,7 +29,7 @@ export const settings = {
     fallback: 1800,
     help: 'how long former credentials stay good after new ones are published, a day at most',
   }),
-  manifestsDir: text('PLEXUS_ADDON_MANIFESTS', { help: 'folder with the manifests of add-ons' }),
+  manifestsDir: addonManifests,
   workflowLeaseSeconds: workflowLease,
 }
 

@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { shippedManifests } from '../../test/support/manifests.ts'
 import { loadManifests, parseService } from './manifest.ts'
 import { regionOf } from './region.ts'
 
@@ -123,6 +124,21 @@ test.each([
   expect(() => parse(first, second)).toThrow(message)
 })
 
+test("a plan's description says its limits, which stand nowhere else", () => {
+  const descriptionOf = (change: object) =>
+    parse(manifest(), onePlan(change)).plans.plans[0]?.description
+  const limits = { size_mb: 1024, connections: 20 }
+  expect(descriptionOf({ description: 'A database', limits })).toBe(
+    'A database (size 1 GB, 20 connections)',
+  )
+  expect(descriptionOf({ description: 'A database' })).toBe('A database')
+  expect(descriptionOf({ limits })).toBe('size 1 GB, 20 connections')
+  expect(descriptionOf({})).toBe('')
+  expect(() => descriptionOf({ limits: { connections: '20' } })).toThrow(
+    'p.json: plans[0].limits.connections must be a whole number, 1 or more, got "20"',
+  )
+})
+
 test('of an Open Service Broker it has the ids of the catalog, and its own user name', () => {
   const change = { provider_plan_id: 'a plan/1', changeable: false }
   expect(parse(osb({}), onePlan(change))).toMatchObject({
@@ -170,7 +186,7 @@ test('a folder is read whole, and a manifest without plans stops it', async () =
 })
 
 test("Plexus's own manifests are Heroku's Postgres and Redis", async () => {
-  const services = await loadManifests(resolve(import.meta.dirname, '../../addon-manifests'))
+  const services = await loadManifests(shippedManifests)
   expect(services).toMatchObject([
     {
       manifest: {
@@ -193,5 +209,10 @@ test("Plexus's own manifests are Heroku's Postgres and Redis", async () => {
   expect(services.map(({ plans: { plans } }) => plans.map(({ slug }) => slug))).toEqual([
     ['essential-0', 'essential-1', 'essential-2', 'standard-0'],
     ['mini', 'premium-0', 'premium-1'],
+  ])
+  const descriptions = services.map(({ plans: { plans } }) => plans[0]?.description)
+  expect(descriptions).toEqual([
+    'A PostgreSQL database (size 1 GB, 20 connections)',
+    'A Redis instance (maxmemory 25 MB, 20 connections)',
   ])
 })

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { jsonFields, type JsonFields } from '#lib/json-fields.ts'
+import { readJsonFile } from '#lib/json-file.ts'
 import {
   configVarPattern,
   foreignIdPattern,
@@ -10,11 +11,13 @@ import {
   type Manifest,
 } from '#lib/partner-api/manifest.ts'
 import { parseOptionsSchema, type OptionsSchema } from '#lib/partner-api/options-schema.ts'
+import { describeLimits, parsePlanLimits } from '#lib/partner-api/plan-limits.ts'
 import { plansPerServiceMax, testersMax } from './limits.ts'
 
 type PlanDeclaration = {
   slug: string
   humanName: string
+  /** What the plans file says of it, with its limits. */
   description: string
   /** A month. */
   priceCents: number
@@ -64,8 +67,8 @@ export async function loadManifests(folder: string): Promise<ServiceDeclaration[
   return Promise.all(
     manifests.map(async (file) => {
       const plansFile = file.replace(/\.json$/, plansSuffix)
-      const manifest = await readJson(join(folder, file))
-      const plans = await readJson(join(folder, plansFile))
+      const manifest = await readJsonFile(join(folder, file))
+      const plans = await readJsonFile(join(folder, plansFile))
       return parseService({ file, value: manifest }, { file: plansFile, value: plans })
     }),
   )
@@ -120,7 +123,7 @@ function parsePlan(plan: JsonFields, { needsId }: { needsId: boolean }): PlanDec
   return {
     slug: plan.text('slug', slugPattern),
     humanName: plan.text('name', shownTextPattern),
-    description: plan.optionalText('description', shownTextPattern) ?? '',
+    description: describePlan(plan),
     priceCents: plan.wholeNumber('price_cents'),
     isDefault: plan.optionalFlag('default') ?? false,
     hidden: plan.optionalFlag('hidden') ?? false,
@@ -133,11 +136,9 @@ function parsePlan(plan: JsonFields, { needsId }: { needsId: boolean }): PlanDec
   }
 }
 
-async function readJson(file: string): Promise<unknown> {
-  const text = await readFile(file, 'utf8')
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error })
-  }
+/** With its limits behind it: "A Redis instance (maxmemory 25 MB, 20 connections)". */
+function describePlan(plan: JsonFields): string {
+  const text = plan.optionalText('description', shownTextPattern) ?? ''
+  const limits = describeLimits(parsePlanLimits(plan))
+  return text === '' || limits === '' ? text + limits : `${text} (${limits})`
 }

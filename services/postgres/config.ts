@@ -1,4 +1,4 @@
-import { integer, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
+import { addonManifests, integer, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port' }),
@@ -29,6 +29,7 @@ export const settings = {
     fallback: 7,
     help: 'how long the last backups of a removed database are kept; 0: none is made',
   }),
+  manifestsDir: addonManifests,
   workflowLeaseSeconds: workflowLease,
 }
 

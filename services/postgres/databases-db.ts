@@ -219,6 +219,14 @@ export async function lockRoom(tx: Transaction): Promise<void> {
   await tx.query(`select pg_advisory_xact_lock(hashtext(current_schema() || '.room'))`)
 }
 
+/** Slugs of the plans that databases have which are or will be there. */
+export async function listPlansInUse(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ plan: string }>(
+    `select distinct plan from databases where state <> 'deprovisioned' order by plan`,
+  )
+  return rows.map(({ plan }) => plan)
+}
+
 export type DatabaseCount = { plan: string; connectionsKept: number; databases: number }
 
 /**

@@ -5,6 +5,7 @@ import { assertMigrated } from '#lib/migrate.ts'
 import { connectNats } from '#lib/nats.ts'
 import { startPeriodic } from '#lib/periodic.ts'
 import { openPool } from '#lib/postgres.ts'
+import { assertPlansDeclared } from '#lib/provider/plans-file.ts'
 import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
@@ -12,8 +13,9 @@ import { openAddonServer } from './addon-server.ts'
 import { openBackups } from './backups.ts'
 import { settings, type PostgresConfig } from './config.ts'
 import { serveData } from './data-rpc.ts'
+import { listPlansInUse } from './databases-db.ts'
 import { backupsTidyMs } from './limits.ts'
-import { postgresPlans } from './plans.ts'
+import { addonService, loadPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
 import { countConnectionsForSale, prepareServer } from './server-admin.ts'
@@ -23,12 +25,14 @@ import { postgresWorkflows } from './workflows/all.ts'
 
 export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promise<void> {
   const { log, onStop } = lifecycle
+  const plans = await loadPlans(config.manifestsDir)
 
   const secrets = await loadSecrets(config.masterKeyFile)
   const pool = openPool({ url: config.databaseUrl, schema, log })
   onStop('database', () => pool.end())
   await assertMigrated(pool, schema, migrations)
   await assertMasterKey(pool, secrets)
+  assertPlansDeclared(addonService, plans, await listPlansInUse(pool))
 
   const server = openAddonServer(config.addonServerUrl, log)
   onStop('add-on server', () => server.end())
@@ -43,7 +47,7 @@ export async function start(config: PostgresConfig, lifecycle: Lifecycle): Promi
     ...{ folder: resolve(config.backupDir), binDir: config.binDir, stopping: stopping.signal },
     ...{ finalDays: config.finalSnapshotDays, log },
   })
-  const context = { pool, server, secrets, plans: postgresPlans, connectionsForSale, backups }
+  const context = { pool, server, secrets, plans, connectionsForSale, backups }
   const runner = startWorkflowRunner({
     ...{ pool, workflows: postgresWorkflows, context, log },
     leaseSeconds: config.workflowLeaseSeconds,

@@ -1,17 +1,30 @@
+import { readPlanLimits } from '#lib/provider/plans-file.ts'
+
 /** What a plan holds its database to. */
 export type Plan = {
   connectionsMax: number
   sizeBytesMax: number
 }
 
+/** By slug. */
 export type Plans = Readonly<Record<string, Plan>>
 
-const gigabyte = 1024 ** 3
+const megabyte = 1024 ** 2
 
-/** By slug, as the add-on manifest names them. */
-export const postgresPlans = {
-  'essential-0': { connectionsMax: 20, sizeBytesMax: gigabyte },
-  'essential-1': { connectionsMax: 20, sizeBytesMax: 10 * gigabyte },
-  'essential-2': { connectionsMax: 40, sizeBytesMax: 32 * gigabyte },
-  'standard-0': { connectionsMax: 120, sizeBytesMax: 64 * gigabyte },
-} satisfies Plans
+/** Whose plans they are. */
+export const addonService = 'heroku-postgresql'
+
+/**
+ * Those that the plans file in the folder of the manifests declares.
+ *
+ * @throws Error that names file, field, rule and value.
+ */
+export async function loadPlans(folder: string): Promise<Plans> {
+  const limits = await readPlanLimits({ folder, addonService, names: ['size_mb', 'connections'] })
+  return Object.fromEntries(
+    Object.entries(limits).map(([slug, { size_mb, connections }]) => [
+      slug,
+      { connectionsMax: connections, sizeBytesMax: size_mb * megabyte },
+    ]),
+  )
+}

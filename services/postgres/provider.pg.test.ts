@@ -2,9 +2,10 @@ import pg from 'pg'
 import { afterAll, expect, inject, test } from 'vitest'
 import { newId, type AddonId } from '#lib/ids.ts'
 import { eventually } from '../../test/support/eventually.ts'
+import { shippedManifests } from '../../test/support/manifests.ts'
 import { addonServerUrl, connectCustomer } from '../../test/support/postgres-provider.ts'
 import { openProvider, testProvider } from '../../test/support/provider-suite.ts'
-import { postgresPlans } from './plans.ts'
+import { loadPlans } from './plans.ts'
 
 const provider = openProvider({
   service: 'postgres',
@@ -12,13 +13,14 @@ const provider = openProvider({
   plan: 'essential-0',
   configVar: 'HEROKU_POSTGRESQL_URL',
 })
+const plans = await loadPlans(shippedManifests)
 const server = new pg.Pool({ connectionString: addonServerUrl(inject('engines')) })
 
 afterAll(() => server.end())
 
 /** The plan that has those limits. */
 function nameOf(stands: { connectionsMax: number | undefined; gigabytes: number }): string {
-  const found = Object.entries(postgresPlans).find(
+  const found = Object.entries(plans).find(
     ([, { connectionsMax, sizeBytesMax }]) =>
       connectionsMax === stands.connectionsMax && sizeBytesMax === stands.gigabytes * 1024 ** 3,
   )
@@ -26,6 +28,7 @@ function nameOf(stands: { connectionsMax: number | undefined; gigabytes: number 
 }
 
 testProvider(provider, {
+  addonService: 'heroku-postgresql',
   table: 'databases',
   column: 'password',
   plans: ['essential-0', 'essential-1', 'essential-2', 'standard-0'],

@@ -1,4 +1,13 @@
-import { flag, integer, port, secret, text, type ConfigOf, workflowLease } from '#lib/config.ts'
+import {
+  addonManifests,
+  flag,
+  integer,
+  port,
+  secret,
+  text,
+  type ConfigOf,
+  workflowLease,
+} from '#lib/config.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'nats://user:password@host:port' }),
@@ -41,6 +50,7 @@ export const settings = {
     fallback: false,
     help: 'true stops the instances with this process on SIGTERM; else they go on without it',
   }),
+  manifestsDir: addonManifests,
   workflowLeaseSeconds: workflowLease,
 }
 

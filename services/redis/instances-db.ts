@@ -192,6 +192,14 @@ export async function countInstances(db: Queryable): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
+/** Slugs of the plans that instances have which are or will be there. */
+export async function listPlansInUse(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ plan: string }>(
+    `select distinct plan from instances where state <> 'deprovisioned' order by plan`,
+  )
+  return rows.map(({ plan }) => plan)
+}
+
 /** Instances that should run. */
 export async function listReadyInstances(db: Queryable): Promise<InstanceRow[]> {
   const { rows } = await db.query<InstanceRow>(

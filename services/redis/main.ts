@@ -3,19 +3,21 @@ import { assertMigrated } from '#lib/migrate.ts'
 import { connectNats } from '#lib/nats.ts'
 import { startPeriodic } from '#lib/periodic.ts'
 import { openPool } from '#lib/postgres.ts'
+import { assertPlansDeclared } from '#lib/provider/plans-file.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
 import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
 import { startWorkflowRunner } from '#lib/workflow/workflow-runner.ts'
 import { settings, type RedisConfig } from './config.ts'
 import { serveData } from './data-rpc.ts'
+import { listPlansInUse } from './instances-db.ts'
 import {
   databaseConnectionsMax,
   firstLookMs,
   instancesWorkedOnMax,
   stopTimeoutMs,
 } from './limits.ts'
-import { redisPlans } from './plans.ts'
+import { addonService, loadPlans } from './plans.ts'
 import { serveProvider } from './provider-rpc.ts'
 import { migrations, schema } from './schema.ts'
 import { atMost, createSupervision, stopAllInstances } from './supervision.ts'
@@ -26,6 +28,7 @@ import { provisionInstance } from './workflows/provision.ts'
 
 export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<void> {
   const { log, onStop } = lifecycle
+  const plans = await loadPlans(config.manifestsDir)
 
   const secrets = await loadSecrets(config.masterKeyFile)
   const database = { url: config.databaseUrl, schema, log }
@@ -35,6 +38,7 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
   onStop('locks', () => locks.end())
   await assertMigrated(pool, schema, migrations)
   await assertMasterKey(pool, secrets)
+  assertPlansDeclared(addonService, plans, await listPlansInUse(pool))
 
   const nats = await connectNats(config.natsUrl, 'redis', log)
   onStop('nats', () => nats.drain())
@@ -43,7 +47,7 @@ export async function start(config: RedisConfig, lifecycle: Lifecycle): Promise<
     pool,
     locks,
     secrets,
-    plans: redisPlans,
+    plans,
     ports: { first: config.portFirst, count: config.portCount },
     host: { dir: resolve(config.dir), redisServer: config.redisServer },
     bind: config.bind,

@@ -1,16 +1,34 @@
+import { readPlanLimits } from '#lib/provider/plans-file.ts'
+
 /** What a plan holds its instance to. */
 export type Plan = {
   memoryBytesMax: number
   connectionsMax: number
 }
 
+/** By slug. */
 export type Plans = Readonly<Record<string, Plan>>
 
 const megabyte = 1024 ** 2
 
-/** By slug, as the add-on manifest names them. */
-export const redisPlans = {
-  mini: { memoryBytesMax: 25 * megabyte, connectionsMax: 20 },
-  'premium-0': { memoryBytesMax: 50 * megabyte, connectionsMax: 40 },
-  'premium-1': { memoryBytesMax: 100 * megabyte, connectionsMax: 80 },
-} satisfies Plans
+/** Whose plans they are. */
+export const addonService = 'heroku-redis'
+
+/**
+ * Those that the plans file in the folder of the manifests declares.
+ *
+ * @throws Error that names file, field, rule and value.
+ */
+export async function loadPlans(folder: string): Promise<Plans> {
+  const limits = await readPlanLimits({
+    folder,
+    addonService,
+    names: ['maxmemory_mb', 'connections'],
+  })
+  return Object.fromEntries(
+    Object.entries(limits).map(([slug, { maxmemory_mb, connections }]) => [
+      slug,
+      { memoryBytesMax: maxmemory_mb * megabyte, connectionsMax: connections },
+    ]),
+  )
+}

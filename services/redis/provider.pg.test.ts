@@ -4,9 +4,10 @@ import { newId, type AddonId } from '#lib/ids.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { serviceEnv } from '../../local-platform/service-env.ts'
 import { eventually } from '../../test/support/eventually.ts'
+import { shippedManifests } from '../../test/support/manifests.ts'
 import { openProvider, testProvider } from '../../test/support/provider-suite.ts'
 import { connectCustomer, processesOf } from '../../test/support/redis-provider.ts'
-import { redisPlans } from './plans.ts'
+import { loadPlans } from './plans.ts'
 
 const env = serviceEnv('redis', inject('engines'))
 const dir = env['PLEXUS_ADDON_REDIS_DIR'] ?? ''
@@ -32,6 +33,7 @@ const get = async (url: string): Promise<string | null> => {
 }
 
 testProvider(provider, {
+  addonService: 'heroku-redis',
   table: 'instances',
   column: 'port',
   plans: ['mini', 'premium-0', 'premium-1'],
@@ -47,7 +49,7 @@ testProvider(provider, {
     const client = await connectCustomer(url)
     const info = `${await client.info('memory')}${await client.info('clients')}`
     client.destroy()
-    const found = Object.entries(redisPlans).find(
+    const found = Object.entries(await loadPlans(shippedManifests)).find(
       ([, { memoryBytesMax, connectionsMax }]) =>
         info.includes(`maxmemory:${memoryBytesMax}\r`) &&
         info.includes(`maxclients:${connectionsMax + 1}\r`),

@@ -39,6 +39,7 @@ describe('the catalogue', () => {
       ['heroku-postgresql:essential-2', 2000],
       ['heroku-postgresql:standard-0', 5000],
     ])
+    expect(plans[0]?.description).toBe('A PostgreSQL database (size 1 GB, 20 connections)')
     await service.stop()
     await startBroker()
     const again = await broker.listPlans({ addonService: 'heroku-postgresql' })

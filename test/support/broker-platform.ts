@@ -1,6 +1,6 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import type { NatsConnection } from '@nats-io/transport-node'
 import pg from 'pg'
 import { silentLog } from '#lib/log.ts'
@@ -11,6 +11,7 @@ import { BrokerService } from '#proto/broker/v1/broker_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { newUser, type TestUser } from './accounts.ts'
 import type { TestEngines } from './engines.ts'
+import { shippedManifests } from './manifests.ts'
 import { serveTestProvider, type TestProvider } from './test-provider.ts'
 import { startService, type ServiceProcess } from './services.ts'
 
@@ -73,7 +74,7 @@ export async function startBrokerPlatform(engines: TestEngines): Promise<BrokerP
 /** The real manifests, and two services of the test provider: widgets, and gadgets once per app. */
 async function writeManifests(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'plexus-manifests-'))
-  await cp(resolve(import.meta.dirname, '../../addon-manifests'), folder, { recursive: true })
+  await cp(shippedManifests, folder, { recursive: true })
   const manifest = (id: string, requires: string[]) => ({
     id,
     name: id,

@@ -21,7 +21,7 @@ import {
   rolesOf,
   type DatabasesContext,
 } from '../../services/postgres/databases.ts'
-import { postgresPlans, type Plans } from '../../services/postgres/plans.ts'
+import { loadPlans, type Plans } from '../../services/postgres/plans.ts'
 import { migrations } from '../../services/postgres/schema.ts'
 import { countConnectionsForSale, prepareServer } from '../../services/postgres/server-admin.ts'
 import { postgresWorkflows } from '../../services/postgres/workflows/all.ts'
@@ -30,6 +30,7 @@ import { deprovisionDatabase } from '../../services/postgres/workflows/deprovisi
 import { provisionDatabase } from '../../services/postgres/workflows/provision.ts'
 import { resetDatabase } from '../../services/postgres/workflows/reset.ts'
 import type { TestEngines } from './engines.ts'
+import { shippedManifests } from './manifests.ts'
 import { createTestSchema } from './schemas.ts'
 import { driveWorkflows } from './workflow-suite.ts'
 
@@ -42,13 +43,14 @@ export function addonServerUrl(engines: TestEngines): string {
 
 /**
  * The postgres provider's parts on a schema of their own, moved by hand, on the real add-on server
- * or another one, whose superuser's url is given.
+ * or another one, whose superuser's url is given; with the plans that ship, or with others.
  */
 export async function openTestDatabases(
   engines: TestEngines,
-  plans: Plans = postgresPlans,
+  ownPlans?: Plans,
   serverUrl = addonServerUrl(engines),
 ) {
+  const plans = ownPlans ?? (await loadPlans(shippedManifests))
   const { url, schema } = await createTestSchema(engines)
   await migrate(url, schema, migrations)
   const pool = openPool({ url, schema, log: silentLog })

@@ -11,6 +11,7 @@ import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from './eventually.ts'
 import { testPlanChange } from './plan-change-suite.ts'
+import { testPlansFile } from './plans-file-suite.ts'
 import { testRotation } from './rotation-suite.ts'
 import { startService, type ServiceProcess } from './services.ts'
 
@@ -104,6 +105,8 @@ export type Provider = ReturnType<typeof openProvider>
 
 /** What is different from provider to provider. */
 export type OwnParts = {
+  /** Whose manifest names it. */
+  addonService: string
   /** Where the provider writes its resources down. */
   table: string
   /** A column of that table that says nothing once the resource is gone. */
@@ -214,6 +217,7 @@ export function testProvider(provider: Provider, own: OwnParts): void {
     await removing
   }, 90_000)
 
+  testPlansFile(provider, own)
   testPlanChange(provider, own)
   testRotation(provider, own)
 }

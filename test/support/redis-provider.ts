@@ -19,18 +19,23 @@ import {
   instanceTable,
   type InstancesContext,
 } from '../../services/redis/instances.ts'
-import { redisPlans, type Plans } from '../../services/redis/plans.ts'
+import { loadPlans, type Plans } from '../../services/redis/plans.ts'
 import { migrations } from '../../services/redis/schema.ts'
 import { stopAllInstances } from '../../services/redis/supervision.ts'
 import { changeInstancePlan } from '../../services/redis/workflows/change-plan.ts'
 import { deprovisionInstance } from '../../services/redis/workflows/deprovision.ts'
 import { provisionInstance } from '../../services/redis/workflows/provision.ts'
 import type { TestEngines } from './engines.ts'
+import { shippedManifests } from './manifests.ts'
 import { createTestSchema } from './schemas.ts'
 import { driveWorkflows } from './workflow-suite.ts'
 
-/** The redis provider's parts on a schema and a folder of their own, moved by hand. */
-export async function openTestInstances(engines: TestEngines, plans: Plans = redisPlans) {
+/**
+ * The redis provider's parts on a schema and a folder of their own, moved by hand; with the plans
+ * that ship, or with others.
+ */
+export async function openTestInstances(engines: TestEngines, ownPlans?: Plans) {
+  const plans = ownPlans ?? (await loadPlans(shippedManifests))
   const { url, schema } = await createTestSchema(engines)
   await migrate(url, schema, migrations)
   const pool = openPool({ url, schema, log: silentLog })

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { must } from '#lib/assert.ts'
 import type { AddonId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
 import { getRunningWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
 import { openTestDatabases, type TestDatabases } from '../../../test/support/postgres-provider.ts'
 import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
-import { postgresPlans } from '../plans.ts'
 import { changeDatabasePlan } from './change-plan.ts'
 
 let databases: TestDatabases
@@ -15,13 +15,13 @@ beforeAll(async () => {
 
 afterAll(() => databases.close())
 
-async function expectPlan(addonId: AddonId, plan: keyof typeof postgresPlans): Promise<void> {
+async function expectPlan(addonId: AddonId, plan: string): Promise<void> {
   const row = await databases.row(addonId)
   const { rows } = await databases.context.server.pool.query<{ limit: number; config: string[] }>(
     'select rolconnlimit as limit, rolconfig as config from pg_roles where rolname = $1',
     [row.roleName],
   )
-  const { connectionsMax, sizeBytesMax } = postgresPlans[plan]
+  const { connectionsMax, sizeBytesMax } = must(databases.context.plans[plan], plan)
   expect(row.plan).toBe(plan)
   expect(rows[0]?.limit).toBe(connectionsMax)
   expect(rows[0]?.config).toContain(`temp_file_limit=${Math.ceil(sizeBytesMax / 10 / 1024)}`)

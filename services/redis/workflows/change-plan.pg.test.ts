@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { must } from '#lib/assert.ts'
 import type { AddonId } from '#lib/ids.ts'
 import { transaction } from '#lib/postgres.ts'
 import { getRunningWorkflow, getWorkflow, raiseWish } from '#lib/workflow/workflows-db.ts'
@@ -11,7 +12,6 @@ import {
   type TestInstances,
 } from '../../../test/support/redis-provider.ts'
 import { driveWorkflows } from '../../../test/support/workflow-suite.ts'
-import { redisPlans } from '../plans.ts'
 import { changeInstancePlan } from './change-plan.ts'
 
 let instances: TestInstances
@@ -23,8 +23,8 @@ beforeAll(async () => {
 afterAll(() => instances.close())
 
 /** As it runs, in the file that it is started with, and in the table. */
-async function expectPlan(addonId: AddonId, plan: keyof typeof redisPlans): Promise<void> {
-  const { memoryBytesMax, connectionsMax } = redisPlans[plan]
+async function expectPlan(addonId: AddonId, plan: string): Promise<void> {
+  const { memoryBytesMax, connectionsMax } = must(instances.context.plans[plan], plan)
   expect(await instances.row(addonId)).toMatchObject({ plan, state: 'ready' })
   expect(processesOf(addonId)).toHaveLength(1)
   const client = await connectCustomer(await instances.urlOf(addonId))
