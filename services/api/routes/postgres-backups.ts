@@ -170,13 +170,20 @@ function scheduleRoutes(api: Api, context: ApiContext): void {
 
 /** The file of a backup, for whoever has an address that pg:backups:url has printed. */
 export function backupDownloadRoutes(api: Api, context: ApiContext): void {
-  const ofTicket = { schema: { params: DownloadParams } }
-  api.get(`${downloads}:ticket`, ofTicket, async (request, reply) => {
-    const { ticket } = request.params
-    const first = await context.postgresData.readBackup({ ticket })
-    reply.header('Content-Length', String(first.sizeBytes)).header('Cache-Control', 'no-store')
-    reply.header('Content-Disposition', `attachment; filename="${first.fileName}"`)
-    return reply.type('application/octet-stream').send(Readable.from(rest(context, ticket, first)))
+  api.route({
+    // Fastify's own HEAD would read the whole file, for a client that no longer listens.
+    method: ['GET', 'HEAD'],
+    url: `${downloads}:ticket`,
+    schema: { params: DownloadParams },
+    handler: async (request, reply) => {
+      const { ticket } = request.params
+      const first = await context.postgresData.readBackup({ ticket })
+      reply.header('Content-Length', String(first.sizeBytes)).header('Cache-Control', 'no-store')
+      reply.header('Content-Disposition', `attachment; filename="${first.fileName}"`)
+      reply.type('application/octet-stream')
+      if (request.method === 'HEAD') return reply.send()
+      return reply.send(Readable.from(rest(context, ticket, first)))
+    },
   })
 }
 
