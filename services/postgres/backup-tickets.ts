@@ -7,7 +7,10 @@ type Ticket = { id: TransferId; expiresAt: number }
 
 const ticketPlace = 'backup ticket'
 
-/** What lets whoever has it read one backup, for an hour: sealed, so that none can be made up. */
+/**
+ * What lets whoever has it begin to read one backup, for an hour: sealed, so that none can be made
+ * up.
+ */
 export function newBackupTicket(secrets: Secrets, id: TransferId) {
   const expiresAt = Date.now() + backupTicketSeconds * 1000
   const ticket: Ticket = { id, expiresAt }
@@ -15,10 +18,17 @@ export function newBackupTicket(secrets: Secrets, id: TransferId) {
   return { ticket: Buffer.from(sealed).toString('base64url'), expiresAt: new Date(expiresAt) }
 }
 
-/** The backup of a ticket. UNAUTHORIZED for one that is none, or has run out. */
-export function openBackupTicket(secrets: Secrets, text: string): TransferId {
+/**
+ * The backup of a ticket. UNAUTHORIZED for one that is none, or has run out; one with which a
+ * download has `begun` may have run out since.
+ */
+export function openBackupTicket(
+  secrets: Secrets,
+  text: string,
+  { begun = false }: { begun?: boolean } = {},
+): TransferId {
   const ticket = readTicket(secrets, text)
-  if (!ticket || ticket.expiresAt < Date.now())
+  if (!ticket || (ticket.expiresAt < Date.now() && !begun))
     throw unauthorized(
       'This address has run out: it is good for an hour. Run heroku pg:backups:url once more.',
     )

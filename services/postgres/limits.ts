@@ -97,7 +97,7 @@ export const transferRowDays = 30
 export const strayFileMs = (finalSnapshotSecondsMax + 3_600) * 1000
 /** How often files that are to go are looked for, and schedules that are due. */
 export const backupsTidyMs = 15_000
-/** A download address is good so long. */
+/** With a download address a download may begin for so long. */
 export const backupTicketSeconds = 3_600
 /** Of a backup's file in one message. */
 export const backupChunkBytesMax = 512 * 1024

@@ -75,3 +75,38 @@ test('who asks for the headers alone gets those of the file, of which one piece 
   expect(size).toBeGreaterThan(2 * backupChunkBytesMax)
   expect(pieces).toBe(1 + Math.ceil(size / backupChunkBytesMax))
 })
+
+test('a download that broke off goes on where it did', async () => {
+  const file = Buffer.from(await (await fetch(url)).arrayBuffer())
+  const from = backupChunkBytesMax + 7
+  const range = { Range: `bytes=${from}-` }
+  const rest = await fetch(url, { headers: range })
+  const headers = ['accept-ranges', 'content-range', 'content-length'].map((name) =>
+    rest.headers.get(name),
+  )
+  expect([rest.status, ...headers]).toEqual([
+    206,
+    'bytes',
+    `bytes ${from}-${file.length - 1}/${file.length}`,
+    String(file.length - from),
+  ])
+  expect(Buffer.from(await rest.arrayBuffer()).equals(file.subarray(from))).toBe(true)
+
+  const beyond = await fetch(url, { headers: { Range: `bytes=${file.length}-` } })
+  expect([beyond.status, beyond.headers.get('content-range')]).toEqual([
+    416,
+    `bytes */${file.length}`,
+  ])
+  // What may be ignored is: other ranges, one with a condition, and one of a request for headers.
+  for (const [method, asked] of [
+    ['GET', { Range: 'bytes=0-1,5-9' }],
+    ['GET', { Range: 'bytes=-5' }],
+    ['GET', { ...range, 'If-Range': '"b001"' }],
+    ['HEAD', range],
+  ] as const) {
+    const answer = await fetch(url, { method, headers: asked })
+    const size = answer.headers.get('content-length')
+    await answer.arrayBuffer()
+    expect([method, asked, answer.status, size]).toEqual([method, asked, 200, String(file.length)])
+  }
+})

@@ -1,8 +1,6 @@
-import { Readable } from 'node:stream'
 import { isPlexusError, notFound } from '#lib/errors.ts'
 import { isoTime } from '#lib/platform-api/time.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
-import type { BackupChunk } from '#proto/data/v1/transfers_pb.ts'
 import { notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { ownDatabase } from '../data-targets.ts'
@@ -11,7 +9,6 @@ import { backupIn, renderSchedule, renderTransfer } from '../render/transfer.ts'
 import {
   CopyDatabase,
   DatabaseParams,
-  DownloadParams,
   RestoreBackup,
   ScheduleBackups,
   ScheduleParams,
@@ -19,10 +16,10 @@ import {
 } from '../schemas/data.ts'
 import { AppParams } from '../schemas/fields.ts'
 import { targetApp } from '../targets.ts'
+import { downloads } from './backup-downloads.ts'
 
 const service = 'heroku-postgresql'
 const aList = { ranges: [] }
-const downloads = '/backups/'
 
 /** What `heroku pg:backups` and `pg:copy` ask of Heroku's data API. */
 export function postgresBackupRoutes(api: Api, context: ApiContext): void {
@@ -166,38 +163,4 @@ function scheduleRoutes(api: Api, context: ApiContext): void {
     const { schedule: scheduleId } = request.params
     return renderSchedule(await postgresData.removeBackupSchedule({ appId, scheduleId }))
   })
-}
-
-/** The file of a backup, for whoever has an address that pg:backups:url has printed. */
-export function backupDownloadRoutes(api: Api, context: ApiContext): void {
-  api.route({
-    // Fastify's own HEAD would read the whole file, for a client that no longer listens.
-    method: ['GET', 'HEAD'],
-    url: `${downloads}:ticket`,
-    schema: { params: DownloadParams },
-    handler: async (request, reply) => {
-      const { ticket } = request.params
-      const first = await context.postgresData.readBackup({ ticket })
-      reply.header('Content-Length', String(first.sizeBytes)).header('Cache-Control', 'no-store')
-      reply.header('Content-Disposition', `attachment; filename="${first.fileName}"`)
-      reply.type('application/octet-stream')
-      if (request.method === 'HEAD') return reply.send()
-      return reply.send(Readable.from(rest(context, ticket, first)))
-    },
-  })
-}
-
-/** Piece by piece: the next one is asked for when the client has taken the last. */
-async function* rest(
-  { postgresData }: ApiContext,
-  ticket: string,
-  first: BackupChunk,
-): AsyncIterable<Uint8Array> {
-  let offset = 0n
-  for (let chunk = first; ; chunk = await postgresData.readBackup({ ticket, offset })) {
-    if (chunk.data.length === 0) return
-    yield chunk.data
-    offset += BigInt(chunk.data.length)
-    if (offset >= chunk.sizeBytes) return
-  }
 }

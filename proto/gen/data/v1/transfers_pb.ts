@@ -422,7 +422,7 @@ export const CreateBackupTicketRequestSchema: GenMessage<CreateBackupTicketReque
  */
 export type BackupTicket = Message<"plexus.data.v1.BackupTicket"> & {
   /**
-   * whoever has it may read the backup
+   * whoever has it may begin to read the backup, or to restore it
    *
    * @generated from field: string ticket = 1;
    */
@@ -451,6 +451,8 @@ export type ReadBackupRequest = Message<"plexus.data.v1.ReadBackupRequest"> & {
   ticket: string;
 
   /**
+   * at 0 the ticket must not have expired
+   *
    * @generated from field: uint64 offset = 2;
    */
   offset: bigint;
