@@ -5,6 +5,7 @@ import { readAccess } from './access.ts'
 import { defineCommand, UsageError } from './command.ts'
 import {
   manifestOf,
+  planIn,
   plansOf,
   readCatalog,
   type CatalogService,
@@ -19,7 +20,10 @@ export const manifestImport = defineCommand({
   usage: 'manifest import URL',
   summary: 'Makes add-on services of the catalog of an Open Service Broker, and pushes them',
   help: `Asks the broker at URL for its catalog (GET URL/v2/catalog), and pushes a manifest and plans for
-each service in it. Run it again when the catalog has changed: what was pushed before is kept.
+each service in it. Run it again when the catalog has changed. What was pushed before is kept where
+the catalog does not say otherwise: a plan is the one with its id in the catalog, and keeps its slug
+and whether it is hidden or the default. A plan that has left the catalog is retired: nobody can have
+it any more, and what has it keeps it.
 
       --user NAME            the broker's user for platforms
       --password-file FILE   a file with its password; without it ${passwordVariable} in the environment
@@ -121,13 +125,17 @@ function ifUnknown(error: unknown): undefined {
 }
 
 function describe({ slug, plans }: CatalogService, pushed: Known): string {
-  const width = Math.max(...plans.map((plan) => plan.slug.length))
+  const lines = plans.map((plan) => ({
+    name: planIn(pushed, plan)?.slug ?? plan.slug,
+    cost: price(plan.priceCents),
+  }))
+  const width = Math.max(...lines.map(({ name }) => name.length))
   const state = pushed ? ` in ${String(pushed.plans['state'])}` : ''
   return [
     pushed
       ? `${slug} is pushed${state}, revision ${String(pushed.contents['$base'])}:`
       : `${slug} would be pushed:`,
-    ...plans.map((plan) => `  ${plan.slug.padEnd(width)}  ${price(plan.priceCents)}`),
+    ...lines.map(({ name, cost }) => `  ${name.padEnd(width)}  ${cost}`),
     '',
   ].join('\n')
 }

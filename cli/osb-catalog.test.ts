@@ -31,7 +31,8 @@ test('what the catalog says of a plan goes before what it says of the service', 
   ]
   expect(only(read(service({ bindable: false, plans }))).plans).toEqual([
     {
-      ...{ id: 'p1', slug: 'big-eu', humanName: 'Big (EU)', description: 'Two lines' },
+      ...{ id: 'p1', slug: 'big-eu', name: 'Big (EU)', displayName: undefined },
+      description: 'Two lines',
       ...{ priceCents: 0, bindable: true, changeable: true },
       optionsSchema: {
         type: 'object',
@@ -39,7 +40,8 @@ test('what the catalog says of a plan goes before what it says of the service', 
       },
     },
     {
-      ...{ id: 'p2', slug: 'plan-9-lives', humanName: 'Cat', description: 'Two lines' },
+      ...{ id: 'p2', slug: 'plan-9-lives', name: '9 lives', displayName: 'Cat' },
+      description: 'Two lines',
       ...{ priceCents: 999, bindable: false, changeable: false },
       optionsSchema: null,
     },
@@ -71,6 +73,48 @@ test('what was pushed before stays where the catalog does not speak of it', () =
     plans: [{ price_cents: 500, default: true }],
   })
   expect(plansOf(paid, undefined)).toMatchObject({ state: 'alpha', plans: [{ price_cents: 0 }] })
+})
+
+test('a plan that was pushed before is the one with its id, whatever it is called', () => {
+  const plans = [
+    plan({ id: 'p1', name: 'small' }),
+    plan({ id: 'p2', name: 'large', metadata: { displayName: 'Huge' }, description: undefined }),
+    plan({ id: 'p3', name: 'new' }),
+  ]
+  const before: object[] = [
+    { slug: 'tiny', name: 'Tiny', description: 'Old', provider_plan_id: 'p1', hidden: true },
+    {
+      ...{ slug: 'large', name: 'Large', description: 'Roomy', provider_plan_id: 'p2' },
+      ...{ default: true, ours: 'kept', options_schema: { type: 'object', properties: {} } },
+    },
+    { slug: 'left', name: 'Left', provider_plan_id: 'p0' },
+  ]
+  const imported = (known: object[]) =>
+    plansOf(only(read(service({ plans }))), { contents: {}, plans: { plans: known } })['plans']
+  expect(imported(before)).toMatchObject([
+    { slug: 'tiny', name: 'Tiny', description: 'Two lines', hidden: true, default: false },
+    { slug: 'large', name: 'Huge', description: 'Roomy', ours: 'kept', default: true },
+    { slug: 'new', name: 'new', default: false },
+  ])
+  expect(imported(before)).toMatchObject([{}, { options_schema: undefined }, {}])
+  // The default one has left the catalog.
+  expect(imported([{ ...before[1], provider_plan_id: 'p0' }])).toMatchObject([
+    { slug: 'small', default: true },
+    { slug: 'large', default: false },
+    { slug: 'new', default: false },
+  ])
+  expect(() => imported([{ ...before[0], slug: 'new' }])).toThrow(
+    'service Acme DB: two plans would both be called new',
+  )
+})
+
+test('a service keeps the name that it was given where the catalog has none to be read', () => {
+  const known = { contents: { name: 'Ours' }, plans: {} }
+  const access = { url: 'https://x', username: 'u', password: 'p' }
+  const named = service({ metadata: { displayName: 'Theirs' } })
+  expect(manifestOf(only(read(service())), access, undefined)['name']).toBe('Acme DB')
+  expect(manifestOf(only(read(service())), access, known)['name']).toBe('Ours')
+  expect(manifestOf(only(read(named)), access, known)['name']).toBe('Theirs')
 })
 
 test.each<[object[], string]>([

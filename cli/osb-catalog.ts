@@ -12,9 +12,11 @@ export type OsbAccess = { url: string; username: string; password: string }
 
 export type CatalogService = {
   id: string
-  /** Made of its name, or of the name that a person reads. */
+  /** Made of its name. */
   slug: string
-  humanName: string
+  name: string
+  /** For people; not every catalog has one. */
+  displayName: string | undefined
   /** As manifests spell features. */
   requires: string[]
   /** What it needs of a platform and Plexus has not; empty: nothing. */
@@ -25,7 +27,9 @@ export type CatalogService = {
 type CatalogPlan = {
   id: string
   slug: string
-  humanName: string
+  name: string
+  displayName: string | undefined
+  /** Empty: none. */
   description: string
   /** A month, in US dollars; 0 also where it names no such price. */
   priceCents: number
@@ -61,7 +65,8 @@ function readService(service: JsonFields): CatalogService {
   return {
     id: service.text('id', foreignIdPattern),
     slug: slugOf('service', name),
-    humanName: oneLine(metadata?.optionalText('displayName') ?? name),
+    name: oneLine(name),
+    displayName: displayName(metadata),
     requires: [
       ...['many_per_app', 'attachable'],
       ...requires.filter((feature) => feature === 'syslog_drain'),
@@ -81,13 +86,18 @@ function readPlan(
   return {
     id: plan.text('id', foreignIdPattern),
     slug: slugOf('plan', name),
-    humanName: oneLine(metadata?.optionalText('displayName') ?? name),
+    name: oneLine(name),
+    displayName: displayName(metadata),
     description: oneLine(plan.optionalText('description') ?? ''),
     priceCents: isFree ? 0 : priceCents(metadata),
     bindable: plan.optionalFlag('bindable') ?? ofService.bindable,
     changeable: plan.optionalFlag('plan_updateable') ?? ofService.changeable,
     optionsSchema: readOptionsSchema(plan),
   }
+}
+
+function displayName(metadata: JsonFields | undefined): string | undefined {
+  return oneLine(metadata?.optionalText('displayName') ?? '') || undefined
 }
 
 /** Of the schema for an instance's parameters what a plan of ours can have. */
@@ -143,9 +153,10 @@ export function manifestOf(
 ): Fields {
   const { api, ...rest } = known?.contents ?? {}
   return {
+    name: service.name,
     ...rest,
     id: service.slug,
-    name: service.humanName,
+    ...(service.displayName !== undefined && { name: service.displayName }),
     api: {
       ...(typeof api === 'object' && api),
       version: 'osb',
@@ -157,23 +168,37 @@ export function manifestOf(
   }
 }
 
-/** The first free plan is the default one. Prices come with the state that has prices. */
-export function plansOf({ plans }: CatalogService, known: Known): Fields {
+/**
+ * The plans as the catalog has them now. One that was in force keeps its slug, whether it is hidden
+ * or the default one, and what else the catalog does not say; where none is the default, the first
+ * free one is. Prices come with the state that has prices.
+ */
+export function plansOf({ name, plans }: CatalogService, known: Known): Fields {
   const state = known?.plans['state'] ?? 'alpha'
-  const first = plans.find(({ priceCents: price }) => price === 0) ?? plans[0]
-  return {
-    ...known?.plans,
-    state,
-    plans: plans.map((plan) => ({
-      slug: plan.slug,
-      name: plan.humanName,
-      description: plan.description === '' ? undefined : plan.description,
-      price_cents: state === 'ga' || state === 'shutdown' ? plan.priceCents : 0,
-      default: plan === first,
-      provider_plan_id: plan.id,
-      bindable: plan.bindable,
-      changeable: plan.changeable,
-      options_schema: plan.optionsSchema ?? undefined,
-    })),
-  }
+  const pairs = plans.map((plan) => ({ plan, before: planIn(known, plan) }))
+  const chosen =
+    pairs.find(({ before }) => before?.['default'] === true) ??
+    pairs.find(({ plan }) => plan.priceCents === 0) ??
+    pairs[0]
+  const declared = pairs.map(({ plan, before }) => ({
+    slug: plan.slug,
+    name: plan.name,
+    ...before,
+    ...(plan.displayName !== undefined && { name: plan.displayName }),
+    ...(plan.description !== '' && { description: plan.description }),
+    price_cents: state === 'ga' || state === 'shutdown' ? plan.priceCents : 0,
+    default: plan === chosen?.plan,
+    provider_plan_id: plan.id,
+    bindable: plan.bindable,
+    changeable: plan.changeable,
+    options_schema: plan.optionsSchema ?? undefined,
+  }))
+  refuseSame(`service ${name}`, 'plans', declared)
+  return { ...known?.plans, state, plans: declared }
+}
+
+/** What is in force of a plan of the catalog. */
+export function planIn(known: Known, { id }: CatalogPlan): (Fields & { slug: string }) | undefined {
+  const plans = (known?.plans['plans'] ?? []) as (Fields & { slug: string })[]
+  return plans.find(({ provider_plan_id: planId }) => planId === id)
 }
