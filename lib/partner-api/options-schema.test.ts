@@ -96,6 +96,14 @@ describe("a stranger's schema", () => {
     expect(parse(adopted)).toEqual(adopted)
   })
 
+  test('refuses no names that it allows by a pattern', () => {
+    const strict = { properties: { a: { type: 'string' } }, additionalProperties: false }
+    const adopted = { type: 'object', properties: strict.properties }
+    expect(adoptOptionsSchema(strict)).toEqual({ ...adopted, additionalProperties: false })
+    const patternProperties = { '^x-': { type: 'string' } }
+    expect(adoptOptionsSchema({ ...strict, patternProperties })).toEqual(adopted)
+  })
+
   test.each([[undefined], [null], [true], [[]], [{ properties: { a: { anyOf: [] } } }]])(
     'of which nothing can be checked is none: %j',
     (value) => expect(adoptOptionsSchema(value)).toBeNull(),

@@ -86,13 +86,14 @@ export function adoptOptionsSchema(schema: unknown): OptionsSchema | null {
   )
   const names = Object.keys(properties)
   if (names.length === 0 || names.length > optionsMax) return null
-  const { required, additionalProperties } = objectOf(schema)
+  const { required, additionalProperties, patternProperties } = objectOf(schema)
+  // Where not every name that it allows is adopted, it would refuse the others.
+  const isWhole = names.length === found.length && patternProperties === undefined
   return {
     type: 'object',
     properties,
     ...(Array.isArray(required) && { required: names.filter((name) => required.includes(name)) }),
-    ...(names.length === found.length &&
-      typeof additionalProperties === 'boolean' && { additionalProperties }),
+    ...(isWhole && typeof additionalProperties === 'boolean' && { additionalProperties }),
   }
 }
 
