@@ -8,9 +8,11 @@ import {
   planIn,
   plansOf,
   readCatalog,
+  refuseSame,
   type CatalogService,
   type Known,
   type OsbAccess,
+  type Revision,
 } from './osb-catalog.ts'
 
 const catalogTimeoutMs = 30_000
@@ -47,9 +49,18 @@ it any more, and what has it keeps it.
     const catalog = readCatalog('catalog', await fetchCatalog(access))
     const wanted = choose(catalog, values.prefix, values.only)
     const api = values['dry-run'] ? undefined : platformApi(await readAccess(env))
+    const drafts: { service: CatalogService; revision: Revision }[] = []
+    // All of them before the first is pushed: one that cannot be made stops the import.
     for (const service of wanted) {
-      const pushed = api && (await push(api, service, access))
-      process.stdout.write(describe(service, pushed))
+      const revision = draft(service, access, api && (await current(api, service)))
+      drafts.push({ service, revision })
+    }
+    for (const { service, revision } of drafts) {
+      const pushed = api && (await push(api, service, revision))
+      process.stdout.write(
+        pushed ? sayPushed(service, pushed) : `${service.slug} would be pushed:\n`,
+      )
+      process.stdout.write(describePlans(service, pushed ?? revision))
     }
     return 0
   },
@@ -104,40 +115,39 @@ function choose(catalog: CatalogService[], prefix: string, only: string[]): Cata
     process.stderr.write(`${slug} is left out: Plexus has no ${unsupported.join(', ')}.\n`)
   const usable = wanted.filter(({ unsupported }) => unsupported.length === 0)
   if (usable.length === 0) throw new Error('There is nothing to import in that catalog.')
+  refuseSame('catalog', 'services', usable)
   return usable
 }
 
+const pathOf = ({ slug }: CatalogService): string => `/api/v3/addons/${encodeURIComponent(slug)}`
+
+/** What is in force of it. */
+function current(api: PlatformApi, service: CatalogService): Promise<Known> {
+  return api<Revision>('GET', `${pathOf(service)}/current_manifest`).catch((error: unknown) => {
+    if (error instanceof ApiError && error.status === 404) return undefined
+    throw error
+  })
+}
+
+function draft(service: CatalogService, access: OsbAccess, known: Known): Revision {
+  return { contents: manifestOf(service, access, known), plans: plansOf(service, known) }
+}
+
 /** Answers what is in force afterwards. */
-async function push(
-  api: PlatformApi,
-  service: CatalogService,
-  access: OsbAccess,
-): Promise<NonNullable<Known>> {
-  const path = `/api/v3/addons/${encodeURIComponent(service.slug)}`
-  const known = await api<NonNullable<Known>>('GET', `${path}/current_manifest`).catch(ifUnknown)
-  const body = { contents: manifestOf(service, access, known), plans: plansOf(service, known) }
-  return api<NonNullable<Known>>('POST', `${path}/manifests`, { body })
+function push(api: PlatformApi, service: CatalogService, body: Revision): Promise<Revision> {
+  return api<Revision>('POST', `${pathOf(service)}/manifests`, { body })
 }
 
-function ifUnknown(error: unknown): undefined {
-  if (error instanceof ApiError && error.status === 404) return undefined
-  throw error
-}
+const sayPushed = ({ slug }: CatalogService, { contents, plans }: Revision): string =>
+  `${slug} is pushed in ${String(plans['state'])}, revision ${String(contents['$base'])}:\n`
 
-function describe({ slug, plans }: CatalogService, pushed: Known): string {
+function describePlans({ plans }: CatalogService, revision: Revision): string {
   const lines = plans.map((plan) => ({
-    name: planIn(pushed, plan)?.slug ?? plan.slug,
+    name: planIn(revision, plan)?.slug ?? '',
     cost: price(plan.priceCents),
   }))
   const width = Math.max(...lines.map(({ name }) => name.length))
-  const state = pushed ? ` in ${String(pushed.plans['state'])}` : ''
-  return [
-    pushed
-      ? `${slug} is pushed${state}, revision ${String(pushed.contents['$base'])}:`
-      : `${slug} would be pushed:`,
-    ...lines.map(({ name, cost }) => `  ${name.padEnd(width)}  ${cost}`),
-    '',
-  ].join('\n')
+  return lines.map(({ name, cost }) => `  ${name.padEnd(width)}  ${cost}\n`).join('')
 }
 
 const price = (cents: number): string =>

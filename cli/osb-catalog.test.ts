@@ -48,6 +48,32 @@ test('what the catalog says of a plan goes before what it says of the service', 
   ])
 })
 
+test('null, and a text in which nothing is said, are as if they were not there', () => {
+  const none = { metadata: null, schemas: null, bindable: null, plan_updateable: null }
+  const plans = [
+    plan({ ...none, free: null, description: null }),
+    plan({
+      ...{ id: 'p2', name: 'two', description: '', free: false },
+      metadata: { displayName: '', costs: [{ amount: null, unit: null }] },
+    }),
+    plan({ id: 'p3', name: 'three', free: false, metadata: { costs: null } }),
+  ]
+  const { requires, unsupported, ...read1 } = only(
+    read(service({ ...none, requires: null, plans })),
+  )
+  expect([requires, unsupported, read1.displayName]).toEqual([
+    ['many_per_app', 'attachable'],
+    [],
+    undefined,
+  ])
+  const silent = { displayName: undefined, description: '', priceCents: 0, bindable: true }
+  expect(read1.plans).toMatchObject([
+    { slug: 'big-eu', changeable: false, optionsSchema: null, ...silent },
+    { slug: 'two', ...silent },
+    { slug: 'three', ...silent, description: 'Two lines' },
+  ])
+})
+
 test('what was pushed before stays where the catalog does not speak of it', () => {
   const paid = only(
     read(
@@ -121,11 +147,6 @@ test.each<[object[], string]>([
   [[service({ id: undefined })], 'catalog: services[0].id is required'],
   [[service({ plans: {} })], 'catalog: services[0].plans must be a list'],
   [[service({ plans: [plan({ id: 'a\0' })] })], 'services[0].plans[0].id must match'],
-  [
-    [service(), service({ id: 's2', name: 'acme.db' })],
-    'two services would both be called acme-db',
-  ],
-  [[service({ plans: [plan(), plan({ id: 'p2' })] })], 'service Acme DB: two plans would both be'],
 ])('a catalog that cannot be read is told with field and rule', (services, message) => {
   expect(() => read(...services)).toThrow(message)
 })

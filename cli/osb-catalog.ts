@@ -40,16 +40,25 @@ type CatalogPlan = {
 }
 
 /** What is in force of a service that was imported before. */
-export type Known = { contents: Fields; plans: Fields } | undefined
+export type Known = Revision | undefined
+export type Revision = { contents: Fields; plans: Fields }
 
 const unsupportedFeatures = ['route_forwarding', 'volume_mount']
 const textCharsMax = 500
+/** Also none. */
+const anyText = /^/
 
 /** @throws Error that names field, rule and value. */
 export function readCatalog(source: string, value: unknown): CatalogService[] {
-  const services = jsonFields(source, '', value).objects('services').map(readService)
-  refuseSame(source, 'services', services)
-  return services
+  return jsonFields(source, '', withoutNulls(value)).objects('services').map(readService)
+}
+
+/** Many brokers write null for what they do not say. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls)
+  if (typeof value !== 'object' || value === null) return value
+  const said = Object.entries(value).filter(([, field]) => field !== null)
+  return Object.fromEntries(said.map(([name, field]) => [name, withoutNulls(field)]))
 }
 
 function readService(service: JsonFields): CatalogService {
@@ -60,8 +69,6 @@ function readService(service: JsonFields): CatalogService {
     bindable: service.optionalFlag('bindable') ?? true,
     changeable: service.optionalFlag('plan_updateable') ?? false,
   }
-  const plans = service.objects('plans').map((plan) => readPlan(plan, ofService))
-  refuseSame(`service ${name}`, 'plans', plans)
   return {
     id: service.text('id', foreignIdPattern),
     slug: slugOf('service', name),
@@ -72,7 +79,7 @@ function readService(service: JsonFields): CatalogService {
       ...requires.filter((feature) => feature === 'syslog_drain'),
     ],
     unsupported: requires.filter((feature) => unsupportedFeatures.includes(feature)),
-    plans,
+    plans: service.objects('plans').map((plan) => readPlan(plan, ofService)),
   }
 }
 
@@ -88,7 +95,7 @@ function readPlan(
     slug: slugOf('plan', name),
     name: oneLine(name),
     displayName: displayName(metadata),
-    description: oneLine(plan.optionalText('description') ?? ''),
+    description: oneLine(plan.optionalText('description', anyText) ?? ''),
     priceCents: isFree ? 0 : priceCents(metadata),
     bindable: plan.optionalFlag('bindable') ?? ofService.bindable,
     changeable: plan.optionalFlag('plan_updateable') ?? ofService.changeable,
@@ -97,7 +104,7 @@ function readPlan(
 }
 
 function displayName(metadata: JsonFields | undefined): string | undefined {
-  return oneLine(metadata?.optionalText('displayName') ?? '') || undefined
+  return oneLine(metadata?.optionalText('displayName', anyText) ?? '') || undefined
 }
 
 /** Of the schema for an instance's parameters what a plan of ours can have. */
@@ -139,7 +146,8 @@ function slugOf(kind: string, name: string): string {
   return (/^[a-z]/.test(slug) ? slug : `${kind}-${slug || 'unnamed'}`).slice(0, 100)
 }
 
-function refuseSame(source: string, what: string, named: { slug: string }[]): void {
+/** @throws Error for two of the same slug. */
+export function refuseSame(source: string, what: string, named: { slug: string }[]): void {
   const slugs = named.map(({ slug }) => slug)
   const same = slugs.find((slug, index) => slugs.indexOf(slug) !== index)
   if (same) throw new Error(`${source}: two ${what} would both be called ${same}`)
@@ -172,6 +180,8 @@ export function manifestOf(
  * The plans as the catalog has them now. One that was in force keeps its slug, whether it is hidden
  * or the default one, and what else the catalog does not say; where none is the default, the first
  * free one is. Prices come with the state that has prices.
+ *
+ * @throws Error when two would have the same slug.
  */
 export function plansOf({ name, plans }: CatalogService, known: Known): Fields {
   const state = known?.plans['state'] ?? 'alpha'
