@@ -286,3 +286,11 @@ test.each([
   expect([answer.status, answer.text]).toEqual([422, expect.any(String)])
   expect((answer.body as { message: string }).message).toContain(say)
 })
+
+test('a change that would leave a webhook nothing to tell is refused as its creation is', async () => {
+  const path = await market.newApp().then((app) => `/apps/${app}`)
+  const { id } = await add(path)
+  const change = await api('PATCH', `${path}/webhooks/${id}`, { body: { include: [] } })
+  expect(change).toMatchObject({ status: 422, body: { id: 'invalid_params' } })
+  expect((change.body as { message: string }).message).toContain('include')
+})

@@ -16,8 +16,9 @@ export const DeliveryParams = Type.Object({
 })
 export const EventParams = Type.Object({ ...WebhookOwnerParams.properties, event: Type.String() })
 
+const include = Type.String({ maxLength: 64 })
 const fields = {
-  include: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 32 }),
+  include: Type.Array(include, { maxItems: 32 }),
   level: Type.String({ maxLength: 64 }),
   url: Type.String(),
 }
@@ -30,7 +31,8 @@ export const CreateWebhook = Type.Object({ ...fields, ...secrets }, closed)
 
 export const UpdateWebhook = Type.Object(
   {
-    include: Type.Optional(fields.include),
+    // An empty one, to the service, is none: what there is would stay.
+    include: Type.Optional(Type.Array(include, { minItems: 1, maxItems: 32 })),
     level: Type.Optional(fields.level),
     url: Type.Optional(fields.url),
     ...secrets,
