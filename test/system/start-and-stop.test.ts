@@ -105,6 +105,24 @@ describe('from nothing', () => {
     expect(stdout).toContain('state     ready')
   })
 
+  test.each(['webhooks', 'postgres', 'api'])(
+    'status names %s while it does not answer, and ends with 1',
+    async (service) => {
+      const pid = livingPid(`${platform.home}/run/service-${service}.pid`) ?? 0
+      expect(pid).toBeGreaterThan(0)
+      process.kill(pid, 'SIGSTOP')
+      try {
+        expect(await plexus(['status']).catch((error: unknown) => error)).toMatchObject({
+          code: 1,
+          stdout: expect.stringContaining(`state     not well: no answer from ${service}\n`),
+        })
+      } finally {
+        process.kill(pid, 'SIGCONT')
+      }
+      expect((await plexus(['status'])).stdout).toContain('state     ready\n')
+    },
+  )
+
   test('what the services know of add-ons agrees', async () => {
     const { stdout } = await plexus(['addons', 'reconcile'])
     expect(stdout).toMatch(/Compared 2 add-ons, .* 1 apps and 2 resources[^]*Everything agrees\./)
