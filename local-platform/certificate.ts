@@ -59,8 +59,8 @@ export function newPrivateKey(): KeyObject {
 /**
  * A CA's certificate, signed with its own key. It can make no CA below itself.
  *
- * @param permitted DNS names (each with what is below it) beyond which nobody who heeds the
- *   certificate believes the CA, and no IP address either; undefined: it is not limited.
+ * @param permitted DNS names (each with what is below it) and IP addresses beyond which nobody who
+ *   heeds the certificate believes the CA; undefined: it is not limited.
  */
 export function caCertificate(
   ca: Issuer,
@@ -159,13 +159,22 @@ function keyIdentifier({ privateKey }: Issuer): OctetString {
 }
 
 function onlyNames(permitted: string[]): NameConstraints {
+  const addresses = permitted.filter((name) => isIP(name) !== 0)
   // A limit on DNS names alone would leave all addresses to the CA.
-  const everyAddress = [Buffer.alloc(8), Buffer.alloc(32)].map((range) => addressName(range))
+  const excluded = addresses.length === 0 ? [Buffer.alloc(8), Buffer.alloc(32)] : []
+  const subtree = (base: GeneralName): GeneralSubtree => new GeneralSubtree({ base })
   return new NameConstraints({
-    permittedSubtrees: permitted.map((name) => new GeneralSubtree({ base: generalName(name) })),
-    excludedSubtrees: everyAddress.map((base) => new GeneralSubtree({ base })),
+    permittedSubtrees: [
+      ...permitted.filter((name) => isIP(name) === 0).map(generalName),
+      ...addresses.map((address) => addressName(onlyAddress(addressBytes(address)))),
+    ].map(subtree),
+    excludedSubtrees: excluded.map((range) => subtree(addressName(range))),
   })
 }
+
+/** The range in which there is no other one: the address, and a mask of all its bits. */
+const onlyAddress = (bytes: Buffer): Buffer =>
+  Buffer.concat([bytes, Buffer.alloc(bytes.length, 0xff)])
 
 function generalName(name: string): GeneralName {
   if (isIP(name) === 0) return new GeneralName({ type: nameType.dns, value: name })

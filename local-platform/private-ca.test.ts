@@ -4,13 +4,11 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { connect, createServer } from 'node:tls'
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { verdict } from '../test/support/tls-verdict.ts'
 import { writeCaBundle } from './ca-bundle.ts'
 import { caCertificate, newPrivateKey } from './certificate.ts'
-import { loadPrivateCa, type PrivateCa } from './private-ca.ts'
+import { loadPrivateCa } from './private-ca.ts'
 
 const run = promisify(execFile)
 const commonName = 'Plexus test CA'
@@ -20,23 +18,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'plexus-ca-'))
 })
 afterEach(() => rmSync(folder, { recursive: true }))
-
-/** What a TLS client that trusts the CA says of a server with a certificate for these names. */
-async function verdict(ca: PrivateCa, names: string[], servername: string): Promise<string> {
-  const server = createServer(await ca.issue(names), (socket) => socket.end())
-  server.on('tlsClientError', () => undefined)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const client = connect({ host: '127.0.0.1', port, servername, ca: ca.certificate })
-  const said = await once(client, 'secureConnect').then(
-    () => 'trusted',
-    (error: Error) => error.message,
-  )
-  client.destroy()
-  server.close()
-  return said
-}
 
 test('it is made once, kept with its key for the owner alone, and found again', async () => {
   const first = await loadPrivateCa({ folder, commonName })
@@ -96,6 +77,17 @@ test('a CA limited to some names is believed for these and for nothing else', as
   expect(await verdict(ca, ['api.test', '127.0.0.1'], 'api.test')).toBe(
     'excluded subtree violation',
   )
+})
+
+test('one limited to some addresses as well is believed for these, of both kinds', async () => {
+  const permitted = ['api.test', '10.1.2.3', '::1']
+  const ca = await loadPrivateCa({ folder, commonName, permitted })
+  expect(await verdict(ca, permitted, 'api.test')).toBe('trusted')
+  for (const other of ['bank.test', '10.1.2.4', '::2'])
+    expect([other, await verdict(ca, ['api.test', other], 'api.test')]).toEqual([
+      other,
+      'permitted subtree violation',
+    ])
 })
 
 test('one without a limit also serves addresses, of both kinds', async () => {

@@ -39,7 +39,8 @@ const backdatedDays = 1
  * The CA kept in `folder`, made there if there is none: key and certificate in one file, whole or
  * not at all, also when two processes start at once.
  *
- * @param ca.permitted DNS names beyond which nobody need believe it; undefined: not limited.
+ * @param ca.permitted DNS names and IP addresses beyond which nobody need believe it; undefined: not
+ *   limited. One that is there stays as it was made.
  * @throws Error when others can read the key, or when what is there is no CA.
  */
 export async function loadPrivateCa(ca: {
