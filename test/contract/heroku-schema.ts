@@ -4,12 +4,15 @@ import type { ErrorObject } from 'ajv'
 import ajvDraft04 from 'ajv-draft-04'
 import ajvFormats from 'ajv-formats'
 
-/** Heroku's published schema, when it lies beside the repository. It is data to check against. */
-export const schemaFile = resolve(
-  import.meta.dirname,
-  '../../../shared/heroku-schema/heroku-schema-3.sdk.json',
-)
+/** Heroku's published schemas, when they lie beside the repository. They are data to check against. */
+const folder = resolve(import.meta.dirname, '../../../shared/heroku-schema')
+
+/** Of the Platform API. */
+export const schemaFile = resolve(folder, 'heroku-schema-3.sdk.json')
+/** Of the data API: "VERB /path" to what it is asked and what it answers. */
+export const dataSchemaFile = resolve(folder, 'data-api-schemas.json')
 export const schemaIsHere = existsSync(schemaFile)
+export const dataSchemaIsHere = existsSync(dataSchemaFile)
 
 type Json = Record<string, unknown>
 type Link = { method: string; href: string; rel: string; targetSchema?: Json; definition: string }
@@ -40,6 +43,55 @@ export function loadHerokuSchema(): CheckAnswer {
     }
     return complaints.join(' | ')
   }
+}
+
+/** Reads the schema of the data API, of which any answer that is no refusal will do. */
+export function loadDataSchema(): CheckAnswer {
+  const published = JSON.parse(readFileSync(dataSchemaFile, 'utf8')) as Record<string, Json>
+  const ajv = new ajvDraft04.default({ strict: false, allErrors: true })
+
+  return (method, path, body) => {
+    const [, entry] = Object.entries(published).find(([key]) => isCalled(key, method, path)) ?? []
+    if (!entry) return `the schema has no ${method} ${path}`
+    const complaints: string[] = []
+    for (const [status, schema] of Object.entries(entry['responses'] as Json)) {
+      if (!status.startsWith('2')) continue
+      const validate = ajv.compile(relaxExamples(schema) as Json)
+      if (validate(body)) return undefined
+      complaints.push(`${status}: ${(validate.errors ?? []).map(describe).join('; ')}`)
+    }
+    return complaints.join(' | ')
+  }
+}
+
+/** Parts of a path are written `:name` or `{name}`. */
+function isCalled(key: string, method: string, path: string): boolean {
+  const [verb, pattern = ''] = key.split(' ')
+  return verb === method && matches(pattern.replaceAll(/:(\w+)/g, '{$1}'), path)
+}
+
+/**
+ * The schema was made of examples: where they have null, it does not know what else may stand there.
+ * `num` is a text in them, and a number to the CLI, which makes the name b001 of it: the CLI is who
+ * asks.
+ */
+function relaxExamples(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(relaxExamples)
+  if (!isObject(node)) return node ?? {}
+  if (node['type'] === 'null') return {}
+  const relaxed = Object.entries(node).map(([key, value]) => {
+    if (key !== 'properties' || !isObject(value)) return [key, relaxExamples(value)]
+    const properties = Object.entries(value).map(([name, property]) => [
+      name,
+      name === 'num' ? { type: 'integer' } : relaxExamples(property),
+    ])
+    return [key, Object.fromEntries(properties)]
+  })
+  const schema = Object.fromEntries(relaxed) as Json
+  // The dialect forbids an empty list.
+  if (Array.isArray(schema['required']) && schema['required'].length === 0)
+    delete schema['required']
+  return schema
 }
 
 const describe = ({ instancePath, message, params }: ErrorObject): string =>

@@ -82,5 +82,11 @@ export function renderInstanceSettings(settings: InstanceSettings) {
       desc: 'Seconds after which idle connections are closed; 0: never',
       default: 0,
     },
+    // Heroku has it, and its clients may count on it. Here no instance has a standby.
+    standby_segv_workaround: {
+      value: false,
+      desc: 'Not of use here: instances have no standby',
+      default: false,
+    },
   }
 }
