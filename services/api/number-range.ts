@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { describePage } from './hooks/ranges.ts'
 import { nextRange, parseRange, unsatisfiable, type Range } from './range.ts'
 
@@ -16,10 +16,9 @@ export type NumberRange = {
  * Reads the Range header of a list that its service cuts by a number, such as a release's version.
  * Undefined when nothing can lie within it, for which the services have no number left to say so.
  *
- * @param highest above every bound, for the service's own numbers go no further
  * @throws ApiRefusal requested_range_not_satisfiable for another property, or a bound that is none.
  */
-export function parseNumberRange(
+function parseNumberRange(
   header: string | undefined,
   property: string,
   highest: number,
@@ -38,16 +37,33 @@ export function parseNumberRange(
   return beyond ? undefined : { range: { ...range, property }, descending, limit, first, last }
 }
 
-/** Sets the headers of a page, from what the service answered; `numberOf` is an item's number. */
-export function describeNumberPage<T>(
+/** A list that its service cuts by a number of its items. */
+export type NumberedList<T> = {
+  /** The number's name in the Range header. */
+  property: string
+  /** Above every bound, for the service's own numbers go no further. */
+  highest: number
+  numberOf: (item: T) => number | bigint
+  ask: (range: NumberRange) => Promise<{ items: T[]; hasMore: boolean }>
+  render: (item: T) => unknown
+}
+
+/**
+ * The page of a list that the Range header asks for; sets the headers of a page.
+ *
+ * @throws ApiRefusal requested_range_not_satisfiable for another property, or a bound that is none.
+ */
+export async function pageByNumber<T>(
+  request: Pick<FastifyRequest, 'headers'>,
   reply: FastifyReply,
-  { range }: NumberRange,
-  list: { items: T[]; hasMore: boolean; numberOf: (item: T) => number | bigint },
-): void {
-  const { items, hasMore } = list
-  const { property } = range
-  const valueOf = (item: T): string => String(list.numberOf(item))
+  { property, highest, numberOf, ask, render }: NumberedList<T>,
+): Promise<unknown[]> {
+  const wanted = parseNumberRange(request.headers.range, property, highest)
+  if (!wanted) return []
+  const { items, hasMore } = await ask(wanted)
+  const valueOf = (item: T): string => String(numberOf(item))
   const last = items.at(-1)
-  const next = hasMore && last !== undefined ? nextRange(range, valueOf(last)) : undefined
+  const next = hasMore && last !== undefined ? nextRange(wanted.range, valueOf(last)) : undefined
   describePage(reply, { page: { items, next }, properties: [property], property, valueOf })
+  return items.map((item) => render(item))
 }

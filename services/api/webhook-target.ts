@@ -14,6 +14,12 @@ export type WebhookTarget = {
   owner: { app: Named } | { addon: Named }
 }
 
+/** Below which paths there are webhooks: providers have their own, of add-ons. */
+export const webhookOwners: { base: string; config: { partners?: boolean } }[] = [
+  { base: '/apps/:app', config: {} },
+  { base: '/addons/:addon', config: { partners: true } },
+]
+
 type Asked = {
   identity: Identity | null
   partner: PartnerIdentity | null

@@ -1,5 +1,6 @@
 import { conflict } from '#lib/errors.ts'
 import type { Transaction } from '#lib/postgres.ts'
+import { isoSeconds } from '#lib/platform-api/time.ts'
 import { getRunningWorkflow } from '#lib/workflow/workflows-db.ts'
 import { busyMessage } from './addon-state.ts'
 import type { AddonRow } from './addons-db.ts'
@@ -36,7 +37,7 @@ export async function refuseMoved(tx: Transaction, addon: AddonRow): Promise<voi
   const force = howToForce.get(service.slug)?.(addon.name)
   throw conflict(
     `The credentials of ${addon.name} are being rotated, and the former ones are good until` +
-      ` ${formerUntil.toISOString().slice(0, 19)}Z. Try again after that.` +
+      ` ${isoSeconds(formerUntil)}. Try again after that.` +
       (force === undefined ? '' : ` A forced rotation ends them at once: ${force}.`),
   )
 }

@@ -2,7 +2,7 @@ import { invalidParams } from '#lib/errors.ts'
 import { notSupported } from '../api-refusal.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf } from '../hooks/identity.ts'
-import { describeNumberPage, parseNumberRange } from '../number-range.ts'
+import { pageByNumber } from '../number-range.ts'
 import { renderConfigVars } from '../render/config-vars.ts'
 import { renderRelease } from '#lib/platform-api/release.ts'
 import { AppParams } from '../schemas/fields.ts'
@@ -17,16 +17,17 @@ export function releaseRoutes(api: Api, context: ApiContext): void {
     { config: { ranges: [] }, schema: { params: AppParams } },
     async (request, reply) => {
       const { id } = await targetApp(context, request)
-      const range = parseNumberRange(request.headers.range, 'version', 2 ** 32 - 1)
-      if (!range) return []
-      const { descending, limit, first: firstVersion, last: lastVersion } = range
-      const { releases, hasMore } = await apps.listReleases({
-        ...{ actor: actorOf(request), app: id },
-        ...{ descending, limit, firstVersion, lastVersion },
+      return pageByNumber(request, reply, {
+        ...{ property: 'version', highest: 2 ** 32 - 1, render: renderRelease },
+        numberOf: ({ version }) => version,
+        ask: async ({ descending, limit, first: firstVersion, last: lastVersion }) => {
+          const { releases: items, hasMore } = await apps.listReleases({
+            ...{ actor: actorOf(request), app: id },
+            ...{ descending, limit, firstVersion, lastVersion },
+          })
+          return { items, hasMore }
+        },
       })
-      const numberOf = ({ version }: { version: number }): number => version
-      describeNumberPage(reply, range, { items: releases, hasMore, numberOf })
-      return releases.map(renderRelease)
     },
   )
 

@@ -1,5 +1,5 @@
 import type { Api, ApiContext } from '../context.ts'
-import { describeNumberPage, parseNumberRange, type NumberRange } from '../number-range.ts'
+import { pageByNumber, type NumberRange } from '../number-range.ts'
 import { renderDelivery, renderEvent } from '../render/webhook.ts'
 import {
   DeliveriesQuery,
@@ -7,21 +7,23 @@ import {
   EventParams,
   WebhookOwnerParams,
 } from '../schemas/webhooks.ts'
-import { targetWebhooks } from '../webhook-target.ts'
+import { targetWebhooks, webhookOwners } from '../webhook-target.ts'
 
 /** What the webhooks of apps and add-ons were told, and how it arrived. */
 export function webhookHistoryRoutes(api: Api, context: ApiContext): void {
-  routesBelow(api, context, '/apps/:app', {})
-  routesBelow(api, context, '/addons/:addon', { partners: true })
+  for (const owner of webhookOwners) routesBelow(api, context, owner)
 }
 
-const numberOf = ({ seq }: { seq: bigint }): bigint => seq
+const bySeq = {
+  property: 'seq',
+  highest: Number.MAX_SAFE_INTEGER,
+  numberOf: ({ seq }: { seq: bigint }): bigint => seq,
+}
 
 function routesBelow(
   api: Api,
   context: ApiContext,
-  base: string,
-  config: { partners?: boolean },
+  { base, config }: (typeof webhookOwners)[number],
 ): void {
   const { webhooks } = context
   const listed = { ...config, ranges: [] }
@@ -31,13 +33,15 @@ function routesBelow(
     { config: listed, schema: { params: WebhookOwnerParams, querystring: DeliveriesQuery } },
     async (request, reply) => {
       const { topic } = await targetWebhooks(context, request)
-      const range = parseNumberRange(request.headers.range, 'seq', Number.MAX_SAFE_INTEGER)
-      if (!range) return []
       const status = request.query['eq[status]'] ?? ''
-      const list = await webhooks.listDeliveries({ topic, status, ...bounds(range) })
-      const { deliveries: items, hasMore } = list
-      describeNumberPage(reply, range, { items, hasMore, numberOf })
-      return items.map(renderDelivery)
+      return pageByNumber(request, reply, {
+        ...bySeq,
+        render: renderDelivery,
+        ask: async (range) => {
+          const list = await webhooks.listDeliveries({ topic, status, ...bounds(range) })
+          return { items: list.deliveries, hasMore: list.hasMore }
+        },
+      })
     },
   )
 
@@ -56,11 +60,14 @@ function routesBelow(
     { config: listed, schema: { params: WebhookOwnerParams } },
     async (request, reply) => {
       const { topic } = await targetWebhooks(context, request)
-      const range = parseNumberRange(request.headers.range, 'seq', Number.MAX_SAFE_INTEGER)
-      if (!range) return []
-      const { events: items, hasMore } = await webhooks.listEvents({ topic, ...bounds(range) })
-      describeNumberPage(reply, range, { items, hasMore, numberOf })
-      return items.map(renderEvent)
+      return pageByNumber(request, reply, {
+        ...bySeq,
+        render: renderEvent,
+        ask: async (range) => {
+          const list = await webhooks.listEvents({ topic, ...bounds(range) })
+          return { items: list.events, hasMore: list.hasMore }
+        },
+      })
     },
   )
 

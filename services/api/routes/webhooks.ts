@@ -6,19 +6,17 @@ import {
   WebhookOwnerParams,
   WebhookParams,
 } from '../schemas/webhooks.ts'
-import { targetWebhooks } from '../webhook-target.ts'
+import { targetWebhooks, webhookOwners } from '../webhook-target.ts'
 
 /** Webhooks of apps, and of add-ons, whose providers may have their own. */
 export function webhookRoutes(api: Api, context: ApiContext): void {
-  routesBelow(api, context, '/apps/:app', {})
-  routesBelow(api, context, '/addons/:addon', { partners: true })
+  for (const owner of webhookOwners) routesBelow(api, context, owner)
 }
 
 function routesBelow(
   api: Api,
   context: ApiContext,
-  base: string,
-  config: { partners?: boolean },
+  { base, config }: (typeof webhookOwners)[number],
 ): void {
   const { webhooks } = context
   const all = { config, schema: { params: WebhookOwnerParams } }

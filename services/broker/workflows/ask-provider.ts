@@ -1,5 +1,6 @@
 import { backoffMs, type BackoffOptions } from '#lib/backoff.ts'
 import { isPlexusError } from '#lib/errors.ts'
+import { isoSeconds } from '#lib/platform-api/time.ts'
 import type { Transaction } from '#lib/postgres.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import type { AddonServiceRow } from '../addon-services-db.ts'
@@ -90,8 +91,8 @@ function whyNotYet({ humanName }: AddonServiceRow, error: unknown): string {
 
 function whenAgain(waitSeconds: number): string {
   if (waitSeconds < 1) return 'Plexus goes on asking it.'
-  const at = new Date(Date.now() + waitSeconds * 1000).toISOString().slice(0, 19)
-  return `Plexus goes on asking it, next at ${at}Z.`
+  const at = isoSeconds(new Date(Date.now() + waitSeconds * 1000))
+  return `Plexus goes on asking it, next at ${at}.`
 }
 
 /**
