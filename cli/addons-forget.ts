@@ -1,4 +1,4 @@
-import { forgetAddon } from '../local-platform/addon-services.ts'
+import { forgetAddon } from '../local-platform/broker-as-operator.ts'
 import { defineCommand, UsageError } from './command.ts'
 import { operatorHelp, operatorUrl } from './operator-url.ts'
 

@@ -4,7 +4,7 @@ import {
   type Discrepancy,
   type ReconcileReport,
 } from '#proto/broker/v1/broker_pb.ts'
-import { reconcileAddons } from '../local-platform/addon-services.ts'
+import { reconcileAddons } from '../local-platform/broker-as-operator.ts'
 import { defineCommand } from './command.ts'
 import { operatorHelp, operatorUrl } from './operator-url.ts'
 

@@ -1,4 +1,4 @@
-import { setServiceState } from '../local-platform/addon-services.ts'
+import { setServiceState } from '../local-platform/broker-as-operator.ts'
 import { defineCommand } from './command.ts'
 import { operatorHelp, operatorUrl } from './operator-url.ts'
 
