@@ -77,11 +77,11 @@ async function relayThroughRsyslog(run: {
   const rsyslog = await startRsyslog(rsyslogPort, sinkPort)
   try {
     const tokens = Array.from({ length: wanted.apps }, () => `t.${crypto.randomUUID()}`)
-    // It passes on what it was given, byte for byte.
+    // It passes on what it was given, and a newline behind.
     const { bytes, lines } = blockOf(tokens, wanted.bodyBytes)
     return await measure(sink, wanted, {
       ...{ port: rsyslog.port, tokens, pids: [rsyslog.pid], ownPid: rsyslog.pid },
-      lineBytes: bytes.length / lines,
+      lineBytes: bytes.length / lines + 1,
     })
   } finally {
     await rsyslog.stop()

@@ -11,6 +11,7 @@ import {
 import { logTimeNow } from '../log-time.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
+import { LineRate } from './line-rate.ts'
 import {
   newPendingLog,
   settleLines,
@@ -33,14 +34,13 @@ export class Intake {
   readonly #apps = new Map<AppId, PendingLog>()
   readonly #whenRoom: (() => void)[] = []
   #marked: PendingLog[] = []
-  /** When lines were sent last, and how many had been accepted by then: the rate since. */
-  #sentAtMs = performance.now()
-  #acceptedBefore = 0
+  readonly #rate: LineRate
   #heldBack = false
 
   constructor(appLog: AppLog, counters: IngestCounters) {
     this.#appLog = appLog
     this.#counters = counters
+    this.#rate = new LineRate(() => counters.accepted)
   }
 
   /** True while senders are to be held back. */
@@ -131,9 +131,8 @@ export class Intake {
   #mark(pending: PendingLog): void {
     pending.marked = true
     if (this.#marked.push(pending) > 1) return
-    const sinceMs = performance.now() - this.#sentAtMs
-    const linesPerMs = (this.#counters.accepted - this.#acceptedBefore) / Math.max(sinceMs, 1)
-    const waitMs = Math.min(lingerMsMax, lingerMsAtThousand * linesPerMs * linesPerMs)
+    const thousands = this.#rate.perSecond() / 1000
+    const waitMs = Math.min(lingerMsMax, lingerMsAtThousand * thousands * thousands)
     if (waitMs < 1) setImmediate(() => this.#sendMarked())
     else setTimeout(() => this.#sendMarked(), waitMs)
   }
@@ -147,8 +146,6 @@ export class Intake {
   #sendMarked(): void {
     const marked = this.#marked
     this.#marked = []
-    this.#sentAtMs = performance.now()
-    this.#acceptedBefore = this.#counters.accepted
     for (const pending of marked) {
       if (!pending.marked) continue
       pending.marked = false
