@@ -11,7 +11,12 @@ export async function connectRedis(url: string, log: Log) {
     url,
     disableOfflineQueue: true,
     socket: { connectTimeout: 5_000, reconnectStrategy: (tries) => Math.min(tries * 50, 1_000) },
-    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    commandOptions: {
+      typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer },
+      // The client's own is for commands that wait to be sent, as none does here, and costs an
+      // AbortSignal with a timer for each: a third of what a command costs.
+      timeout: 0,
+    },
   })
   client.on('error', (error: Error) => log.warn({ err: error }, 'redis connection error'))
   await client.connect()
