@@ -29,6 +29,23 @@ export class ByteWriter {
     this.#length = writeNumber(this.#bytes, this.#length, value)
   }
 
+  /**
+   * For whoever writes much at a time: the bytes, with room for so many more from `length` on, and
+   * `wrote` says where they end.
+   */
+  room(bytes: number): Buffer {
+    this.#reserve(bytes)
+    return this.#bytes
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  wrote(end: number): void {
+    this.#length = end
+  }
+
   /** What was written; the writer is not to be used again. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#length)

@@ -22,6 +22,7 @@ export type StoredLine = {
 }
 
 const space = 0x20
+const closeAngle = 0x3e
 /** `host ` between TIME and SOURCE. */
 const hostBytes = 5
 /** ` - ` between PROC and MSG. */
@@ -65,13 +66,13 @@ export function readStoredLine(frames: Uint8Array, at: number, line: StoredLine)
   line.end = end
   line.bodyStart = position + 1
   line.priStart = position + 2
-  line.priEnd = frames.indexOf(0x3e, line.priStart)
+  line.priEnd = nextByte(frames, line.priStart, closeAngle)
   line.timeStart = line.priEnd + 3
-  line.timeEnd = nextSpace(frames, line.timeStart)
+  line.timeEnd = nextByte(frames, line.timeStart, space)
   line.sourceStart = line.timeEnd + 1 + hostBytes
-  line.sourceEnd = nextSpace(frames, line.sourceStart)
+  line.sourceEnd = nextByte(frames, line.sourceStart, space)
   line.procStart = line.sourceEnd + 1
-  line.procEnd = nextSpace(frames, line.procStart)
+  line.procEnd = nextByte(frames, line.procStart, space)
   line.msgStart = line.procEnd + separatorBytes
   if (line.msgStart > end) throw new Error(`a stored line at byte ${at} of a chunk has no header`)
   return end
@@ -90,8 +91,8 @@ export function forEachLine(
   }
 }
 
-function nextSpace(bytes: Uint8Array, from: number): number {
+function nextByte(bytes: Uint8Array, from: number, wanted: number): number {
   let position = from
-  while (position < bytes.length && bytes[position] !== space) position++
+  while (position < bytes.length && bytes[position] !== wanted) position++
   return position
 }

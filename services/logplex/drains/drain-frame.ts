@@ -1,4 +1,5 @@
 import type { ByteWriter } from '../byte-writer.ts'
+import { copyBytes, writeNumber } from '../bytes.ts'
 import { formatLogTime } from '../log-time.ts'
 import { drainLossMessage, type Loss } from '../loss.ts'
 import type { StoredLine } from '../app-log/stored-line.ts'
@@ -10,6 +11,8 @@ export type DrainFrame = {
 }
 
 const newline = 0x0a
+/** Of a frame's length and its space. */
+const lengthBytesMax = 17
 const hyphen = Buffer.from('- ')
 
 /**
@@ -33,14 +36,17 @@ export function syslogFrame(drainToken: string): DrainFrame {
       // From the space before SOURCE to MSG; the second hyphen is the structured data's.
       const middleStart = line.sourceStart - 1
       const added = host.length + hyphen.length + (endsWell ? 0 : 1)
-      writer.number(line.timeEnd + 1 - line.bodyStart + (line.end - middleStart) + added)
-      writer.byte(0x20)
-      writer.copy(frames, line.bodyStart, line.timeEnd + 1)
-      writer.copy(host)
-      writer.copy(frames, middleStart, line.msgStart)
-      writer.copy(hyphen)
-      writer.copy(frames, line.msgStart, line.end)
-      if (!endsWell) writer.byte(newline)
+      const size = line.timeEnd + 1 - line.bodyStart + (line.end - middleStart) + added
+      const target = writer.room(size + lengthBytesMax)
+      let at = writeNumber(target, writer.length, size)
+      target[at++] = 0x20
+      at = copyBytes(target, at, frames, line.bodyStart, line.timeEnd + 1)
+      at = copyBytes(target, at, host, 0, host.length)
+      at = copyBytes(target, at, frames, middleStart, line.msgStart)
+      at = copyBytes(target, at, hyphen, 0, hyphen.length)
+      at = copyBytes(target, at, frames, line.msgStart, line.end)
+      if (!endsWell) target[at++] = newline
+      writer.wrote(at)
     },
     writeLoss: (writer, loss) => {
       const message = drainLossMessage(loss)
