@@ -87,7 +87,7 @@ test('a good provider is asked all but what does not concern it', async () => {
   const { outcomes } = await conform({ manifestJson: published(good) })
   const skipped = outcomes.filter(({ result }) => result === 'skipped').map(({ name }) => name)
   expect(skipped).toEqual([
-    'the answer has a log_drain_url, https or syslog',
+    'the answer has a log_drain_url, https, syslog+tls or syslog',
     'version 1: the cookie heroku-nav-data is set',
     'a removal answered 202 is completed by POST …/actions/deprovision',
   ])
@@ -99,7 +99,7 @@ const again = 'fail idempotency: the same uuid'
 const config = 'config has declared variables, as text'
 const patched = 'the config is set until then, with declared variables'
 const completed = 'what was answered 202 is completed'
-const drain = 'fail log-drain: the answer has a log_drain_url, https or syslog'
+const drain = 'fail log-drain: the answer has a log_drain_url, https, syslog+tls or syslog'
 
 test.each<[PartnerQuirk, string[], Setup?]>([
   ['duplicates', [`${again} again gives the same resource`]],

@@ -2,7 +2,7 @@ import { fieldsOf, isSuccess } from '../answers.ts'
 import { fail, pass, quoted, skipped, type Check, type CheckGroup } from '../check.ts'
 
 const hasUrl: Check = {
-  name: 'the answer has a log_drain_url, https or syslog',
+  name: 'the answer has a log_drain_url, https, syslog+tls or syslog',
   why: "Without it the apps' logs never come.",
   run: async (run) => {
     if (!run.manifest.requires.includes('syslog_drain'))
@@ -14,9 +14,9 @@ const hasUrl: Check = {
     if (url === undefined && outcome.status === 202)
       return skipped('a 202 may set its drain later, over the API')
     if (typeof url !== 'string') return fail(`log_drain_url is ${quoted(url)}`, todo)
-    const parsed = /^(https|syslog):\/\/\S+$/.test(url) ? URL.parse(url) : null
+    const parsed = /^(https|syslog(?:\+tls)?):\/\/\S+$/.test(url) ? URL.parse(url) : null
     if (parsed && parsed.host !== '') return pass()
-    return fail(`log_drain_url is no https:// or syslog:// url`, todo)
+    return fail(`log_drain_url is no https://, syslog+tls:// or syslog:// url`, todo)
   },
 }
 

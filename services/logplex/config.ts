@@ -32,6 +32,10 @@ export const settings = {
     fallback: false,
     help: 'whether drains may reach loopback and private addresses',
   }),
+  drainsCaFile: text('PLEXUS_DRAINS_CA_FILE', {
+    fallback: '',
+    help: 'PEM file of CAs whose certificates drains believe, beyond those that Node trusts',
+  }),
 }
 
 export type LogplexConfig = ConfigOf<typeof settings>

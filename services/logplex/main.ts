@@ -37,8 +37,8 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax: config.logBytesPerApp })
   lifecycle.onStop('app log', appLog.close)
 
-  const mayBeLocal = config.drainsMayBeLocal
-  const drains = await startDrains({ appLog, redis, mayBeLocal, log })
+  const { drainsMayBeLocal: mayBeLocal, drainsCaFile: caFile } = config
+  const drains = await startDrains({ appLog, redis, mayBeLocal, caFile, log })
   lifecycle.onStop('drains', drains.stop)
 
   const tokens = new TokenTable()

@@ -42,6 +42,7 @@ beforeEach(async () => {
     appLog: log.appLog,
     redis: log.redis,
     mayBeLocal: true,
+    caFile: '',
     log: silentLog,
     limits: { tickMs: 200 },
   })

@@ -13,7 +13,7 @@ export type TestDrains = {
   log: TestLog
   start: (
     drains: LogDrain[],
-    options?: { mayBeLocal?: boolean; limits?: Partial<DrainLimits> },
+    options?: { mayBeLocal?: boolean; caFile?: string; limits?: Partial<DrainLimits> },
   ) => Promise<Drains>
   receiver: (options?: Parameters<typeof startHttpReceiver>[0]) => Promise<HttpReceiver>
   append: (drain: LogDrain, messages: string[], options?: object) => Promise<number>
@@ -30,9 +30,9 @@ export async function openTestDrains(engines: TestEngines): Promise<TestDrains> 
   return {
     log,
     closing,
-    start: async (drains, { mayBeLocal = true, limits = {} } = {}) => {
+    start: async (drains, { mayBeLocal = true, caFile = '', limits = {} } = {}) => {
       const { appLog, redis } = log
-      const options = { appLog, redis, mayBeLocal, log: silentLog }
+      const options = { appLog, redis, mayBeLocal, caFile, log: silentLog }
       const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
       closing.push(() => started.stop())
       started.sync(drains)

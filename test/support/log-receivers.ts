@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { startScriptedReceiver, type ScriptedReceiver } from './scripted-receiver.ts'
 
 type Post = { path: string; headers: IncomingHttpHeaders; frames: string[]; atMs: number }
@@ -44,21 +45,22 @@ export type TcpReceiver = {
   close: () => Promise<void>
 }
 
-/** A receiver of syslog drains. */
-export async function startTcpReceiver(port = 0): Promise<TcpReceiver> {
+/** A receiver of syslog drains, over TLS when it is given a key and a certificate. */
+export async function startTcpReceiver(port = 0, tls?: TlsOptions): Promise<TcpReceiver> {
   const received: Buffer[][] = []
   const sockets: Socket[] = []
-  const server = createTcpServer((socket) => {
+  const take = (socket: Socket): void => {
     const parts: Buffer[] = []
     received.push(parts)
-    sockets.push(socket)
     socket.on('data', (part) => parts.push(part)).on('error', () => undefined)
-  })
+  }
+  const server = tls ? createTlsServer(tls, take) : createTcpServer(take)
+  server.on('connection', (socket: Socket) => sockets.push(socket))
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   const bound = (server.address() as AddressInfo).port
   return {
     port: bound,
-    url: `syslog://127.0.0.1:${bound}`,
+    url: `syslog${tls ? '+tls' : ''}://127.0.0.1:${bound}`,
     frames: () => received.flatMap((parts) => splitFrames(Buffer.concat(parts))),
     sockets,
     close: () =>

@@ -6,6 +6,7 @@ test.each([
   'http://logs.example.com:8080/',
   'syslog://logs.example.com:5514',
   'syslog://93.184.216.34',
+  'syslog+tls://logs.example.com#insecure',
 ])('%s may be a drain', (url) => {
   expect(() => assertDrainUrl(url, false)).not.toThrow()
 })
@@ -23,7 +24,8 @@ test.each([
   ['syslog://logs.example.com\0', 'control character'],
   ['ftp://example.com/', 'ftp: is no drain'],
   ['javascript:alert(1)', 'is no drain'],
-  ['syslog+tls://logs.example.com:6514', 'syslog+tls:// drains are not there yet'],
+  ['syslog+tls://', 'names no host'],
+  ['syslog+tls://127.0.0.1', 'local or private'],
   ['udpsyslog://logs.example.com', 'udpsyslog:// drains are not there yet'],
   ['syslog:///', 'names no host'],
   ['http://127.0.0.1:9/', 'local or private'],

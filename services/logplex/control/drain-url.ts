@@ -2,9 +2,9 @@ import { invalidParams } from '#lib/errors.ts'
 import { isLocalTarget } from '#lib/target-guard.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
-const schemes = new Set(['http:', 'https:', 'syslog:'])
+const schemes = new Set(['http:', 'https:', 'syslog:', 'syslog+tls:'])
 const controlCharacter = /\p{Cc}/u
-const schemesToCome = new Set(['syslog+tls:', 'udpsyslog:'])
+const schemesToCome = new Set(['udpsyslog:'])
 
 /**
  * Refuses, with what to do instead, a url that cannot be a drain. Names are resolved when the drain
@@ -15,13 +15,18 @@ export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
   if (controlCharacter.test(text))
     throw invalidDestination('it holds a control character, such as a newline or a tab.')
   const url = text.length <= drainUrlBytesMax ? URL.parse(text) : null
-  if (!url) throw invalidDestination('it is no url. Use https://…, http://… or syslog://host:port.')
+  if (!url)
+    throw invalidDestination(
+      'it is no url. Use https://…, syslog+tls://host, syslog://host or http://….',
+    )
   if (schemesToCome.has(url.protocol))
     throw invalidDestination(
-      `${url.protocol}// drains are not there yet. Use syslog://, https:// or http://.`,
+      `${url.protocol}// drains are not there yet. Use syslog+tls://, syslog://, https:// or http://.`,
     )
   if (!schemes.has(url.protocol))
-    throw invalidDestination(`${url.protocol} is no drain. Use https://, http:// or syslog://.`)
+    throw invalidDestination(
+      `${url.protocol} is no drain. Use https://, syslog+tls://, syslog:// or http://.`,
+    )
   if (url.hostname === '') throw invalidDestination('it names no host.')
   if (!mayBeLocal && isLocalTarget(url.hostname))
     throw invalidDestination(

@@ -113,3 +113,17 @@ test("the plexer's own lines are told from the app's", () => {
   })
   expect(lossOfOthers([{ first: 5, count: 3, frames }], 7, 7)).toEqual({ count: 0, since: '' })
 })
+
+test('what is told of certificates is not for drains, and is passed over', () => {
+  const own = { pri: 188, source: 'heroku', proc: 'logplex' }
+  const frames = Buffer.concat([
+    storedLines(['one']),
+    storedLines(['Error L14 (certificate validation): error="x" uri="y"'], own),
+    storedLines(['Error L10 (output buffer overflow): 1 messages dropped since x.'], own),
+    storedLines(['Error L14 of an app']),
+  ])
+  const batch = composeBatch([{ first: 1, count: 4, frames }], options)
+  expect(batch).toMatchObject({ first: 1, last: 4, lines: 3, frames: 3 })
+  expect(String(batch?.bytes)).not.toContain('certificate validation')
+  expect(String(batch?.bytes)).toMatch(/L10.*L14 of an app$/)
+})

@@ -10,6 +10,8 @@ export type Batch = {
   first: number
   last: number
   bytes: Buffer
+  /** Lines in it: those of first … last that drains are to have. */
+  lines: number
   /** Frames in it: the lines and, if it tells of loss, one more. */
   frames: number
   /** What the L10 frame in front of the lines tells; count 0: there is none. */
@@ -47,6 +49,7 @@ export function composeBatch(
   if (loss.count > 0) frame.writeLoss(writer, loss)
   let first = 0
   let last = 0
+  let written = 0
   let bytes = 0
   let firstTime = ''
   forLinesFrom(chunks, from, (number, frames, line) => {
@@ -58,14 +61,36 @@ export function composeBatch(
       first = number
       firstTime = timeOf(frames, line)
     }
-    frame.writeLine(writer, frames, line)
-    bytes += size
     last = number
+    if (isNotForDrains(frames, line)) return true
+    frame.writeLine(writer, frames, line)
+    written++
+    bytes += size
     return true
   })
   if (first === 0) return undefined
-  const frames = last - first + 1 + (loss.count > 0 ? 1 : 0)
-  return { first, last, bytes: writer.finish(), frames, loss, firstTime, drainId }
+  const frames = written + (loss.count > 0 ? 1 : 0)
+  return { first, last, bytes: writer.finish(), lines: written, frames, loss, firstTime, drainId }
+}
+
+const logplexSource = Buffer.from('heroku logplex')
+const certificateMark = Buffer.from('Error L14 ')
+
+/** That a drain's certificate is no good is told to the app's readers only, as Logplex has it. */
+function isNotForDrains(frames: Uint8Array, line: StoredLine): boolean {
+  return isOwn(frames, line) && startsAt(frames, line.msgStart, certificateMark)
+}
+
+/** True for a line of the plexer itself. */
+function isOwn(frames: Uint8Array, { sourceStart, procEnd }: StoredLine): boolean {
+  const isAsLong = procEnd - sourceStart === logplexSource.length
+  return isAsLong && startsAt(frames, sourceStart, logplexSource)
+}
+
+function startsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++)
+    if (bytes[at + index] !== wanted[index]) return false
+  return true
 }
 
 /** A frame of a drain has some bytes more than the stored one; of small ones that is a third. */
@@ -79,8 +104,7 @@ export function lossOfOthers(chunks: LogChunk[], first: number, last: number): L
   const loss: Loss = { count: 0, since: '' }
   forLinesFrom(chunks, first, (number, frames, line) => {
     if (number > last) return false
-    const name = Buffer.from(frames.subarray(line.sourceStart, line.procEnd)).toString('latin1')
-    if (name === 'heroku logplex') return true
+    if (isOwn(frames, line)) return true
     loss.count++
     loss.since ||= timeOf(frames, line)
     return true

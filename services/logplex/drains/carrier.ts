@@ -1,5 +1,17 @@
+import type { SecureContext } from 'node:tls'
 import type { Batch, BatchLimits } from './batch.ts'
+import { certificateFault, isCertificateError } from './certificate.ts'
 import type { DrainFrame } from './drain-frame.ts'
+import type { DrainLimits } from './limits.ts'
+
+export type CarrierOptions = {
+  url: URL
+  token: string
+  mayBeLocal: boolean
+  /** Whose certificates are believed; undefined: those of the CAs that Node trusts. */
+  trusted: SecureContext | undefined
+  limits: DrainLimits
+}
 
 /** What a receiver made of a batch. */
 export type Delivery =
@@ -8,6 +20,8 @@ export type Delivery =
   | { kind: 'refused'; reason: string }
   /** The same batch is tried again, after so long when the receiver has said so. */
   | { kind: 'retry'; reason: string; afterMs?: number }
+  /** Likewise: who answers there is not whom the url names, and the app's owner has to hear of it. */
+  | { kind: 'untrusted'; reason: string }
 
 /** One way to a receiver: https-drain.ts and syslog-drain.ts. It connects when there is a batch. */
 export type Carrier = {
@@ -18,3 +32,13 @@ export type Carrier = {
   /** Gives up what is in flight and closes the connection. */
   close: () => Promise<void>
 }
+
+/** Of an error that was thrown on the way to the receiver. */
+export function whatFailed(error: unknown): Delivery {
+  if (isCertificateError(error)) return { kind: 'untrusted', reason: certificateFault(error) }
+  const reason = error instanceof Error ? error.message || error.name : 'the connection failed'
+  return { kind: 'retry', reason }
+}
+
+/** Certificates are verified unless the url ends in this. */
+export const isInsecure = (url: URL): boolean => url.hash === '#insecure'

@@ -19,6 +19,8 @@ export type DrainCursor = {
   untold: Loss
   /** When the app's log was told last, in milliseconds since 1970; 0: never. */
   toldAt: number
+  /** When it was told last that the receiver's certificate is no good, likewise. */
+  untrustedToldAt: number
   /** TIME of line `next`, when it was seen: the time of the first loss if it gets lost. */
   nextTime: string
   /** What went wrong last; empty while all is well. */
@@ -117,6 +119,7 @@ function toFields(cursor: Partial<DrainCursor>): string[] {
     untold: untold?.count,
     untold_since: untold?.since,
     told_at: cursor.toldAt,
+    untrusted_told_at: cursor.untrustedToldAt,
     next_time: cursor.nextTime,
     last_error: cursor.lastError,
   }).flatMap(([field, value]) => (value === undefined ? [] : [field, String(value)]))
@@ -133,6 +136,7 @@ function parseCursor(fields: Map<string, string>, firstLine: number): DrainCurso
     lost: { count: number('lost'), since: text('lost_since') },
     untold: { count: number('untold'), since: text('untold_since') },
     toldAt: number('told_at'),
+    untrustedToldAt: number('untrusted_told_at'),
     nextTime: text('next_time'),
     lastError: text('last_error'),
   }

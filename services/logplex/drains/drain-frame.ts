@@ -56,8 +56,12 @@ export function syslogFrame(drainToken: string): DrainFrame {
   }
 }
 
-/** A line of the plexer's own about a drain, in the form that the app's log stores. */
-export function logplexLine(message: string): Buffer {
-  const text = `<172>1 ${formatLogTime(new Date())} host heroku logplex - ${message}`
+/**
+ * A line of the plexer's own about a drain, in the form that the app's log stores.
+ *
+ * @param pri local5.warning unless told otherwise
+ */
+export function logplexLine(message: string, pri = 172): Buffer {
+  const text = `<${pri}>1 ${formatLogTime(new Date())} host heroku logplex - ${message}`
   return Buffer.from(`${Buffer.byteLength(text)} ${text}`)
 }

@@ -1,11 +1,9 @@
-import { execFileSync } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import {
   drainTo,
   numbered,
   openTestDrains,
-  postedMessages as messages,
   settled,
   type TestDrains,
 } from '../../../test/support/log-drains.ts'
@@ -37,25 +35,6 @@ test('a local target is refused unless the operator allows it, by address and by
       expect(pending).toBe(1)
     })
   expect(target.posts).toEqual([])
-})
-
-test('a certificate is verified unless the url says #insecure', async () => {
-  const pem = execFileSync(
-    'openssl',
-    'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=drain -keyout - -out -'.split(
-      ' ',
-    ),
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  )
-  const target = await on.receiver({ tls: { key: pem, cert: pem } })
-  const [secure, insecure] = [drainTo(target.url), drainTo(`${target.url}#insecure`)]
-  const drains = await on.start([secure, insecure])
-  await on.append(secure, ['secure'])
-  await on.append(insecure, ['insecure'])
-  await eventually(() => expect(messages(target.posts)).toEqual(['insecure']))
-  await eventually(async () =>
-    expect((await drains.state(secure)).lastError).toMatch(/self-signed certificate/),
-  )
 })
 
 test('a syslog drain sends octet-counted frames and connects again when it was cut off', async () => {
@@ -90,15 +69,17 @@ test('a syslog receiver that stops reading is reconnected to, and no line is ski
   await eventually(() => expect(target.frames()).toHaveLength(1))
   target.sockets[0]?.pause()
   let written = 1
-  while ((await drains.state(drain)).lastError === '') {
+  let seen = ''
+  while (seen === '') {
     await on.append(drain, numbered(written + 1, written + 100, 9_000))
     written += 100
     await eventually(async () => {
       const { pending, lastError } = await drains.state(drain)
-      expect(pending === 0 || lastError !== '').toBe(true)
+      seen = lastError
+      expect(pending === 0 || seen !== '').toBe(true)
     })
   }
-  expect((await drains.state(drain)).lastError).toContain('took nothing')
+  expect(seen).toContain('took nothing')
   await eventually(async () => expect(await drains.state(drain)).toMatchObject(settled))
   const { received, delivered, dropped } = await drains.state(drain)
   expect({ received, dropped }).toEqual({ received: written, dropped: written - delivered })

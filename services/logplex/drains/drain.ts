@@ -7,7 +7,8 @@ import type { LogDrain } from '../log-drain.ts'
 import { formatLogTime } from '../log-time.ts'
 import { drainLossInLog, type Loss } from '../loss.ts'
 import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
-import type { Carrier } from './carrier.ts'
+import type { Carrier, Delivery } from './carrier.ts'
+import { certificateMessage } from './certificate.ts'
 import { commitCursor, newFields, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
 import { logplexLine } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
@@ -20,6 +21,8 @@ export type DrainDeps = {
   limits: DrainLimits
 }
 
+/** local5.err */
+const untrustedPri = 188
 const noLoss: Loss = { count: 0, since: '' }
 
 /**
@@ -183,9 +186,9 @@ export class Drain {
   }
 
   async #deliver(batch: Batch, { chunks }: LogReading): Promise<void> {
-    const delivery = await this.#carrier.deliver(batch)
-    const lines = batch.last - batch.first + 1
-    const { limits, log } = this.#deps
+    const delivery: Delivery =
+      batch.lines === 0 ? { kind: 'accepted' } : await this.#carrier.deliver(batch)
+    const { lines } = batch
     switch (delivery.kind) {
       case 'accepted':
         this.#failures = 0
@@ -193,7 +196,7 @@ export class Drain {
         await this.#commit(({ delivered }) => ({
           next: batch.last + 1,
           delivered: delivered + lines,
-          lost: noLoss,
+          ...(lines > 0 && { lost: noLoss }),
           nextTime: '',
           lastError: '',
         }))
@@ -203,31 +206,57 @@ export class Drain {
         // Lines about loss that are lost do not ask for more such lines, or they never ended.
         const lost = { count: lines, since: batch.firstTime }
         const untold = lossOfOthers(chunks, batch.first, batch.last)
-        await this.#count('refused', lost, { untold, lastError: delivery.reason })
+        const next = batch.last + 1
+        await this.#count('refused', lost, { next, untold, lastError: delivery.reason })
         return
       }
-      case 'retry': {
-        // Stopped from outside is not the receiver's fault.
-        if (this.#over) return
-        this.#retryUpTo = batch.last
-        const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = delivery
-        const lastError = reason.slice(0, limits.errorCharactersMax)
-        log.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
-        await this.#commit(() => ({ nextTime: batch.firstTime, lastError }))
-        await this.#pause(afterMs)
-      }
+      case 'untrusted':
+        await this.#tellUntrusted(delivery.reason)
+        return this.#retry(batch, delivery)
+      case 'retry':
+        return this.#retry(batch, delivery)
     }
+  }
+
+  /** Remembers what was in the way, and waits. */
+  async #retry(batch: Batch, failure: { reason: string; afterMs?: number }): Promise<void> {
+    const { limits, log } = this.#deps
+    // Stopped from outside is not the receiver's fault.
+    if (this.#over) return
+    this.#retryUpTo = batch.last
+    const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = failure
+    const lastError = reason.slice(0, limits.errorCharactersMax)
+    log.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
+    await this.#commit(() => ({ nextTime: batch.firstTime, lastError }))
+    await this.#pause(afterMs)
+  }
+
+  /** Tells the app's own log that the receiver is not who it should be, at most once a minute. */
+  async #tellUntrusted(reason: string): Promise<void> {
+    const { limits, appLog, log } = this.#deps
+    const { id, appId, url } = this.#drain
+    if (Date.now() - this.#cursor.untrustedToldAt < limits.tellMsMin || this.#over) return
+    if (!(await this.#commit(() => ({ untrustedToldAt: Date.now() })))) return
+    const line = logplexLine(certificateMessage(url, reason), untrustedPri)
+    // It waits for Redis, and a stop may not wait with it.
+    appLog
+      .append(appId, 1, line)
+      .catch((error: unknown) => log.warn({ err: error, drain: id }, 'L14 could not be told'))
   }
 
   /** Moves the cursor past lines that will never be delivered, and remembers to say so. */
   async #count(
     reason: 'overflowed' | 'refused',
     lost: Loss,
-    { untold = lost, lastError = this.#cursor.lastError } = {},
+    {
+      next = this.#cursor.next + lost.count,
+      untold = lost,
+      lastError = this.#cursor.lastError,
+    } = {},
   ): Promise<void> {
     this.#retryUpTo = undefined
     await this.#commit((cursor) => ({
-      next: cursor.next + lost.count,
+      next,
       [reason]: cursor[reason] + lost.count,
       lost: addLoss(cursor.lost, lost),
       untold: addLoss(cursor.untold, untold),

@@ -5,7 +5,8 @@ import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import { loadFunctions } from '../redis-functions.ts'
-import type { Carrier } from './carrier.ts'
+import type { Carrier, CarrierOptions } from './carrier.ts'
+import { readTrustedCas } from './certificate.ts'
 import {
   claimDrain,
   expireCursor,
@@ -16,7 +17,7 @@ import {
 } from './drain-cursor.ts'
 import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
-import { openHttpsDrain, type CarrierOptions } from './https-drain.ts'
+import { openHttpsDrain } from './https-drain.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
 import { openSyslogDrain } from './syslog-drain.ts'
 
@@ -25,6 +26,8 @@ export type DrainsOptions = {
   redis: Redis
   /** Targets may be loopback and private addresses. */
   mayBeLocal: boolean
+  /** PEM file of CAs that receivers may have beyond those that Node trusts; empty: none. */
+  caFile: string
   log: Log
   /** Other ones for tests. */
   limits?: Partial<DrainLimits>
@@ -44,9 +47,10 @@ export type Drains = {
  */
 export async function startDrains(options: DrainsOptions): Promise<Drains> {
   const limits = { ...drainLimits, ...options.limits }
+  const trusted = readTrustedCas(options.caFile)
   await loadFunctions(options.redis, drainFunctions)
   const owner = { name: randomUUID(), leaseMs: limits.leaseMs }
-  const set = new DrainSet({ ...options, limits, owner })
+  const set = new DrainSet({ ...options, trusted, limits, owner })
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),
@@ -54,8 +58,10 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   }
 }
 
+type SetDeps = DrainDeps & Pick<CarrierOptions, 'mayBeLocal' | 'trusted'>
+
 class DrainSet {
-  readonly #deps: DrainDeps & { mayBeLocal: boolean }
+  readonly #deps: SetDeps
   readonly #timer: NodeJS.Timeout
   #wanted = new Map<DrainId, LogDrain>()
   readonly #owned = new Map<DrainId, Drain>()
@@ -64,7 +70,7 @@ class DrainSet {
   #lookAgain = false
   #stopped = false
 
-  constructor(deps: DrainDeps & { mayBeLocal: boolean }) {
+  constructor(deps: SetDeps) {
     this.#deps = deps
     this.#timer = setInterval(() => this.#look(), deps.limits.tickMs)
   }
@@ -146,9 +152,9 @@ class DrainSet {
   async #claim(id: DrainId): Promise<void> {
     const drain = this.#wanted.get(id)
     if (!drain || this.#stopped) return
-    const { redis, owner, limits, mayBeLocal } = this.#deps
+    const { redis, owner, limits, mayBeLocal, trusted } = this.#deps
     const { token, firstLine } = drain
-    const carrier = openCarrier({ url: new URL(drain.url), token, mayBeLocal, limits })
+    const carrier = openCarrier({ url: new URL(drain.url), token, mayBeLocal, trusted, limits })
     const cursor = await claimDrain(redis, owner, id, firstLine)
     if (!cursor) return
     this.#owned.set(id, new Drain(this.#deps, drain, cursor, carrier))
@@ -170,7 +176,9 @@ function openCarrier(options: CarrierOptions): Carrier {
     case 'https:':
       return openHttpsDrain(options)
     case 'syslog:':
-      return openSyslogDrain(options)
+      return openSyslogDrain('tcp', options)
+    case 'syslog+tls:':
+      return openSyslogDrain('tls', options)
     default:
       throw new Error(`there are no ${options.url.protocol} drains`)
   }

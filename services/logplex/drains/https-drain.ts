@@ -1,26 +1,25 @@
 import { Client, type Dispatcher } from 'undici'
 import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import { frameIdOf, type Batch } from './batch.ts'
-import type { Carrier, Delivery } from './carrier.ts'
+import {
+  isInsecure,
+  whatFailed,
+  type Carrier,
+  type CarrierOptions,
+  type Delivery,
+} from './carrier.ts'
 import { httpsFrame } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
 
 const userAgent = 'Logplex/v1'
 
-export type CarrierOptions = {
-  url: URL
-  token: string
-  mayBeLocal: boolean
-  limits: DrainLimits
-}
-
 /**
  * Posts batches to an http or https url, one at a time over one connection (facts: Logplex's
  * https drains): 2xx accepts, 4xx but 429 refuses for good, all else is tried again. Redirects
- * are not followed: they could lead where the url's owner did not say. Certificates are verified
- * unless the url ends in #insecure.
+ * are not followed: they could lead where the url's owner did not say.
  */
-export function openHttpsDrain({ url, token, mayBeLocal, limits }: CarrierOptions): Carrier {
+export function openHttpsDrain(options: CarrierOptions): Carrier {
+  const { url, token, mayBeLocal, trusted, limits } = options
   const authorization = basicAuthorization(url)
   let client: Client | undefined
   const connect = (): Client =>
@@ -28,7 +27,8 @@ export function openHttpsDrain({ url, token, mayBeLocal, limits }: CarrierOption
       connect: {
         timeout: limits.httpsConnectMsMax,
         lookup: guardedLookup(mayBeLocal),
-        rejectUnauthorized: url.hash !== '#insecure',
+        rejectUnauthorized: !isInsecure(url),
+        ...(trusted && { secureContext: trusted }),
       },
       headersTimeout: limits.httpsAnswerMsMax,
       bodyTimeout: limits.httpsAnswerMsMax,
@@ -61,8 +61,7 @@ export function openHttpsDrain({ url, token, mayBeLocal, limits }: CarrierOption
   return {
     frame: httpsFrame,
     limits: { bytesMax: limits.httpsBatchBytesMax, linesMax: limits.batchLinesMax },
-    deliver: (batch) =>
-      post(batch).catch((error: unknown) => ({ kind: 'retry', reason: whatFailed(error) })),
+    deliver: (batch) => post(batch).catch(whatFailed),
     close: async () => {
       const closing = client
       client = undefined
@@ -100,8 +99,4 @@ function decodeUserinfo(text: string): string {
   return text.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) =>
     Buffer.from(escapes.replaceAll('%', ''), 'hex').toString('utf8'),
   )
-}
-
-function whatFailed(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : 'the connection failed'
 }

@@ -1,40 +1,33 @@
-import { connect, type Socket } from 'node:net'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
-import type { Carrier, Delivery } from './carrier.ts'
+import {
+  isInsecure,
+  whatFailed,
+  type Carrier,
+  type CarrierOptions,
+  type Delivery,
+} from './carrier.ts'
 import { syslogFrame } from './drain-frame.ts'
-import type { CarrierOptions } from './https-drain.ts'
 
-/** Logplex's own default for urls. */
-const defaultPort = 601
+/** Logplex's own defaults for urls. */
+const defaultPorts = { tcp: 601, tls: 6514 }
 /** Connections opened together do not close together. */
 const idleFuzzMs = 15_000
 
 /**
- * Sends batches over TCP with octet counting (RFC 6587), one at a time over one connection that
- * closes when idle. Syslog has no answers, so a batch counts as accepted when the system has taken
- * all of its bytes: what a receiver that dies then had in its own or the network's buffers is lost
- * without either side hearing of it. Only an https drain can promise more.
+ * Sends batches over TCP or TLS with octet counting (RFC 6587, RFC 5425), one at a time over one
+ * connection that closes when idle. Syslog has no answers, so a batch counts as accepted when the
+ * system has taken all of its bytes: what a receiver that dies then had in its own or the network's
+ * buffers is lost without either side hearing of it. Only an https drain can promise more.
  */
-export function openSyslogDrain({ url, token, mayBeLocal, limits }: CarrierOptions): Carrier {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  const port = Number(url.port) || defaultPort
+export function openSyslogDrain(transport: 'tcp' | 'tls', options: CarrierOptions): Carrier {
+  const { token, limits } = options
   let socket: Socket | undefined
 
   const open = async (): Promise<Socket> => {
-    assertReachable(host, mayBeLocal)
-    const opened = connect({ host, port, lookup: guardedLookup(mayBeLocal), noDelay: true })
-    const deadline = setTimeout(() => {
-      opened.destroy(new Error(`no connection within ${limits.syslogConnectMsMax} ms`))
-    }, limits.syslogConnectMsMax)
-    try {
-      await new Promise<void>((resolve, reject) => {
-        opened.once('connect', resolve)
-        opened.once('error', reject)
-      })
-    } finally {
-      clearTimeout(deadline)
-    }
+    const opened = await openSocket(transport, options)
     keep(opened)
     return opened
   }
@@ -77,13 +70,42 @@ export function openSyslogDrain({ url, token, mayBeLocal, limits }: CarrierOptio
   return {
     frame: syslogFrame(token),
     limits: { bytesMax: limits.syslogBatchBytesMax, linesMax: limits.batchLinesMax },
-    deliver: (batch) =>
-      send(batch).catch((error: unknown) => ({
-        kind: 'retry',
-        reason: error instanceof Error ? error.message : 'the connection failed',
-      })),
+    deliver: (batch) => send(batch).catch(whatFailed),
     close: async () => {
       socket?.destroy(new Error('the drain was stopped'))
     },
   }
+}
+
+/** A connection on which lines may be sent: over TLS, to whom the url names. */
+async function openSocket(
+  transport: 'tcp' | 'tls',
+  { url, mayBeLocal, trusted, limits }: CarrierOptions,
+): Promise<Socket> {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  assertReachable(host, mayBeLocal)
+  const port = Number(url.port) || defaultPorts[transport]
+  const to = { host, port, lookup: guardedLookup(mayBeLocal), noDelay: true }
+  const opened =
+    transport === 'tcp'
+      ? connectTcp(to)
+      : connectTls({
+          ...to,
+          // An address is no name to ask for; the certificate is held against it all the same.
+          ...(isIP(host) === 0 && { servername: host }),
+          ...(trusted && { secureContext: trusted }),
+          rejectUnauthorized: !isInsecure(url),
+        })
+  const deadline = setTimeout(() => {
+    opened.destroy(new Error(`no connection within ${limits.syslogConnectMsMax} ms`))
+  }, limits.syslogConnectMsMax)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      opened.once(transport === 'tls' ? 'secureConnect' : 'connect', resolve)
+      opened.once('error', reject)
+    })
+  } finally {
+    clearTimeout(deadline)
+  }
+  return opened
 }
