@@ -71,6 +71,20 @@ export function assertReachable(host: string, mayBeLocal: boolean): void {
 }
 
 /**
+ * The addresses of a host, for what connects to one of them.
+ *
+ * @throws LocalTargetError as guardedLookup gives it.
+ */
+export function resolveTarget(host: string, mayBeLocal: boolean): Promise<LookupAddress[]> {
+  return new Promise((resolve, reject) =>
+    guardedLookup(mayBeLocal)(host, { all: true }, (error, addresses) => {
+      if (error) reject(error)
+      else resolve(addresses as LookupAddress[])
+    }),
+  )
+}
+
+/**
  * The lookup of the connection itself, so that no name can resolve to one thing when it is checked
  * and to another when it is connected to. A name with even one local address is refused whole.
  */

@@ -110,7 +110,7 @@ describe('drains', () => {
       message: 'You have already added the maximum number of drains allowed.',
     })
     await expect(
-      rpc.createDrain({ appId: newId(), url: 'udpsyslog://127.0.0.1:1' }),
+      rpc.createDrain({ appId: newId(), url: 'ftp://127.0.0.1:1' }),
     ).rejects.toMatchObject({ code: ErrorCode.INVALID_PARAMS })
   })
 

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
@@ -68,5 +69,25 @@ export async function startTcpReceiver(port = 0, tls?: TlsOptions): Promise<TcpR
         server.close(() => resolve())
         for (const socket of sockets) socket.destroy()
       }),
+  }
+}
+
+export type UdpReceiver = {
+  url: string
+  port: number
+  /** In the order of arrival. */
+  datagrams: string[]
+  close: () => Promise<void>
+}
+
+/** A receiver of udpsyslog drains. */
+export async function startUdpReceiver(port = 0): Promise<UdpReceiver> {
+  const datagrams: string[] = []
+  const socket = createSocket('udp4', (bytes) => datagrams.push(bytes.toString()))
+  await new Promise<void>((resolve) => socket.bind(port, '127.0.0.1', resolve))
+  const bound = socket.address().port
+  return {
+    ...{ datagrams, port: bound, url: `udpsyslog://127.0.0.1:${bound}` },
+    close: () => new Promise<void>((resolve) => socket.close(() => resolve())),
   }
 }

@@ -7,6 +7,7 @@ test.each([
   'syslog://logs.example.com:5514',
   'syslog://93.184.216.34',
   'syslog+tls://logs.example.com#insecure',
+  'udpsyslog://logs.example.com',
 ])('%s may be a drain', (url) => {
   expect(() => assertDrainUrl(url, false)).not.toThrow()
 })
@@ -26,7 +27,8 @@ test.each([
   ['javascript:alert(1)', 'is no drain'],
   ['syslog+tls://', 'names no host'],
   ['syslog+tls://127.0.0.1', 'local or private'],
-  ['udpsyslog://logs.example.com', 'udpsyslog:// drains are not there yet'],
+  ['tcpsyslog://logs.example.com', 'tcpsyslog: is no drain'],
+  ['udpsyslog://[::1]:514', 'local or private'],
   ['syslog:///', 'names no host'],
   ['http://127.0.0.1:9/', 'local or private'],
   ['http://2130706433/', 'local or private'],

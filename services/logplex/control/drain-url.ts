@@ -2,9 +2,8 @@ import { invalidParams } from '#lib/errors.ts'
 import { isLocalTarget } from '#lib/target-guard.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
-const schemes = new Set(['http:', 'https:', 'syslog:', 'syslog+tls:'])
+const schemes = new Set(['http:', 'https:', 'syslog:', 'syslog+tls:', 'udpsyslog:'])
 const controlCharacter = /\p{Cc}/u
-const schemesToCome = new Set(['udpsyslog:'])
 
 /**
  * Refuses, with what to do instead, a url that cannot be a drain. Names are resolved when the drain
@@ -19,13 +18,9 @@ export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
     throw invalidDestination(
       'it is no url. Use https://…, syslog+tls://host, syslog://host or http://….',
     )
-  if (schemesToCome.has(url.protocol))
-    throw invalidDestination(
-      `${url.protocol}// drains are not there yet. Use syslog+tls://, syslog://, https:// or http://.`,
-    )
   if (!schemes.has(url.protocol))
     throw invalidDestination(
-      `${url.protocol} is no drain. Use https://, syslog+tls://, syslog:// or http://.`,
+      `${url.protocol} is no drain. Use https://, syslog+tls://, syslog://, udpsyslog:// or http://.`,
     )
   if (url.hostname === '') throw invalidDestination('it names no host.')
   if (!mayBeLocal && isLocalTarget(url.hostname))

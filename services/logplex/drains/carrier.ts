@@ -15,7 +15,8 @@ export type CarrierOptions = {
 
 /** What a receiver made of a batch. */
 export type Delivery =
-  | { kind: 'accepted' }
+  /** All of it, or all but so many lines that it can never have: dropped and counted. */
+  | { kind: 'accepted'; refused?: { lines: number; reason: string } }
   /** It will never take this batch: dropped and counted, the next one is tried. */
   | { kind: 'refused'; reason: string }
   /** The same batch is tried again, after so long when the receiver has said so. */
@@ -23,7 +24,7 @@ export type Delivery =
   /** Likewise: who answers there is not whom the url names, and the app's owner has to hear of it. */
   | { kind: 'untrusted'; reason: string }
 
-/** One way to a receiver: https-drain.ts and syslog-drain.ts. It connects when there is a batch. */
+/** One way to a receiver: https-drain.ts, syslog-drain.ts and udp-drain.ts. It connects when there is a batch. */
 export type Carrier = {
   frame: DrainFrame
   limits: BatchLimits
@@ -39,6 +40,9 @@ export function whatFailed(error: unknown): Delivery {
   const reason = error instanceof Error ? error.message || error.name : 'the connection failed'
   return { kind: 'retry', reason }
 }
+
+/** The name or address that a url leads to. */
+export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
 
 /** Certificates are verified unless the url ends in this. */
 export const isInsecure = (url: URL): boolean => url.hash === '#insecure'

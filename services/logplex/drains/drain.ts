@@ -193,13 +193,7 @@ export class Drain {
       case 'accepted':
         this.#failures = 0
         this.#retryUpTo = undefined
-        await this.#commit(({ delivered }) => ({
-          next: batch.last + 1,
-          delivered: delivered + lines,
-          ...(lines > 0 && { lost: noLoss }),
-          nextTime: '',
-          lastError: '',
-        }))
+        await this.#accept(batch, delivery.refused)
         return
       case 'refused': {
         this.#retryUpTo = undefined
@@ -216,6 +210,21 @@ export class Drain {
       case 'retry':
         return this.#retry(batch, delivery)
     }
+  }
+
+  /** Moves the cursor past a batch that the receiver has, but for what it can never have. */
+  async #accept(batch: Batch, refused = { lines: 0, reason: '' }): Promise<void> {
+    const loss = { count: refused.lines, since: refused.lines > 0 ? batch.firstTime : '' }
+    await this.#commit((cursor) => ({
+      next: batch.last + 1,
+      delivered: cursor.delivered + batch.lines - refused.lines,
+      refused: cursor.refused + refused.lines,
+      // What was lost before has just been told; not so when there was nothing to send.
+      lost: batch.lines > 0 ? loss : cursor.lost,
+      untold: addLoss(cursor.untold, loss),
+      nextTime: '',
+      lastError: refused.reason,
+    }))
   }
 
   /** Remembers what was in the way, and waits. */

@@ -20,6 +20,7 @@ import { Drain, type DrainDeps } from './drain.ts'
 import { openHttpsDrain } from './https-drain.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
 import { openSyslogDrain } from './syslog-drain.ts'
+import { openUdpDrain } from './udp-drain.ts'
 
 export type DrainsOptions = {
   appLog: AppLog
@@ -179,6 +180,8 @@ function openCarrier(options: CarrierOptions): Carrier {
       return openSyslogDrain('tcp', options)
     case 'syslog+tls:':
       return openSyslogDrain('tls', options)
+    case 'udpsyslog:':
+      return openUdpDrain(options)
     default:
       throw new Error(`there are no ${options.url.protocol} drains`)
   }

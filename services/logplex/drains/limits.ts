@@ -24,6 +24,14 @@ export const drainLimits = {
   /** Receivers behind a load balancer are spread anew from time to time. */
   syslogConnectionMsMax: 5 * 3_600_000,
 
+  /** Few enough for the buffer of a receiver's socket, which drops the rest without a word. */
+  udpBatchLinesMax: 100,
+  /** What IPv4 can carry; where the system allows less, it says so. */
+  udpDatagramBytesMax: 65_507,
+  /** How long "nobody listens" may be under way, and how long it is waited for after that. */
+  udpFirstRefusalMs: 1_000,
+  udpRefusalMs: 10,
+
   /** By time, and not begun anew by a mere connect: only an accepted batch does that. */
   retry: { firstMs: 1_000, maxMs: 300_000 },
   retryAfterMsMax: 600_000,

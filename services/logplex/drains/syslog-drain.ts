@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls'
 import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import {
+  hostOf,
   isInsecure,
   whatFailed,
   type Carrier,
@@ -82,7 +83,7 @@ async function openSocket(
   transport: 'tcp' | 'tls',
   { url, mayBeLocal, trusted, limits }: CarrierOptions,
 ): Promise<Socket> {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const host = hostOf(url)
   assertReachable(host, mayBeLocal)
   const port = Number(url.port) || defaultPorts[transport]
   const to = { host, port, lookup: guardedLookup(mayBeLocal), noDelay: true }
