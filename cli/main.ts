@@ -5,6 +5,7 @@ import { addonsForget } from './addons-forget.ts'
 import { addonsReconcile } from './addons-reconcile.ts'
 import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
+import { drainsAdd, drainsTest } from './drains.ts'
 import { env } from './env.ts'
 import { heroku } from './heroku.ts'
 import { logsToken } from './logs-token.ts'
@@ -26,6 +27,8 @@ const commands: Record<string, Command> = {
   heroku,
   'logs token': logsToken,
   logs,
+  'drains add': drainsAdd,
+  'drains test': drainsTest,
   'manifest push': manifestPush,
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,

@@ -59,7 +59,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
     redis,
     appLog,
     registry,
-    drainState: drains.state,
+    drains,
     drainsMayBeLocal: mayBeLocal,
     logsUrl: config.logsUrl,
     syslogAddr: config.syslogAddr,

@@ -30,6 +30,16 @@ beforeAll(async () => {
 
 afterAll(() => heroku.run(['apps:destroy', app, '--confirm', app]))
 
+/** `npx plexus …`, to its end. */
+async function plexus(...args: string[]): Promise<{ code: number; stdout: string }> {
+  const bin = resolve(import.meta.dirname, '../../bin/plexus')
+  const options = { env: { PATH: process.env['PATH'], ...env } }
+  return run(process.execPath, [bin, ...args], options).then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    (error: { code: number; stdout: string }) => ({ code: error.code, stdout: error.stdout }),
+  )
+}
+
 /** Sends lines as `app[PROCESS]` over HTTP, as a log shipper does. */
 async function post(lines: string[], process = 'web.1'): Promise<void> {
   const frames = lines.map((line) => {
@@ -90,10 +100,7 @@ test('logs --tail shows lines of logger and curl as they come', async () => {
 })
 
 test('the examples that logs token prints arrive as lines of a process', async () => {
-  const plexus = resolve(import.meta.dirname, '../../bin/plexus')
-  const { stdout } = await run(process.execPath, [plexus, 'logs', 'token', '-a', app], {
-    env: { PATH: process.env['PATH'], ...env },
-  })
+  const { stdout } = await plexus('logs', 'token', '-a', app)
   const [line = '', ...sends] = stdout.split('\n').filter((text) => text.startsWith('  '))
   expect(sends.map((command) => command.trim().split(' ')[0])).toEqual(['curl', 'printf', 'logger'])
   for (const send of sends) await run('bash', ['-ec', `${line}\n${send}`])
@@ -114,6 +121,9 @@ test('drains:add, drains and drains:remove; the drain receives in the exact fram
   const port = typeof address === 'object' && address ? address.port : 0
   const url = `syslog://127.0.0.1:${port}`
   await heroku.ok(['drains:add', url, '-a', app])
+  await eventually(() =>
+    expect(received.join('')).toContain('Test of this drain by demo@plexus.local'),
+  )
   const drains = await heroku.ok(['drains', '-a', app])
   expect(drains).toContain(url)
   const drainToken = /d\.[0-9a-f-]{36}/.exec(drains)?.[0]
@@ -126,4 +136,22 @@ test('drains:add, drains and drains:remove; the drain receives in the exact fram
   await heroku.ok(['drains:remove', url, '-a', app])
   expect(await heroku.ok(['drains', '-a', app])).not.toContain(url)
   server.close()
+})
+
+test('a receiver that cannot be reached is no drain, unless plexus drains add forces it', async () => {
+  const url = 'syslog://127.0.0.1:1'
+  const refused = await heroku.run(['drains:add', url, '-a', app])
+  expect(refused.code).not.toBe(0)
+  expect(refused.stderr.replaceAll(/\s+/g, ' ')).toMatch(/connect failed: .*ECONNREFUSED.*--force/)
+  const tested = await plexus('drains', 'test', url, '-a', app)
+  expect(tested.code).toBe(1)
+  expect(tested.stdout).toMatch(
+    /^DNS +skipped +127\.0\.0\.1 is an address\nconnect +failed +.*ECONNREFUSED.*\n\nDoes /,
+  )
+  const shown = await plexus('drains', 'test', url, '-a', app, '--json')
+  expect(JSON.parse(shown.stdout)).toMatchObject({ passed: false, steps: [{ name: 'DNS' }, {}] })
+  expect(await plexus('drains', 'add', url, '-a', app)).toMatchObject({ code: 1, stdout: '' })
+  const added = await plexus('drains', 'add', url, '-a', app, '--force')
+  expect(added).toMatchObject({ code: 0, stdout: expect.stringContaining(`${url} (d.`) })
+  await heroku.ok(['drains:remove', url, '-a', app])
 })

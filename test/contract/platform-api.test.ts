@@ -132,7 +132,7 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
   test('log sessions and drains', async () => {
     await ask('POST', `/apps/${app}/log-sessions`, { lines: 10, tail: false })
     const url = 'syslog://127.0.0.1:5514'
-    await ask('POST', `/apps/${app}/log-drains`, { url })
+    await ask('POST', `/apps/${app}/log-drains`, { url, force: true })
     expect(await ask('GET', `/apps/${app}/log-drains`)).toMatchObject([{ url, addon: null }])
     await ask('GET', `/apps/${app}/log-drains/${encodeURIComponent(url)}`)
     await ask('DELETE', `/apps/${app}/log-drains/${encodeURIComponent(url)}`)

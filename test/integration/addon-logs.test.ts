@@ -298,7 +298,7 @@ test("an app that has all the drains it may have gets no add-on's, and is told w
   const provider = await market.register({ requires: ['syslog_drain'], drainUrl: receiver.url })
   const app = await market.newApp()
   for (const n of [1, 2, 3, 4, 5])
-    await ask('POST', `/apps/${app}/log-drains`, { url: `${receiver.url}/${n}` })
+    await ask('POST', `/apps/${app}/log-drains?force=true`, { url: `syslog://127.0.0.1:${n}` })
   const refused = await market.order(app, provider.slug)
   expect(refused.status).toBe(422)
   expect(refused.body.message).toMatch(/maximum number of drains.* heroku drains:remove/)

@@ -14,6 +14,7 @@ import { EventSchema } from '#proto/events/v1/events_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
+import { startHttpReceiver } from '../support/log-receivers.ts'
 import { keptMessages, linesOf, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
@@ -23,6 +24,7 @@ const { layout, credentials } = engines
 let logplex: ServiceProcess
 let nats: NatsConnection
 let appsNats: NatsConnection
+let brokerNats: NatsConnection
 let rpc: RpcClient<typeof LogplexService>
 let testLog: TestLog
 
@@ -30,6 +32,7 @@ beforeAll(async () => {
   logplex = await startService('logplex', engines)
   nats = await connectNats(natsUrl(layout, credentials, 'api'), 'test', silentLog)
   appsNats = await connectNats(natsUrl(layout, credentials, 'apps'), 'test-apps', silentLog)
+  brokerNats = await connectNats(natsUrl(layout, credentials, 'broker'), 'test', silentLog)
   rpc = rpcClient(nats, 'logplex', LogplexService)
   testLog = await openTestLog(engines)
 })
@@ -38,6 +41,7 @@ afterAll(async () => {
   await testLog.close()
   await nats.close()
   await appsNats.close()
+  await brokerNats.close()
   await logplex.stop()
 })
 
@@ -77,7 +81,7 @@ describe('drains', () => {
   test('a drain is added, found by id, token and url, and removed', async () => {
     const appId = newId<AppId>()
     await testLog.appLog.append(appId, 2, storedFrames('a', 'b'))
-    const drain = await rpc.createDrain({ appId, url })
+    const drain = await rpc.createDrain({ appId, url, force: true })
     expect(drain).toMatchObject({ appId, url, addonId: '' })
     expect(drain.token).toMatch(/^d\.[0-9a-f-]{36}$/)
     // It has what comes from now on, nothing of before.
@@ -97,7 +101,8 @@ describe('drains', () => {
 
   test('five drains are enough, one url counts once, and the reason is said', async () => {
     const appId = newId<AppId>()
-    const add = (at: number) => rpc.createDrain({ appId, url: `syslog://127.0.0.1:${at}` })
+    const add = (at: number) =>
+      rpc.createDrain({ appId, url: `syslog://127.0.0.1:${at}`, force: true })
     await add(1)
     await expect(add(1)).rejects.toMatchObject({
       code: ErrorCode.INVALID_PARAMS,
@@ -114,10 +119,59 @@ describe('drains', () => {
     ).rejects.toMatchObject({ code: ErrorCode.INVALID_PARAMS })
   })
 
+  test('a receiver is tested first, and one that takes no line is not added unless forced', async () => {
+    const appId = newId<AppId>()
+    const by = 'ann@example.com'
+    const receiver = await startHttpReceiver()
+    try {
+      const nobody = { appId, url: 'syslog://127.0.0.1:1', by }
+      await expect(rpc.createDrain(nobody)).rejects.toMatchObject({
+        code: ErrorCode.INVALID_PARAMS,
+        message: expect.stringMatching(
+          /not added\. connect failed: .*ECONNREFUSED.*listen at 127\.0\.0\.1:1.*--force/,
+        ),
+      })
+      receiver.otherwise = 401
+      await expect(rpc.createDrain({ appId, url: receiver.url, by })).rejects.toMatchObject({
+        message: expect.stringContaining('authentication failed: the receiver answered 401'),
+      })
+      expect((await rpc.listDrains({ appId })).drains).toEqual([])
+
+      receiver.otherwise = 204
+      const drain = await rpc.createDrain({ appId, url: receiver.url, by })
+      expect(receiver.posts.at(-1)).toMatchObject({
+        headers: { 'logplex-drain-token': drain.token },
+        frames: [expect.stringContaining(`Test of this drain by ${by}`)],
+      })
+      const tested = receiver.posts.length
+      await expect(rpc.createDrain({ appId, url: receiver.url, by })).rejects.toThrow('taken')
+      expect(receiver.posts).toHaveLength(tested)
+      // An add-on's provider may listen later.
+      const addon = { appId, addonId: newId(), token: `d.${newId()}`, url: nobody.url }
+      const broker = rpcClient(brokerNats, 'logplex', LogplexService)
+      expect(await broker.ensureAddonDrain(addon)).toMatchObject({ url: nobody.url })
+
+      for (const name of [drain.id, drain.token, receiver.url]) {
+        const done = await rpc.testDrain({ appId, drain: name, by })
+        expect(done).toMatchObject({ passed: true, advice: '' })
+        expect(done.steps.map(({ name: step, result }) => `${step} ${result}`)).toEqual([
+          ...['DNS skipped', 'connect passed', 'authentication skipped', 'sample line passed'],
+        ])
+        expect(receiver.posts.at(-1)?.headers['logplex-drain-token']).toBe(drain.token)
+      }
+      const failed = await rpc.testDrain({ appId: newId(), drain: nobody.url, by })
+      expect(failed).toMatchObject({ passed: false, steps: [{}, { name: 'connect' }] })
+      const stranger = { appId: newId(), drain: drain.id, by }
+      await expect(rpc.testDrain(stranger)).rejects.toThrow('it is no url')
+    } finally {
+      await receiver.close()
+    }
+  })
+
   test('neither urls nor tokens of channels are readable in the database', async () => {
     const appId = newId<AppId>()
     const { token } = await rpc.ensureToken({ appId, name: 'app' })
-    await rpc.createDrain({ appId, url })
+    await rpc.createDrain({ appId, url, force: true })
     const client = new pg.Client({ connectionString: databaseUrl(layout, credentials, 'logplex') })
     await client.connect()
     const { rows } = await client.query(
@@ -198,7 +252,7 @@ describe('events', () => {
   test('of a destroyed app nothing is left, and nothing comes back', async () => {
     const appId = newId<AppId>()
     const { token } = await rpc.ensureToken({ appId, name: 'app' })
-    await rpc.createDrain({ appId, url: 'syslog://127.0.0.1:1' })
+    await rpc.createDrain({ appId, url: 'syslog://127.0.0.1:1', force: true })
     await testLog.appLog.append(appId, 1, storedFrames('x'))
     const value = { appId, name: 'shop' }
     await tell('app_destroyed', { id: newId<AppId>(), fact: { case: 'appDestroyed', value } })

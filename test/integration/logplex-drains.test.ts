@@ -87,7 +87,7 @@ test('kill -9 in the middle of a drain: every line arrives, only the batch in fl
   const receiver = await startReceiver()
   const first = await startLogplex()
   const { appId } = await newApp()
-  const drain = await rpc.createDrain({ appId, url: receiver.url })
+  const drain = await rpc.createDrain({ appId, url: receiver.url, force: true })
   const total = 4_000
   const writing = (async () => {
     for (let from = 1; from < total; from += 20) await append(appId, numbered(from, from + 19))
@@ -114,7 +114,7 @@ test('the drains of a process that dies are taken over by another one', async ()
   const receiver = await startReceiver()
   const first = await startLogplex()
   const { appId } = await newApp()
-  const drain = await rpc.createDrain({ appId, url: receiver.url })
+  const drain = await rpc.createDrain({ appId, url: receiver.url, force: true })
   await append(appId, numbered(1, 10))
   await eventually(() => expect(messagesOf(receiver)).toEqual(numbered(1, 10)))
   const base = await freePortBase()
@@ -161,7 +161,7 @@ ruleset(name="keep") { action(type="omfile" file="${file}" template="seen") }
   )
   await startLogplex()
   const { appId } = await newApp()
-  const { token } = await rpc.createDrain({ appId, url: `syslog://127.0.0.1:${port}` })
+  const { token } = await rpc.createDrain({ appId, url: `syslog://127.0.0.1:${port}`, force: true })
   await append(appId, ['first', 'second\n', 'žluťoučký kůň'])
   await append(appId, numbered(4, 1_000))
   const lines = await eventually(async () => {

@@ -1,5 +1,5 @@
 import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
+import type { Drain, DrainTest } from '#proto/logplex/v1/logplex_pb.ts'
 import { renderAppRef } from '#lib/platform-api/app.ts'
 import { isoTime } from '#lib/platform-api/time.ts'
 
@@ -15,4 +15,9 @@ export function renderDrain(drain: Drain, app: App, addonNames: ReadonlyMap<stri
     updated_at: isoTime(drain.updatedAt, drain.createdAt),
     url: drain.url,
   }
+}
+
+export function renderDrainTest({ passed, steps, advice }: DrainTest) {
+  const shown = steps.map(({ name, result, detail }) => ({ name, result, detail }))
+  return { passed, steps: shown, advice: advice === '' ? null : advice }
 }

@@ -1,10 +1,10 @@
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
-import { actorOf, type Identified } from '../hooks/identity.ts'
-import { renderDrain } from '../render/log-drain.ts'
+import { actorOf, identityOf, type Identified } from '../hooks/identity.ts'
+import { renderDrain, renderDrainTest } from '../render/log-drain.ts'
 import { AppParams } from '../schemas/fields.ts'
-import { DrainParams, SetLogDrain } from '../schemas/logs.ts'
+import { CreateLogDrain, CreateLogDrainQuery, DrainParams, TestLogDrain } from '../schemas/logs.ts'
 import { targetApp } from '../targets.ts'
 
 /** Asks the broker only when an add-on has one of the drains. */
@@ -33,12 +33,27 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
 
   api.post(
     '/apps/:app/log-drains',
-    { schema: { params: AppParams, body: SetLogDrain } },
+    { schema: { params: AppParams, body: CreateLogDrain, querystring: CreateLogDrainQuery } },
     async (request, reply) => {
       const app = await targetApp(context, request)
-      const drain = await logplex.createDrain({ appId: app.id, url: request.body.url })
+      const { url } = request.body
+      const force = request.body.force ?? request.query.force === 'true'
+      const { email: by } = identityOf(request)
+      const drain = await logplex.createDrain({ appId: app.id, url, force, by })
       reply.code(201)
       return renderDrain(drain, app, new Map())
+    },
+  )
+
+  // Tests the way to a receiver, whether it is one of the app's drains or may become one.
+  api.post(
+    '/apps/:app/log-drains/actions/test',
+    { schema: { params: AppParams, body: TestLogDrain } },
+    async (request) => {
+      const app = await targetApp(context, request)
+      const { email: by } = identityOf(request)
+      const { drain } = request.body
+      return renderDrainTest(await logplex.testDrain({ appId: app.id, drain, by }))
     },
   )
 

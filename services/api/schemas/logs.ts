@@ -13,6 +13,19 @@ export const DrainParams = Type.Object({ ...AppParams.properties, drain: Type.St
 
 export const AddonDrainParams = Type.Object({ addon: Type.String(), drain: Type.String() })
 
+/** `force`: without a test. The official CLI has no option for it, so a query may say it as well. */
+export const CreateLogDrain = Type.Object(
+  { url: Type.String({ maxLength: 2_048 }), force: Type.Optional(Type.Boolean()) },
+  closed,
+)
+
+const BooleanText = Type.Unsafe<'true' | 'false'>({ type: 'string', enum: ['true', 'false'] })
+
+export const CreateLogDrainQuery = Type.Object({ force: Type.Optional(BooleanText) })
+
+/** `drain`: id, token or url of one of the app's, or a url that is none yet. */
+export const TestLogDrain = Type.Object({ drain: Type.String({ maxLength: 2_048 }) }, closed)
+
 export const SetLogDrain = Type.Object({ url: Type.String({ maxLength: 2_048 }) }, closed)
 
 export const CreateLogToken = optionalBody({

@@ -3,6 +3,7 @@ import type { Secrets } from '#lib/secrets/secrets.ts'
 import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
+import type { DrainCheck } from '../drains/drain-check.ts'
 import type { Registry } from './registry.ts'
 
 /** What the control side works with. */
@@ -12,7 +13,10 @@ export type ControlContext = {
   redis: Redis
   appLog: AppLog
   registry: Registry
-  drainState: (drain: LogDrain) => Promise<LogDrainState>
+  drains: {
+    state: (drain: LogDrain) => Promise<LogDrainState>
+    check: (drain: Pick<LogDrain, 'url' | 'token'>, by: string) => Promise<DrainCheck>
+  }
   drainsMayBeLocal: boolean
   /** Where senders post and tails are opened: "http://127.0.0.1:8601". */
   logsUrl: string

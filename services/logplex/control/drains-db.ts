@@ -25,8 +25,8 @@ type Row = {
 
 const columns = 'id, app_id, token, sealed_url, addon_id, first_line, created_at, updated_at'
 
-export async function countDrains(tx: Transaction, appId: AppId): Promise<number> {
-  const { rows } = await tx.query<{ count: string }>(
+export async function countDrains(db: Queryable, appId: AppId): Promise<number> {
+  const { rows } = await db.query<{ count: string }>(
     'select count(*) as count from drains where app_id = $1',
     [appId],
   )
@@ -79,6 +79,19 @@ export async function findDrain(
      where app_id = $1 and (id::text = lower($2) or token = $2 or url_sha256 = $3)
      order by addon_id nulls first limit 1`,
     [appId, by.text, by.urlSha256],
+  )
+  return rows[0] && drainRow(rows[0])
+}
+
+/** The drain to that url that a person has added to the app. */
+export async function findOwnDrain(
+  db: Queryable,
+  appId: AppId,
+  urlSha256: Buffer,
+): Promise<DrainRow | undefined> {
+  const { rows } = await db.query<Row>(
+    `select ${columns} from drains where app_id = $1 and url_sha256 = $2 and addon_id is null`,
+    [appId, urlSha256],
   )
   return rows[0] && drainRow(rows[0])
 }

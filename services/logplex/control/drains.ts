@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { invalidParams, notFound } from '#lib/errors.ts'
 import { newId, type AddonId, type AppId, type DrainId } from '#lib/ids.ts'
-import { isUniqueViolation, transaction, type Transaction } from '#lib/postgres.ts'
+import { isUniqueViolation, transaction, type Queryable, type Transaction } from '#lib/postgres.ts'
+import type { DrainCheck } from '../drains/drain-check.ts'
 import { drainsPerAppMax } from '../limits.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import { lockChannel, sha256 } from './channels-db.ts'
@@ -12,6 +13,7 @@ import {
   deleteDrain,
   findDrain,
   findAddonDrain,
+  findOwnDrain,
   insertDrain,
   listDrains,
   listDrainsOfAddon,
@@ -26,21 +28,28 @@ const drainTokenPattern = /^d\.[0-9a-f-]{36}$/
 export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState | undefined }
 
 /**
- * Adds a drain that has the app's lines from now on.
+ * Adds a drain that has the app's lines from now on, when its receiver has taken a line of a test.
  *
- * @throws INVALID_PARAMS for a url that cannot be a drain, one that the app has already, or one
- * drain too many; NOT_FOUND for a destroyed app.
+ * @param wanted.force without a test
+ * @param wanted.by whom the test's line names
+ * @throws INVALID_PARAMS for a url that cannot be a drain, one that the app has already, one drain
+ * too many, or a test that failed; NOT_FOUND for a destroyed app.
  */
 export async function createDrain(
   context: ControlContext,
-  appId: AppId,
-  url: string,
+  wanted: { appId: AppId; url: string; force: boolean; by: string },
 ): Promise<DrainView> {
-  const fresh = await newDrain(context, { appId, url, token: `d.${randomUUID()}` })
+  const { appId, url, force, by } = wanted
+  const drain = { appId, url, token: newDrainToken() }
+  assertDrainUrl(url, context.drainsMayBeLocal)
+  // Who may not add it sends nobody a line either.
+  await assertRoom(context.pool, appId)
+  if (await findOwnDrain(context.pool, appId, sha256(url))) throw urlTaken()
+  if (!force) assertPassed(await context.drains.check(drain, by))
+  const fresh = await newDrain(context, drain)
   const row = await transaction(context.pool, (tx) => addDrain(tx, fresh)).catch(
     (error: unknown) => {
-      if (isUniqueViolation(error, 'drains_url_once'))
-        throw invalidParams('Url has already been taken')
+      if (isUniqueViolation(error, 'drains_url_once')) throw urlTaken()
       throw error
     },
   )
@@ -75,6 +84,36 @@ export async function ensureAddonDrain(
   return view(context, row)
 }
 
+const newDrainToken = (): string => `d.${randomUUID()}`
+const urlTaken = (): Error => invalidParams('Url has already been taken')
+
+/**
+ * Tries the way to a receiver without changing anything.
+ *
+ * @param wanted.drain id, token or url of one of the app's drains, or another url
+ * @throws INVALID_PARAMS when it is neither
+ */
+export async function testDrain(
+  context: ControlContext,
+  wanted: { appId: AppId; drain: string; by: string },
+): Promise<DrainCheck> {
+  const { appId, drain: text, by } = wanted
+  const row = await findDrain(context.pool, appId, { text, urlSha256: sha256(text) })
+  const drain = row ? openDrain(context.secrets, row) : { url: text, token: newDrainToken() }
+  assertDrainUrl(drain.url, context.drainsMayBeLocal)
+  return context.drains.check(drain, by)
+}
+
+function assertPassed({ passed, steps, advice }: DrainCheck): void {
+  const failed = steps.at(-1)
+  if (passed || !failed) return
+  const why = `${failed.name} failed: ${failed.detail}. ${advice}`.trim()
+  throw invalidParams(
+    `The drain was tested and not added. ${why} To add it all the same:` +
+      ` npx plexus drains add URL -a APP --force, or {"url", "force": true}.`,
+  )
+}
+
 async function newDrain(
   { secrets, appLog, drainsMayBeLocal }: ControlContext,
   { appId, url, token }: { appId: AppId; url: string; token: string },
@@ -91,9 +130,13 @@ async function addDrain(
   fresh: Parameters<typeof insertDrain>[1],
 ): Promise<DrainRow> {
   if (!(await lockChannel(tx, fresh.appId))) throw notFound('app')
-  if ((await countDrains(tx, fresh.appId)) >= drainsPerAppMax)
-    throw invalidParams('You have already added the maximum number of drains allowed.')
+  await assertRoom(tx, fresh.appId)
   return insertDrain(tx, fresh)
+}
+
+async function assertRoom(db: Queryable, appId: AppId): Promise<void> {
+  if ((await countDrains(db, appId)) >= drainsPerAppMax)
+    throw invalidParams('You have already added the maximum number of drains allowed.')
 }
 
 export async function appDrains(context: ControlContext, appId: AppId): Promise<DrainView[]> {
@@ -143,6 +186,6 @@ export async function removeDrain(
 async function view(context: ControlContext, row: DrainRow): Promise<DrainView> {
   const drain = openDrain(context.secrets, row)
   // A drain can be named and removed while nobody can say how it is doing.
-  const state = await context.drainState(drain).catch(() => undefined)
+  const state = await context.drains.state(drain).catch(() => undefined)
   return { row, drain, state }
 }

@@ -14,6 +14,7 @@ import {
   ensureAddonDrain,
   getDrain,
   removeDrain,
+  testDrain,
   type DrainView,
 } from './drains.ts'
 import { createSession } from './sessions.ts'
@@ -27,8 +28,10 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       const tokens = await channelTokens(context, readAppId(appId))
       return { tokens: tokens.map((token) => tokenMessage(context, token)) }
     },
-    createDrain: async ({ appId, url }) =>
-      drainMessage(await createDrain(context, readAppId(appId), url)),
+    createDrain: async ({ appId, url, force, by }) =>
+      drainMessage(await createDrain(context, { appId: readAppId(appId), url, force, by })),
+    testDrain: async ({ appId, drain, by }) =>
+      testDrain(context, { appId: readAppId(appId), drain, by }),
     listDrains: async ({ appId }) => {
       const drains = await appDrains(context, readAppId(appId))
       return { drains: drains.map(drainMessage) }

@@ -13,14 +13,14 @@ export type CarrierOptions = {
   limits: DrainLimits
 }
 
-/** What a receiver made of a batch. */
+/** What a receiver made of a batch; `status` is what it answered over HTTP. */
 export type Delivery =
   /** All of it, or all but so many lines that it can never have: dropped and counted. */
-  | { kind: 'accepted'; refused?: { lines: number; reason: string } }
+  | { kind: 'accepted'; status?: number; refused?: { lines: number; reason: string } }
   /** It will never take this batch: dropped and counted, the next one is tried. */
-  | { kind: 'refused'; reason: string }
+  | { kind: 'refused'; status?: number; reason: string }
   /** The same batch is tried again, after so long when the receiver has said so. */
-  | { kind: 'retry'; reason: string; afterMs?: number }
+  | { kind: 'retry'; status?: number; reason: string; afterMs?: number }
   /** Likewise: who answers there is not whom the url names, and the app's owner has to hear of it. */
   | { kind: 'untrusted'; reason: string }
 
@@ -37,12 +37,14 @@ export type Carrier = {
 /** Of an error that was thrown on the way to the receiver. */
 export function whatFailed(error: unknown): Delivery {
   if (isCertificateError(error)) return { kind: 'untrusted', reason: certificateFault(error) }
-  const reason = error instanceof Error ? error.message || error.name : 'the connection failed'
-  return { kind: 'retry', reason }
+  return { kind: 'retry', reason: reasonOf(error) }
+}
+
+export function reasonOf(error: unknown): string {
+  // A name with several addresses, of which none could be connected to.
+  if (error instanceof AggregateError && error.message === '') return reasonOf(error.errors[0])
+  return error instanceof Error ? error.message || error.name : 'the connection failed'
 }
 
 /** The name or address that a url leads to. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '')
-
-/** Certificates are verified unless the url ends in this. */
-export const isInsecure = (url: URL): boolean => url.hash === '#insecure'

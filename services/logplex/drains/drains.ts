@@ -5,7 +5,7 @@ import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import { loadFunctions } from '../redis-functions.ts'
-import type { Carrier, CarrierOptions } from './carrier.ts'
+import type { CarrierOptions } from './carrier.ts'
 import { readTrustedCas } from './certificate.ts'
 import {
   claimDrain,
@@ -17,10 +17,9 @@ import {
 } from './drain-cursor.ts'
 import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
-import { openHttpsDrain } from './https-drain.ts'
+import { openCarrier } from './open-carrier.ts'
+import { checkDrain, type DrainCheck } from './drain-check.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
-import { openSyslogDrain } from './syslog-drain.ts'
-import { openUdpDrain } from './udp-drain.ts'
 
 export type DrainsOptions = {
   appLog: AppLog
@@ -39,6 +38,8 @@ export type Drains = {
   sync: (drains: LogDrain[]) => void
   /** What became of the app's lines for a drain, whichever process runs it. */
   state: (drain: LogDrain) => Promise<LogDrainState>
+  /** Tries the way to a receiver, up to a line of a test that it takes; rejects never. */
+  check: (drain: Pick<LogDrain, 'url' | 'token'>, by: string) => Promise<DrainCheck>
   stop: () => Promise<void>
 }
 
@@ -55,6 +56,10 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),
+    check: ({ url, token }, by) => {
+      const { mayBeLocal } = options
+      return checkDrain({ url: new URL(url), token, mayBeLocal, trusted, limits }, by)
+    },
     stop: () => set.stop(),
   }
 }
@@ -168,22 +173,6 @@ class DrainSet {
     await releaseDrain(this.#deps.redis, this.#deps.owner, id).catch((error: unknown) =>
       this.#deps.log.warn({ err: error, drain: id }, 'drain could not be released'),
     )
-  }
-}
-
-function openCarrier(options: CarrierOptions): Carrier {
-  switch (options.url.protocol) {
-    case 'http:':
-    case 'https:':
-      return openHttpsDrain(options)
-    case 'syslog:':
-      return openSyslogDrain('tcp', options)
-    case 'syslog+tls:':
-      return openSyslogDrain('tls', options)
-    case 'udpsyslog:':
-      return openUdpDrain(options)
-    default:
-      throw new Error(`there are no ${options.url.protocol} drains`)
   }
 }
 

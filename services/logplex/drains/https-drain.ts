@@ -1,13 +1,8 @@
 import { Client, type Dispatcher } from 'undici'
 import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import { frameIdOf, type Batch } from './batch.ts'
-import {
-  isInsecure,
-  whatFailed,
-  type Carrier,
-  type CarrierOptions,
-  type Delivery,
-} from './carrier.ts'
+import { whatFailed, type Carrier, type CarrierOptions, type Delivery } from './carrier.ts'
+import { isInsecure } from './connection.ts'
 import { httpsFrame } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
 
@@ -71,13 +66,13 @@ export function openHttpsDrain(options: CarrierOptions): Carrier {
 }
 
 function judge({ statusCode, headers }: Dispatcher.ResponseData, limits: DrainLimits): Delivery {
-  const reason = `the receiver answered ${statusCode}`
-  if (statusCode >= 200 && statusCode < 300) return { kind: 'accepted' }
+  const answer = { status: statusCode, reason: `the receiver answered ${statusCode}` }
+  if (statusCode >= 200 && statusCode < 300) return { kind: 'accepted', status: statusCode }
   if (statusCode >= 400 && statusCode < 500 && statusCode !== 429)
-    return { kind: 'refused', reason }
+    return { kind: 'refused', ...answer }
   const afterMs = readRetryAfter(headers['retry-after'])
-  if (afterMs === undefined) return { kind: 'retry', reason }
-  return { kind: 'retry', reason, afterMs: Math.min(afterMs, limits.retryAfterMsMax) }
+  if (afterMs === undefined) return { kind: 'retry', ...answer }
+  return { kind: 'retry', ...answer, afterMs: Math.min(afterMs, limits.retryAfterMsMax) }
 }
 
 /** Milliseconds of a Retry-After header, in seconds or as a date; undefined when it is neither. */

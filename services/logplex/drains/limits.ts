@@ -38,6 +38,9 @@ export const drainLimits = {
   /** Between tries to read the log or to write the cursor while Redis is away. */
   redisRetry: { firstMs: 100, maxMs: 2_000 },
 
+  /** Of the test of a drain, all steps together: who asks for one waits for it. */
+  checkMsMax: 4_500,
+
   /** A dead process's drains are taken over after at most leaseMs + tickMs. */
   leaseMs: 10_000,
   tickMs: 3_000,

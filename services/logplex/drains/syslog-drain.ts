@@ -1,19 +1,9 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
+import type { Socket } from 'node:net'
 import type { Batch } from './batch.ts'
-import {
-  hostOf,
-  isInsecure,
-  whatFailed,
-  type Carrier,
-  type CarrierOptions,
-  type Delivery,
-} from './carrier.ts'
+import { whatFailed, type Carrier, type CarrierOptions, type Delivery } from './carrier.ts'
+import { connectTo, transportOf } from './connection.ts'
 import { syslogFrame } from './drain-frame.ts'
 
-/** Logplex's own defaults for urls. */
-const defaultPorts = { tcp: 601, tls: 6514 }
 /** Connections opened together do not close together. */
 const idleFuzzMs = 15_000
 
@@ -23,12 +13,12 @@ const idleFuzzMs = 15_000
  * system has taken all of its bytes: what a receiver that dies then had in its own or the network's
  * buffers is lost without either side hearing of it. Only an https drain can promise more.
  */
-export function openSyslogDrain(transport: 'tcp' | 'tls', options: CarrierOptions): Carrier {
-  const { token, limits } = options
+export function openSyslogDrain(options: CarrierOptions): Carrier {
+  const { url, token, limits } = options
   let socket: Socket | undefined
 
   const open = async (): Promise<Socket> => {
-    const opened = await openSocket(transport, options)
+    const opened = await connectTo(options, transportOf(url), limits.syslogConnectMsMax)
     keep(opened)
     return opened
   }
@@ -76,37 +66,4 @@ export function openSyslogDrain(transport: 'tcp' | 'tls', options: CarrierOption
       socket?.destroy(new Error('the drain was stopped'))
     },
   }
-}
-
-/** A connection on which lines may be sent: over TLS, to whom the url names. */
-async function openSocket(
-  transport: 'tcp' | 'tls',
-  { url, mayBeLocal, trusted, limits }: CarrierOptions,
-): Promise<Socket> {
-  const host = hostOf(url)
-  assertReachable(host, mayBeLocal)
-  const port = Number(url.port) || defaultPorts[transport]
-  const to = { host, port, lookup: guardedLookup(mayBeLocal), noDelay: true }
-  const opened =
-    transport === 'tcp'
-      ? connectTcp(to)
-      : connectTls({
-          ...to,
-          // An address is no name to ask for; the certificate is held against it all the same.
-          ...(isIP(host) === 0 && { servername: host }),
-          ...(trusted && { secureContext: trusted }),
-          rejectUnauthorized: !isInsecure(url),
-        })
-  const deadline = setTimeout(() => {
-    opened.destroy(new Error(`no connection within ${limits.syslogConnectMsMax} ms`))
-  }, limits.syslogConnectMsMax)
-  try {
-    await new Promise<void>((resolve, reject) => {
-      opened.once(transport === 'tls' ? 'secureConnect' : 'connect', resolve)
-      opened.once('error', reject)
-    })
-  } finally {
-    clearTimeout(deadline)
-  }
-  return opened
 }

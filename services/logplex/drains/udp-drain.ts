@@ -3,9 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { resolveTarget } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import { hostOf, whatFailed, type Carrier, type CarrierOptions, type Delivery } from './carrier.ts'
+import { portOf } from './connection.ts'
 import { syslogFrame } from './drain-frame.ts'
-
-const defaultPort = 514
 
 /** A socket for one address: so it hears when nobody listens there. */
 type Connected = { socket: Socket; openedAt: number; isProven: boolean }
@@ -81,7 +80,7 @@ async function openSocket(url: URL, mayBeLocal: boolean, msMax: number): Promise
   if (!to) throw new Error(`${host} was not found within ${msMax} ms`)
   const socket = createSocket(to.family === 6 ? 'udp6' : 'udp4')
   const connecting = new Promise<void>((resolve) => socket.once('connect', resolve))
-  socket.connect(Number(url.port) || defaultPort, to.address)
+  socket.connect(portOf(url), to.address)
   await unlessEnded(socket, connecting, msMax)
   return socket
 }

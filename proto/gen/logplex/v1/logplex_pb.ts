@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2UyvggKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiTAoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkiPQoQVGVzdERyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFZHJhaW4YAiABKAkSCgoCYnkYAyABKAkiXAoJRHJhaW5UZXN0Eg4KBnBhc3NlZBgBIAEoCBIvCgVzdGVwcxgCIAMoCzIgLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluVGVzdFN0ZXASDgoGYWR2aWNlGAMgASgJIj0KDURyYWluVGVzdFN0ZXASDAoEbmFtZRgBIAEoCRIOCgZyZXN1bHQYAiABKAkSDgoGZGV0YWlsGAMgASgJIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSJ1ChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFbGluZXMYAiABKA0SDAoEdGFpbBgDIAEoCBIOCgZzb3VyY2UYBCABKAkSDAoEZHlubxgFIAEoCRISCgphY2NvdW50X2lkGAYgASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIqChZSZW1vdmVBZGRvbkxvZ3NSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIhkKF1JlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlMo4JCg5Mb2dwbGV4U2VydmljZRJOCgtFbnN1cmVUb2tlbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZVRva2VuUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuElAKCkxpc3RUb2tlbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0VG9rZW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuTGlzdBJOCgtDcmVhdGVEcmFpbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZURyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEk4KCVRlc3REcmFpbhIjLnBsZXh1cy5sb2dwbGV4LnYxLlRlc3REcmFpblJlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpblRlc3QSUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -220,6 +220,20 @@ export type CreateDrainRequest = Message<"plexus.logplex.v1.CreateDrainRequest">
    * @generated from field: string url = 2;
    */
   url: string;
+
+  /**
+   * without a test
+   *
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
+
+  /**
+   * whom the test's line names
+   *
+   * @generated from field: string by = 4;
+   */
+  by: string;
 };
 
 /**
@@ -228,6 +242,97 @@ export type CreateDrainRequest = Message<"plexus.logplex.v1.CreateDrainRequest">
  */
 export const CreateDrainRequestSchema: GenMessage<CreateDrainRequest> = /*@__PURE__*/
   messageDesc(file_logplex_v1_logplex, 6);
+
+/**
+ * @generated from message plexus.logplex.v1.TestDrainRequest
+ */
+export type TestDrainRequest = Message<"plexus.logplex.v1.TestDrainRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * id, token or url of one of the app's, or another url
+   *
+   * @generated from field: string drain = 2;
+   */
+  drain: string;
+
+  /**
+   * @generated from field: string by = 3;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.TestDrainRequest.
+ * Use `create(TestDrainRequestSchema)` to create a new message.
+ */
+export const TestDrainRequestSchema: GenMessage<TestDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 7);
+
+/**
+ * @generated from message plexus.logplex.v1.DrainTest
+ */
+export type DrainTest = Message<"plexus.logplex.v1.DrainTest"> & {
+  /**
+   * @generated from field: bool passed = 1;
+   */
+  passed: boolean;
+
+  /**
+   * up to the first that failed
+   *
+   * @generated from field: repeated plexus.logplex.v1.DrainTestStep steps = 2;
+   */
+  steps: DrainTestStep[];
+
+  /**
+   * what to do about it; empty: nothing, or not known
+   *
+   * @generated from field: string advice = 3;
+   */
+  advice: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.DrainTest.
+ * Use `create(DrainTestSchema)` to create a new message.
+ */
+export const DrainTestSchema: GenMessage<DrainTest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 8);
+
+/**
+ * @generated from message plexus.logplex.v1.DrainTestStep
+ */
+export type DrainTestStep = Message<"plexus.logplex.v1.DrainTestStep"> & {
+  /**
+   * "DNS", "connect", "TLS", "authentication", "sample line"
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * "passed", "failed", "skipped"
+   *
+   * @generated from field: string result = 2;
+   */
+  result: string;
+
+  /**
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.DrainTestStep.
+ * Use `create(DrainTestStepSchema)` to create a new message.
+ */
+export const DrainTestStepSchema: GenMessage<DrainTestStep> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 9);
 
 /**
  * @generated from message plexus.logplex.v1.ListDrainsRequest
@@ -244,7 +349,7 @@ export type ListDrainsRequest = Message<"plexus.logplex.v1.ListDrainsRequest"> &
  * Use `create(ListDrainsRequestSchema)` to create a new message.
  */
 export const ListDrainsRequestSchema: GenMessage<ListDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 7);
+  messageDesc(file_logplex_v1_logplex, 10);
 
 /**
  * @generated from message plexus.logplex.v1.DrainList
@@ -261,7 +366,7 @@ export type DrainList = Message<"plexus.logplex.v1.DrainList"> & {
  * Use `create(DrainListSchema)` to create a new message.
  */
 export const DrainListSchema: GenMessage<DrainList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 8);
+  messageDesc(file_logplex_v1_logplex, 11);
 
 /**
  * @generated from message plexus.logplex.v1.GetDrainRequest
@@ -285,7 +390,7 @@ export type GetDrainRequest = Message<"plexus.logplex.v1.GetDrainRequest"> & {
  * Use `create(GetDrainRequestSchema)` to create a new message.
  */
 export const GetDrainRequestSchema: GenMessage<GetDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 9);
+  messageDesc(file_logplex_v1_logplex, 12);
 
 /**
  * @generated from message plexus.logplex.v1.CreateSessionRequest
@@ -335,7 +440,7 @@ export type CreateSessionRequest = Message<"plexus.logplex.v1.CreateSessionReque
  * Use `create(CreateSessionRequestSchema)` to create a new message.
  */
 export const CreateSessionRequestSchema: GenMessage<CreateSessionRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 10);
+  messageDesc(file_logplex_v1_logplex, 13);
 
 /**
  * @generated from message plexus.logplex.v1.Session
@@ -364,7 +469,7 @@ export type Session = Message<"plexus.logplex.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 11);
+  messageDesc(file_logplex_v1_logplex, 14);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAttachmentTokenRequest
@@ -400,7 +505,7 @@ export type EnsureAttachmentTokenRequest = Message<"plexus.logplex.v1.EnsureAtta
  * Use `create(EnsureAttachmentTokenRequestSchema)` to create a new message.
  */
 export const EnsureAttachmentTokenRequestSchema: GenMessage<EnsureAttachmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 12);
+  messageDesc(file_logplex_v1_logplex, 15);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAddonDrainRequest
@@ -434,7 +539,7 @@ export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrai
  * Use `create(EnsureAddonDrainRequestSchema)` to create a new message.
  */
 export const EnsureAddonDrainRequestSchema: GenMessage<EnsureAddonDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 13);
+  messageDesc(file_logplex_v1_logplex, 16);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsRequest
@@ -458,7 +563,7 @@ export type RemoveAttachmentLogsRequest = Message<"plexus.logplex.v1.RemoveAttac
  * Use `create(RemoveAttachmentLogsRequestSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsRequestSchema: GenMessage<RemoveAttachmentLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 14);
+  messageDesc(file_logplex_v1_logplex, 17);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsResponse
@@ -471,7 +576,7 @@ export type RemoveAttachmentLogsResponse = Message<"plexus.logplex.v1.RemoveAtta
  * Use `create(RemoveAttachmentLogsResponseSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsResponseSchema: GenMessage<RemoveAttachmentLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 15);
+  messageDesc(file_logplex_v1_logplex, 18);
 
 /**
  * @generated from message plexus.logplex.v1.ListAddonDrainsRequest
@@ -488,7 +593,7 @@ export type ListAddonDrainsRequest = Message<"plexus.logplex.v1.ListAddonDrainsR
  * Use `create(ListAddonDrainsRequestSchema)` to create a new message.
  */
 export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 16);
+  messageDesc(file_logplex_v1_logplex, 19);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
@@ -505,7 +610,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 17);
+  messageDesc(file_logplex_v1_logplex, 20);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -518,7 +623,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 18);
+  messageDesc(file_logplex_v1_logplex, 21);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -546,12 +651,24 @@ export const LogplexService: GenService<{
     output: typeof TokenListSchema;
   },
   /**
+   * Tested first, unless forced: refused as INVALID_PARAMS with what is in the way.
+   *
    * @generated from rpc plexus.logplex.v1.LogplexService.CreateDrain
    */
   createDrain: {
     methodKind: "unary";
     input: typeof CreateDrainRequestSchema;
     output: typeof DrainSchema;
+  },
+  /**
+   * Goes the way of a drain's lines up to a line that the receiver takes; it need not be added.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.TestDrain
+   */
+  testDrain: {
+    methodKind: "unary";
+    input: typeof TestDrainRequestSchema;
+    output: typeof DrainTestSchema;
   },
   /**
    * @generated from rpc plexus.logplex.v1.LogplexService.ListDrains
