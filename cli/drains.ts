@@ -2,7 +2,15 @@ import { platformApi, type PlatformApi } from '../client/platform-api.ts'
 import { readAccess } from './access.ts'
 import { defineCommand, UsageError } from './command.ts'
 
-type Drain = { id: string; token: string; url: string }
+type Drain = { id: string; token: string; url: string; addon: { name: string } | null }
+type DrainWithState = Drain & { state: DrainState | null }
+type DrainState = {
+  delivered: number
+  pending: number
+  dropped: { overflowed: number; refused: number }
+  lag: { lines: number; seconds: number | null }
+  last_answer: { text: string; at: string } | null
+}
 type DrainTest = {
   passed: boolean
   steps: { name: string; result: string; detail: string }[]
@@ -19,6 +27,51 @@ async function openDrains(
   if (!app) throw new UsageError('Which app? Add -a APP.')
   const api = platformApi(await readAccess(env))
   return { api, path: `/apps/${encodeURIComponent(app)}/log-drains` }
+}
+
+export const drains = defineCommand({
+  usage: 'drains -a APP',
+  summary: 'Lists the log drains of an app, and how they are doing',
+  help: `  -a, --app APP   the app
+      --json      the API's answer as it is
+
+DELIVERED, PENDING and DROPPED are lines since the drain was added: dropped because the log had to
+let them go before the receiver took them (late), or because it refused them. LAG is the age of the
+oldest pending line.`,
+  options: { ...appOption, json: { type: 'boolean', default: false } },
+  run: async ({ values, env }) => {
+    const { api, path } = await openDrains(values.app, env)
+    const headers = { 'accept-inclusion': 'state' }
+    const found = await api<DrainWithState[]>('GET', path, { headers })
+    process.stdout.write(values.json ? `${JSON.stringify(found, null, 2)}\n` : table(found))
+    return 0
+  },
+})
+
+const heads = ['DRAIN', 'TOKEN', 'DELIVERED', 'PENDING', 'DROPPED', 'LAG', 'LAST ANSWER']
+
+function table(found: DrainWithState[]): string {
+  if (found.length === 0) return 'The app has no drains. Add one: plexus drains add URL -a APP\n'
+  const rows = [heads, ...found.map(row)]
+  const widths = heads.map((_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)))
+  const line = (cells: string[]): string =>
+    cells
+      .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+      .join('  ')
+      .trimEnd()
+  return `${rows.map(line).join('\n')}\n`
+}
+
+function row({ url, token, addon, state }: DrainWithState): string[] {
+  const name = addon ? addon.name : url
+  if (!state) return [name, token, '?', '?', '?', '?', 'not known now: try again']
+  const { delivered, pending, dropped, lag, last_answer: answer } = state
+  const { overflowed, refused } = dropped
+  const why = [overflowed > 0 && `${overflowed} late`, refused > 0 && `${refused} refused`]
+  const lost = why.filter((part) => part !== false).join(', ') || '0'
+  const said = answer ? `${answer.text} (${answer.at})` : 'none yet'
+  const late = lag.seconds === null ? '?' : `${lag.seconds} s`
+  return [name, token, String(delivered), String(pending), lost, late, said]
 }
 
 export const drainsAdd = defineCommand({

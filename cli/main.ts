@@ -5,7 +5,7 @@ import { addonsForget } from './addons-forget.ts'
 import { addonsReconcile } from './addons-reconcile.ts'
 import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
-import { drainsAdd, drainsTest } from './drains.ts'
+import { drains, drainsAdd, drainsTest } from './drains.ts'
 import { env } from './env.ts'
 import { heroku } from './heroku.ts'
 import { logsToken } from './logs-token.ts'
@@ -29,6 +29,7 @@ const commands: Record<string, Command> = {
   logs,
   'drains add': drainsAdd,
   'drains test': drainsTest,
+  drains,
   'manifest push': manifestPush,
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,

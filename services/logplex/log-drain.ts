@@ -18,6 +18,14 @@ export type LogDrainState = {
   delivered: number
   pending: number
   dropped: number
+  /** Dropped because the log had to let them go before the receiver took them … */
+  overflowed: number
+  /** … and because the receiver refused them for good. */
+  refused: number
+  /** Age of the oldest pending line by its own time; 0 without one, undefined when it has none. */
+  lagSeconds: number | undefined
+  /** What came of the last batch; undefined before the first. */
+  lastAnswer: { text: string; at: Date } | undefined
   /** Empty while all is well. */
   lastError: string
 }

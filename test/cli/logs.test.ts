@@ -133,8 +133,17 @@ test('drains:add, drains and drains:remove; the drain receives in the exact fram
       new RegExp(`\\d+ <190>1 \\S+ ${drainToken} app web\\.1 - - to the drain\n`),
     )
   }, 30_000)
+  await eventually(async () => {
+    const { stdout } = await plexus('drains', '-a', app)
+    expect(stdout).toMatch(/^DRAIN +TOKEN +DELIVERED +PENDING +DROPPED +LAG +LAST ANSWER\n/)
+    expect(stdout).toMatch(
+      new RegExp(`^${url} +${drainToken} +[1-9]\\d* +0 +0 +0 s +sent \\(20\\S+Z\\)\n$`, 'm'),
+    )
+  }, 30_000)
+  expect(await heroku.ok(['drains', '--extended', '-a', app])).toMatch(/drain_id=[0-9a-f-]{36}/)
   await heroku.ok(['drains:remove', url, '-a', app])
   expect(await heroku.ok(['drains', '-a', app])).not.toContain(url)
+  expect((await plexus('drains', '-a', app)).stdout).toContain('has no drains')
   server.close()
 })
 

@@ -135,7 +135,19 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
     await ask('POST', `/apps/${app}/log-drains`, { url, force: true })
     expect(await ask('GET', `/apps/${app}/log-drains`)).toMatchObject([{ url, addon: null }])
     await ask('GET', `/apps/${app}/log-drains/${encodeURIComponent(url)}`)
-    await ask('DELETE', `/apps/${app}/log-drains/${encodeURIComponent(url)}`)
+    const path = `/apps/${app}/log-drains/${encodeURIComponent(url)}`
+    expect(await ask('GET', path)).not.toHaveProperty('state')
+    const { body: drain } = await send('GET', path, { headers: { 'Accept-Inclusion': 'state' } })
+    expect(drain).not.toHaveProperty('extended')
+    expect(drain).toHaveProperty('state', {
+      ...{ received: 0, delivered: 0, pending: 0, dropped: { overflowed: 0, refused: 0 } },
+      ...{ lag: { lines: 0, seconds: 0 }, last_answer: null, last_error: null },
+    })
+    const { body: extended } = await send('GET', `${path}?extended=true`)
+    expect(extended).toMatchObject({ state: {}, extended: { drain_id: idOf(drain) } })
+    const { body: list } = await send('GET', `/apps/${app}/log-drains?extended=true`)
+    expect(list).toEqual([extended])
+    await ask('DELETE', path)
   })
 
   test('webhooks, deliveries and events, of an app and of an add-on', async () => {

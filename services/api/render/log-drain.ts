@@ -1,5 +1,5 @@
 import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Drain, DrainTest } from '#proto/logplex/v1/logplex_pb.ts'
+import type { Drain, DrainState, DrainTest } from '#proto/logplex/v1/logplex_pb.ts'
 import { renderAppRef } from '#lib/platform-api/app.ts'
 import { isoTime } from '#lib/platform-api/time.ts'
 
@@ -14,6 +14,19 @@ export function renderDrain(drain: Drain, app: App, addonNames: ReadonlyMap<stri
     token: drain.token,
     updated_at: isoTime(drain.updatedAt, drain.createdAt),
     url: drain.url,
+  }
+}
+
+/** More than the schema's fields, for who asks for it: how the drain is doing. */
+export function renderDrainState(state: DrainState | undefined) {
+  if (!state) return null
+  const { received, delivered, pending, overflowed, refused, lagSeconds, answeredAt } = state
+  return {
+    ...{ received: Number(received), delivered: Number(delivered), pending: Number(pending) },
+    dropped: { overflowed: Number(overflowed), refused: Number(refused) },
+    lag: { lines: Number(pending), seconds: lagSeconds ?? null },
+    last_answer: answeredAt ? { text: state.lastAnswer, at: isoTime(answeredAt) } : null,
+    last_error: state.lastError === '' ? null : state.lastError,
   }
 }
 

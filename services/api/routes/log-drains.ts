@@ -1,16 +1,26 @@
+import type { FastifyRequest } from 'fastify'
 import type { App } from '#proto/apps/v1/apps_pb.ts'
 import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
+import { listHeader } from '../hooks/accept.ts'
 import { actorOf, identityOf, type Identified } from '../hooks/identity.ts'
-import { renderDrain, renderDrainTest } from '../render/log-drain.ts'
+import { renderDrain, renderDrainState, renderDrainTest } from '../render/log-drain.ts'
 import { AppParams } from '../schemas/fields.ts'
-import { CreateLogDrain, CreateLogDrainQuery, DrainParams, TestLogDrain } from '../schemas/logs.ts'
+import {
+  CreateLogDrain,
+  CreateLogDrainQuery,
+  DrainParams,
+  ShowLogDrainQuery,
+  TestLogDrain,
+} from '../schemas/logs.ts'
 import { targetApp } from '../targets.ts'
+
+type Showing = Identified & Pick<FastifyRequest, 'headers'> & { query: { extended?: string } }
 
 /** Asks the broker only when an add-on has one of the drains. */
 async function renderDrains(
   { broker }: ApiContext,
-  request: Identified,
+  request: Showing,
   app: App,
   drains: Drain[],
 ): Promise<ReturnType<typeof renderDrain>[]> {
@@ -18,14 +28,20 @@ async function renderDrains(
     ? await broker.listAddons({ actor: actorOf(request), app: app.id })
     : { addons: [] }
   const names = new Map(addons.map(({ id, name }) => [id, name]))
-  return drains.map((drain) => renderDrain(drain, app, names))
+  const extended = request.query.extended === 'true'
+  const withState = extended || listHeader(request.headers['accept-inclusion']).has('state')
+  return drains.map((drain) => ({
+    ...renderDrain(drain, app, names),
+    ...(extended && { extended: { drain_id: drain.id } }),
+    ...(withState && { state: renderDrainState(drain.state) }),
+  }))
 }
 
 export function logDrainRoutes(api: Api, context: ApiContext): void {
   const { logplex } = context
-  const one = { schema: { params: DrainParams } }
+  const shown = { params: AppParams, querystring: ShowLogDrainQuery }
 
-  api.get('/apps/:app/log-drains', { schema: { params: AppParams } }, async (request) => {
+  api.get('/apps/:app/log-drains', { schema: shown }, async (request) => {
     const app = await targetApp(context, request)
     const { drains } = await logplex.listDrains({ appId: app.id })
     return renderDrains(context, request, app, drains)
@@ -58,15 +74,23 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
   )
 
   // A drain is named by its id, its token or its URL, whose slashes the client has encoded.
-  api.get('/apps/:app/log-drains/:drain', one, async (request) => {
-    const app = await targetApp(context, request)
-    const drain = await logplex.getDrain({ appId: app.id, drain: request.params.drain })
-    return (await renderDrains(context, request, app, [drain]))[0]
-  })
+  api.get(
+    '/apps/:app/log-drains/:drain',
+    { schema: { ...shown, params: DrainParams } },
+    async (request) => {
+      const app = await targetApp(context, request)
+      const drain = await logplex.getDrain({ appId: app.id, drain: request.params.drain })
+      return (await renderDrains(context, request, app, [drain]))[0]
+    },
+  )
 
-  api.delete('/apps/:app/log-drains/:drain', one, async (request) => {
-    const app = await targetApp(context, request)
-    const drain = await logplex.deleteDrain({ appId: app.id, drain: request.params.drain })
-    return renderDrain(drain, app, new Map())
-  })
+  api.delete(
+    '/apps/:app/log-drains/:drain',
+    { schema: { params: DrainParams } },
+    async (request) => {
+      const app = await targetApp(context, request)
+      const drain = await logplex.deleteDrain({ appId: app.id, drain: request.params.drain })
+      return renderDrain(drain, app, new Map())
+    },
+  )
 }

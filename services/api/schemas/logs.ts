@@ -23,6 +23,9 @@ const BooleanText = Type.Unsafe<'true' | 'false'>({ type: 'string', enum: ['true
 
 export const CreateLogDrainQuery = Type.Object({ force: Type.Optional(BooleanText) })
 
+/** `extended`: with more than the schema's fields, as `Accept-Inclusion: state` asks for them. */
+export const ShowLogDrainQuery = Type.Object({ extended: Type.Optional(Type.String()) })
+
 /** `drain`: id, token or url of one of the app's, or a url that is none yet. */
 export const TestLogDrain = Type.Object({ drain: Type.String({ maxLength: 2_048 }) }, closed)
 

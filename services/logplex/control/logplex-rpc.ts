@@ -119,6 +119,13 @@ function drainMessage({ row, drain, state }: DrainView): MessageInitShape<typeof
         delivered: BigInt(state.delivered),
         pending: BigInt(state.pending),
         dropped: BigInt(state.dropped),
+        overflowed: BigInt(state.overflowed),
+        refused: BigInt(state.refused),
+        ...(state.lagSeconds !== undefined && { lagSeconds: state.lagSeconds }),
+        ...(state.lastAnswer && {
+          lastAnswer: state.lastAnswer.text,
+          answeredAt: timestampFromDate(state.lastAnswer.at),
+        }),
         lastError: state.lastError,
       },
     }),

@@ -99,6 +99,16 @@ function expectedBytes(chunks: LogChunk[], { bytesMax }: BatchLimits): number {
   return Math.ceil(Math.min(stored, bytesMax) * 1.34) + 256
 }
 
+/** TIME of the first line from number `from` on, as it was sent; empty when the chunks hold none. */
+export function timeOfFirst(chunks: LogChunk[], from: number): string {
+  let time = ''
+  forLinesFrom(chunks, from, (_, frames, line) => {
+    time = timeOf(frames, line)
+    return false
+  })
+  return time
+}
+
 /** The lines first … last without the plexer's own (source heroku, process logplex) as a loss. */
 export function lossOfOthers(chunks: LogChunk[], first: number, last: number): Loss {
   const loss: Loss = { count: 0, since: '' }

@@ -23,6 +23,9 @@ export type DrainCursor = {
   untrustedToldAt: number
   /** TIME of line `next`, when it was seen: the time of the first loss if it gets lost. */
   nextTime: string
+  /** What came of the last batch, and when, in milliseconds since 1970; 0: there was none. */
+  lastAnswer: string
+  answeredAt: number
   /** What went wrong last; empty while all is well. */
   lastError: string
 }
@@ -121,6 +124,8 @@ function toFields(cursor: Partial<DrainCursor>): string[] {
     told_at: cursor.toldAt,
     untrusted_told_at: cursor.untrustedToldAt,
     next_time: cursor.nextTime,
+    last_answer: cursor.lastAnswer,
+    answered_at: cursor.answeredAt,
     last_error: cursor.lastError,
   }).flatMap(([field, value]) => (value === undefined ? [] : [field, String(value)]))
 }
@@ -138,6 +143,8 @@ function parseCursor(fields: Map<string, string>, firstLine: number): DrainCurso
     toldAt: number('told_at'),
     untrustedToldAt: number('untrusted_told_at'),
     nextTime: text('next_time'),
+    lastAnswer: text('last_answer'),
+    answeredAt: number('answered_at'),
     lastError: text('last_error'),
   }
 }

@@ -193,15 +193,16 @@ export class Drain {
       case 'accepted':
         this.#failures = 0
         this.#retryUpTo = undefined
-        await this.#accept(batch, delivery.refused)
+        await this.#accept(batch, delivery)
         return
       case 'refused': {
         this.#retryUpTo = undefined
         // Lines about loss that are lost do not ask for more such lines, or they never ended.
         const lost = { count: lines, since: batch.firstTime }
         const untold = lossOfOthers(chunks, batch.first, batch.last)
-        const next = batch.last + 1
-        await this.#count('refused', lost, { next, untold, lastError: delivery.reason })
+        const { reason: lastError } = delivery
+        const change = { next: batch.last + 1, ...answered(lastError), lastError }
+        await this.#count('refused', lost, untold, change)
         return
       }
       case 'untrusted':
@@ -213,7 +214,11 @@ export class Drain {
   }
 
   /** Moves the cursor past a batch that the receiver has, but for what it can never have. */
-  async #accept(batch: Batch, refused = { lines: 0, reason: '' }): Promise<void> {
+  async #accept(
+    batch: Batch,
+    { status, refused = { lines: 0, reason: '' } }: Delivery & { kind: 'accepted' },
+  ): Promise<void> {
+    const answer = status === undefined ? 'sent' : `the receiver answered ${status}`
     const loss = { count: refused.lines, since: refused.lines > 0 ? batch.firstTime : '' }
     await this.#commit((cursor) => ({
       next: batch.last + 1,
@@ -223,6 +228,7 @@ export class Drain {
       lost: batch.lines > 0 ? loss : cursor.lost,
       untold: addLoss(cursor.untold, loss),
       nextTime: '',
+      ...(batch.lines > 0 && answered(answer)),
       lastError: refused.reason,
     }))
   }
@@ -236,7 +242,7 @@ export class Drain {
     const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = failure
     const lastError = reason.slice(0, limits.errorCharactersMax)
     log.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
-    await this.#commit(() => ({ nextTime: batch.firstTime, lastError }))
+    await this.#commit(() => ({ nextTime: batch.firstTime, ...answered(lastError), lastError }))
     await this.#pause(afterMs)
   }
 
@@ -257,20 +263,17 @@ export class Drain {
   async #count(
     reason: 'overflowed' | 'refused',
     lost: Loss,
-    {
-      next = this.#cursor.next + lost.count,
-      untold = lost,
-      lastError = this.#cursor.lastError,
-    } = {},
+    untold = lost,
+    change: Partial<DrainCursor> = {},
   ): Promise<void> {
     this.#retryUpTo = undefined
     await this.#commit((cursor) => ({
-      next,
+      next: cursor.next + lost.count,
       [reason]: cursor[reason] + lost.count,
       lost: addLoss(cursor.lost, lost),
       untold: addLoss(cursor.untold, untold),
       nextTime: '',
-      lastError,
+      ...change,
     }))
   }
 
@@ -327,6 +330,11 @@ export class Drain {
     await delay(ms, undefined, { signal }).catch(() => undefined)
   }
 }
+
+/** What came of a batch just now. */
+const answered = (text: string): Pick<DrainCursor, 'lastAnswer' | 'answeredAt'> => ({
+  ...{ lastAnswer: text, answeredAt: Date.now() },
+})
 
 function addLoss(known: Loss, more: Loss): Loss {
   return { count: known.count + more.count, since: known.since || more.since }

@@ -45,7 +45,7 @@ test('lines are posted with the headers, credentials and frames of Logplex', asy
   await on.append(drain, ['three'])
   await eventually(() => expect(target.posts).toHaveLength(2))
   await eventually(async () =>
-    expect(await drains.state(drain)).toEqual({
+    expect(await drains.state(drain)).toMatchObject({
       received: 3,
       delivered: 3,
       dropped: 0,
@@ -78,7 +78,7 @@ test('what fails is tried again under the same frame id until it is accepted, no
   expect(new Set(ids.slice(0, 6)).size).toBe(1)
   expect(ids[6]).not.toBe(ids[5])
   await eventually(async () =>
-    expect(await drains.state(drain)).toEqual({
+    expect(await drains.state(drain)).toMatchObject({
       received: 6,
       delivered: 6,
       dropped: 0,
@@ -94,7 +94,7 @@ test('Retry-After is honoured, and what went wrong can be seen meanwhile', async
   await on.append(drain, ['one'])
   const drains = await on.start([drain])
   await eventually(async () =>
-    expect(await drains.state(drain)).toEqual({
+    expect(await drains.state(drain)).toMatchObject({
       received: 1,
       delivered: 0,
       pending: 1,
@@ -105,6 +105,55 @@ test('Retry-After is honoured, and what went wrong can be seen meanwhile', async
   await eventually(() => expect(target.posts).toHaveLength(2))
   const [first, second] = target.posts.map(({ atMs }) => atMs)
   expect(Number(second) - Number(first)).toBeGreaterThan(950)
+})
+
+test('the state says what was answered last, how old what waits is, and why lines were dropped', async () => {
+  const target = await on.receiver()
+  const drain = drainTo(target.url)
+  const drains = await on.start([drain])
+  expect(await drains.state(drain)).toEqual({
+    ...{ received: 0, delivered: 0, pending: 0, dropped: 0, overflowed: 0, refused: 0 },
+    ...{ lagSeconds: 0, lastAnswer: undefined, lastError: '' },
+  })
+  await on.append(drain, ['one'])
+  const at = expect.any(Date)
+  await eventually(async () =>
+    expect(await drains.state(drain)).toMatchObject({
+      ...{ delivered: 1, lagSeconds: 0, lastError: '' },
+      lastAnswer: { text: 'the receiver answered 204', at },
+    }),
+  )
+  target.otherwise = 503
+  const time = new Date(Date.now() - 90_000).toISOString()
+  await on.append(drain, ['two', 'three'], { time })
+  await eventually(async () =>
+    expect((await drains.state(drain)).lastError).toBe('the receiver answered 503'),
+  )
+  const waiting = await drains.state(drain)
+  expect(waiting).toMatchObject({
+    pending: 2,
+    lastAnswer: { text: 'the receiver answered 503', at },
+  })
+  expect(waiting.lagSeconds).toBeGreaterThanOrEqual(90)
+  expect(waiting.lagSeconds).toBeLessThan(120)
+  target.otherwise = 404
+  await eventually(async () =>
+    expect(await drains.state(drain)).toMatchObject({
+      ...{ pending: 0, dropped: expect.any(Number), overflowed: 0, lagSeconds: 0 },
+      lastAnswer: { text: 'the receiver answered 404', at },
+    }),
+  )
+  const { dropped, refused } = await drains.state(drain)
+  expect([refused, refused >= 2]).toEqual([dropped, true])
+})
+
+test('a line without a time has no age', async () => {
+  const target = await on.receiver()
+  target.otherwise = 503
+  const drain = drainTo(target.url)
+  const drains = await on.start([drain])
+  await on.append(drain, ['one'], { time: '-' })
+  expect(await drains.state(drain)).toMatchObject({ pending: 1, lagSeconds: undefined })
 })
 
 test('a receiver that does not answer is given up after a time', async () => {
@@ -141,7 +190,7 @@ test('a batch refused for good is dropped, counted and told: in the next batch a
   )
   await eventually(async () => {
     const state = await drains.state(drain)
-    expect(state).toEqual({ received: 9, delivered: 2, dropped: 7, ...settled })
+    expect(state).toMatchObject({ received: 9, delivered: 2, dropped: 7, ...settled })
   })
 })
 

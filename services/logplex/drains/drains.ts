@@ -5,6 +5,7 @@ import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import { loadFunctions } from '../redis-functions.ts'
+import { timeOfFirst } from './batch.ts'
 import type { CarrierOptions } from './carrier.ts'
 import { readTrustedCas } from './certificate.ts'
 import {
@@ -182,12 +183,32 @@ async function readState(
   drain: LogDrain,
 ): Promise<LogDrainState> {
   const cursor = await readCursor(redis, drain.id, drain.firstLine)
-  const { oldest, head } = await appLog.bounds(drain.appId)
+  const { chunks, bounds } = await appLog.read(drain.appId, cursor.next, 1)
+  const { oldest, head } = bounds
   const next = Math.min(cursor.next, head + 1)
   // Lines that the buffer has let go and that the drain has not come to count yet.
   const passed = Math.max(0, oldest - next)
-  const { delivered, overflowed, refused, lastError } = cursor
-  const dropped = overflowed + refused + passed
+  const { delivered, refused, lastAnswer, answeredAt, lastError } = cursor
+  const overflowed = cursor.overflowed + passed
+  const dropped = overflowed + refused
   const pending = head + 1 - next - passed
-  return { received: delivered + dropped + pending, delivered, pending, dropped, lastError }
+  return {
+    ...{
+      received: delivered + dropped + pending,
+      delivered,
+      pending,
+      dropped,
+      overflowed,
+      refused,
+    },
+    lagSeconds: pending === 0 ? 0 : ageOf(timeOfFirst(chunks, next)),
+    lastAnswer: answeredAt === 0 ? undefined : { text: lastAnswer, at: new Date(answeredAt) },
+    lastError,
+  }
+}
+
+/** Seconds since a line's TIME, which its sender's clock has told; undefined when it is no time. */
+function ageOf(time: string): number | undefined {
+  const at = Date.parse(time)
+  return Number.isNaN(at) ? undefined : Math.max(0, Math.floor((Date.now() - at) / 1_000))
 }
