@@ -7,15 +7,16 @@ import { inboxPrefix } from '#lib/subjects.ts'
  * reconnecting for ever: NATS may be away for a while, a service may not die of it.
  *
  * @param options.firstConnectMsMax gives up when there is no connection within that time.
+ * @param options.hearsItself false: what it publishes does not come back to it.
  */
 export async function connectNats(
   url: string,
   name: string,
   log: Log,
-  options: { firstConnectMsMax?: number } = {},
+  options: { firstConnectMsMax?: number; hearsItself?: boolean } = {},
 ): Promise<NatsConnection> {
   const { host, username, password } = new URL(url)
-  const { firstConnectMsMax } = options
+  const { firstConnectMsMax, hearsItself = true } = options
   const nats = await connect({
     servers: host,
     name,
@@ -24,6 +25,7 @@ export async function connectNats(
     pass: decodeURIComponent(password),
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
+    noEcho: !hearsItself,
     waitOnFirstConnect: firstConnectMsMax === undefined,
     ...(firstConnectMsMax !== undefined && { timeout: firstConnectMsMax }),
     ignoreAuthErrorAbort: true,

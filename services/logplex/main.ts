@@ -29,7 +29,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const secrets = await loadSecrets(config.masterKeyFile)
   await assertMasterKey(pool, secrets)
 
-  const nats = await connectNats(config.natsUrl, 'logplex', log)
+  const nats = await connectNats(config.natsUrl, 'logplex', log, { hearsItself: false })
   lifecycle.onStop('nats', () => nats.drain())
   const redis = await connectRedis(config.redisUrl, log)
   lifecycle.onStop('redis', () => redis.destroy())

@@ -5,6 +5,8 @@ import { allLogGrew, logGrewSubject } from '#lib/subjects.ts'
 
 /** Doorbells are spread over so many subjects, so that later a reader may hear a part of them only. */
 const shards = 16
+/** What has grown is told together: each message costs its sender, the server and every reader. */
+const tellAfterMs = 5
 
 /** Tells other processes that logs have grown, and hears it from them. No log line crosses here. */
 export type Doorbell = {
@@ -15,8 +17,8 @@ export type Doorbell = {
 }
 
 /**
- * A message is `<app id> <head>` per line: what has grown within a turn of the event loop. Losing
- * one makes readers elsewhere late, not wrong.
+ * A message is `<app id> <head>` per line: what has grown within some milliseconds. Losing one makes
+ * readers elsewhere late, not wrong.
  */
 export function openDoorbell(
   nats: NatsConnection,
@@ -24,6 +26,7 @@ export function openDoorbell(
   log: Log,
 ): Doorbell {
   const grown = new Map<AppId, number>()
+  let timer: NodeJS.Timeout | undefined
   let connected = true
   void (async () => {
     for await (const { type } of nats.status()) {
@@ -57,10 +60,13 @@ export function openDoorbell(
   return {
     connected: () => connected,
     ring(appId, head) {
-      if (grown.size === 0) setImmediate(flush)
+      if (grown.size === 0) timer = setTimeout(flush, tellAfterMs)
       grown.set(appId, head)
     },
-    stop: () => subscription.unsubscribe(),
+    stop: () => {
+      clearTimeout(timer)
+      subscription.unsubscribe()
+    },
   }
 }
 

@@ -12,6 +12,7 @@ import { certificateMessage } from './certificate.ts'
 import { commitCursor, newFields, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
 import { logplexLine } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
+import type { Pace } from './pace.ts'
 
 export type DrainDeps = {
   appLog: AppLog
@@ -19,6 +20,7 @@ export type DrainDeps = {
   log: Log
   owner: DrainOwner
   limits: DrainLimits
+  pace: Pace
 }
 
 /** local5.err */
@@ -139,6 +141,7 @@ export class Drain {
     let unread = 0
     while (!this.#over) {
       if (!behind && !this.#isFar) await this.#linger()
+      if (!behind && !this.#grown) return
       this.#grown = false
       if (this.#over) return
       try {
@@ -147,7 +150,7 @@ export class Drain {
         const batch = this.#compose(reading)
         if (!batch || this.#lost) return
         await this.#deliver(batch, reading)
-        behind = batch.last < reading.bounds.head
+        behind = this.#cursor.next <= reading.bounds.head
       } catch (error) {
         this.#deps.log.warn({ err: error, drain: this.#drain.id }, 'drain could not read its log')
         await this.#pause(backoffMs(++unread, this.#deps.limits.redisRetry))
@@ -186,6 +189,7 @@ export class Drain {
   }
 
   async #deliver(batch: Batch, { chunks }: LogReading): Promise<void> {
+    this.#deps.pace.count()
     const delivery: Delivery =
       batch.lines === 0 ? { kind: 'accepted' } : await this.#carrier.deliver(batch)
     const { lines } = batch
@@ -315,7 +319,7 @@ export class Drain {
   /** Waits for more lines; every drain does so all the time, and a timer of its own is cheap. */
   #linger(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#endLinger?.(), this.#deps.limits.lingerMs)
+      const timer = setTimeout(() => this.#endLinger?.(), this.#deps.pace.lingerMs)
       this.#endLinger = () => {
         this.#endLinger = undefined
         clearTimeout(timer)

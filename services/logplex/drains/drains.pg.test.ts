@@ -296,7 +296,7 @@ test('of two processes one runs a drain, and the other takes it over when that o
 test('a process that was paused beyond its lease moves nothing any more', async () => {
   const target = await on.receiver()
   const drain = drainTo(target.url)
-  const limits = { leaseMs: 300, tickMs: 60_000, lingerMs: 10 }
+  const limits = { leaseMs: 300, tickMs: 60_000, lingerMsMax: 10 }
   const paused = await on.start([drain], { limits })
   await on.append(drain, ['n1'])
   await eventually(async () => expect(await paused.state(drain)).toMatchObject({ delivered: 1 }))

@@ -19,6 +19,7 @@ import {
 import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
 import { openCarrier } from './open-carrier.ts'
+import { Pace } from './pace.ts'
 import { checkDrain, type DrainCheck } from './drain-check.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
 
@@ -53,7 +54,7 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   const trusted = readTrustedCas(options.caFile)
   await loadFunctions(options.redis, drainFunctions)
   const owner = { name: randomUUID(), leaseMs: limits.leaseMs }
-  const set = new DrainSet({ ...options, trusted, limits, owner })
+  const set = new DrainSet({ ...options, trusted, limits, owner, pace: new Pace(limits) })
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),

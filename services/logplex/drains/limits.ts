@@ -5,10 +5,13 @@ export const drainLimits = {
   syslogBatchBytesMax: 64 * 1024,
   batchLinesMax: 500,
   /**
-   * A drain that has caught up waits this long for more, so that batches grow with the load: at
-   * 10,000 lines a second over 100 drains it is what a line costs (npm run bench) …
+   * A drain that has caught up waits for more, so that batches grow with the load: so long for each
+   * batch a second that all drains of the process send, which comes to 500 ms with 100 busy drains
+   * and 50 ms with one (npm run bench) …
    */
-  lingerMs: 250,
+  lingerMsPerBatch: 2.5,
+  lingerMsMin: 10,
+  lingerMsMax: 500,
   /** … but not behind so many lines, for a busy app's buffer is short. */
   lingerLinesMax: 250,
 

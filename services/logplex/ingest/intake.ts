@@ -9,9 +9,9 @@ import {
   pendingBytesResume,
 } from '../limits.ts'
 import { logTimeNow } from '../log-time.ts'
+import { Rate } from '../rate.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
-import { LineRate } from './line-rate.ts'
 import {
   newPendingLog,
   settleLines,
@@ -34,13 +34,13 @@ export class Intake {
   readonly #apps = new Map<AppId, PendingLog>()
   readonly #whenRoom: (() => void)[] = []
   #marked: PendingLog[] = []
-  readonly #rate: LineRate
+  readonly #rate: Rate
   #heldBack = false
 
   constructor(appLog: AppLog, counters: IngestCounters) {
     this.#appLog = appLog
     this.#counters = counters
-    this.#rate = new LineRate(() => counters.accepted)
+    this.#rate = new Rate(() => counters.accepted)
   }
 
   /** True while senders are to be held back. */

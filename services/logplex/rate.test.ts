@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { LineRate } from './line-rate.ts'
+import { Rate } from './rate.ts'
 
 test('a rate is that of the last window, and falls to nothing while nothing comes', () => {
   let count = 0
-  const rate = new LineRate(() => count)
+  const rate = new Rate(() => count)
   expect(rate.perSecond(1_000)).toBe(0)
   count = 500
   // Too soon to say anything else.

@@ -1,8 +1,8 @@
-/** A rate is measured over at least so long: shorter, it is that of a single read. */
+/** A rate is measured over at least so long: shorter, it is that of a single burst. */
 const windowMs = 50
 
-/** How many lines a second come, by a counter that is looked at now and then. */
-export class LineRate {
+/** How many a second there are of something, by a counter that is looked at now and then. */
+export class Rate {
   readonly #count: () => number
   #sinceMs = 0
   #countThen = 0
