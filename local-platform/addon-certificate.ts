@@ -1,14 +1,12 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { loadPrivateCa } from './private-ca.ts'
+import { issueServerPem } from './server-pem.ts'
 
 // The servers of the add-ons speak TLS with one certificate, of a CA that is for nothing else: who
 // trusts it trusts these servers, and is not asked to trust it with any other name.
 
 const folder = 'addon-tls'
-const addonHosts = ['localhost', '127.0.0.1', '::1']
-/** Longer than a platform runs without a restart; Apple's libraries accept 825. */
-const certificateDays = 800
+/** Who issues it, by the name that clients see. */
+export const addonCaName = 'Plexus add-ons'
 
 /** Key and certificate of the servers of a home's add-ons, PEM in one file. */
 export const addonCertificateFile = (home: string): string => join(home, folder, 'server.pem')
@@ -19,27 +17,8 @@ export const addonCaFile = (home: string): string => join(home, folder, 'ca.pem'
 /** Issues the certificate of a home's add-ons anew, for this machine alone; answers it (PEM). */
 export function issueAddonCertificate(home: string): Promise<string> {
   const caFolder = dirname(addonCaFile(home))
-  return issueServerPem({ caFolder, file: addonCertificateFile(home), hosts: [] })
-}
-
-/**
- * Issues a certificate of the add-ons' CA, which is made in its folder if there is none, and puts
- * it with its key (PEM) into a file that only its owner can read, whole or not at all.
- *
- * @param certificate.hosts names and addresses besides this machine's own.
- */
-export async function issueServerPem(certificate: {
-  caFolder: string
-  file: string
-  hosts: string[]
-}): Promise<string> {
-  const { caFolder, file, hosts } = certificate
-  const ca = await loadPrivateCa({ folder: caFolder, commonName: 'Plexus add-ons' })
-  const names = [...new Set([...hosts, ...addonHosts])]
-  const { key, cert } = await ca.issue(names, certificateDays)
-  const pem = key + cert
-  await mkdir(dirname(file), { recursive: true, mode: 0o711 })
-  await writeFile(`${file}.new`, pem, { mode: 0o600 })
-  await rename(`${file}.new`, file)
-  return pem
+  return issueServerPem({
+    ...{ caFolder, commonName: addonCaName },
+    ...{ file: addonCertificateFile(home), hosts: [] },
+  })
 }

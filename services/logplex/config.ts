@@ -13,7 +13,7 @@ export const settings = {
   }),
   host: text('PLEXUS_LOGS_HOST', {
     fallback: '127.0.0.1',
-    help: 'address that both listeners bind to; 0.0.0.0 for all',
+    help: 'address that listeners bind to; 0.0.0.0 for all',
   }),
   logsPort: port('PLEXUS_LOGS_PORT', {
     fallback: 8601,
@@ -24,6 +24,18 @@ export const settings = {
   }),
   syslogPort: port('PLEXUS_SYSLOG_PORT', { fallback: 6001, help: 'port of syslog over TCP' }),
   syslogAddr: text('PLEXUS_SYSLOG_ADDR', { help: 'where senders reach that port, host:port' }),
+  syslogTlsPem: text('PLEXUS_SYSLOG_TLS_PEM', {
+    fallback: '',
+    help: 'PEM file of private key and certificates for syslog over TLS; none: no TLS',
+  }),
+  syslogTlsPort: port('PLEXUS_SYSLOG_TLS_PORT', {
+    fallback: 6514,
+    help: 'port of syslog over TLS',
+  }),
+  syslogTlsClientCa: text('PLEXUS_SYSLOG_TLS_CLIENT_CA', {
+    fallback: '',
+    help: 'PEM file of the CAs whose certificate a client must have; none: it needs none',
+  }),
   logBytesPerApp: integer('PLEXUS_LOG_BYTES_PER_APP', {
     fallback: 4 * 1024 * 1024,
     help: "bytes that an app's log may hold beyond its newest 1,500 lines",

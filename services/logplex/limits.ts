@@ -70,6 +70,10 @@ export const tcpFrameSecondsMax = 60
 export const tcpIdleSecondsMax = 3_600
 /** How often connections are looked at for the two limits above. */
 export const tcpSweepMs = 5_000
+/** A TLS handshake must be over by then, or its connection is closed. */
+export const tlsHandshakeMs = 10_000
+/** Between two looks at the files of certificates, which may be replaced at any time. */
+export const certificateCheckMs = 10_000
 /** TCP keep-alive finds peers that vanished. */
 export const tcpKeepAliveMs = 60_000
 

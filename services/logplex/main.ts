@@ -47,7 +47,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
 
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
   const ingest = await startIngest(
-    { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
+    config,
     { appLog, tokens, learnToken: registry.learn, log },
     (server) => registerTails(server, { appLog, ...sessions, log }),
   )

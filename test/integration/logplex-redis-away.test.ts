@@ -36,7 +36,10 @@ beforeEach(async () => {
   tokens.set(token, appId, 'app')
   const learnToken = () => Promise.resolve(false)
   ingest = await startIngest(
-    { host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
+    {
+      ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
+      ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '' },
+    },
     { appLog: testLog.appLog, tokens, learnToken, log: silentLog },
     () => Promise.resolve(),
   )

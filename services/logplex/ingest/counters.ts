@@ -20,6 +20,8 @@ export type IngestCounters = {
   droppedClosed: number
   /** Connections that were closed for being slow, idle or too many. */
   connectionsClosed: number
+  /** Connections that spoke no TLS where it is spoken, or had no good certificate. */
+  handshakesFailed: number
 }
 
 export function newCounters(): IngestCounters {
@@ -33,5 +35,6 @@ export function newCounters(): IngestCounters {
     droppedRemoved: 0,
     droppedClosed: 0,
     connectionsClosed: 0,
+    handshakesFailed: 0,
   }
 }

@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
+import type { LogplexConfig } from '../config.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
 import { createLogsServer } from './logs-server.ts'
 import { BytesInFlight } from './post-body.ts'
-import { listenSyslogTcp } from './syslog-tcp.ts'
+import { listenSyslogTcp, type SyslogTcpOptions } from './syslog-tcp.ts'
+import { openSyslogTls } from './syslog-tls.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
 import type { TokenTable } from './token-table.ts'
 
@@ -18,6 +20,12 @@ export type IngestDeps = {
   log: Log
 }
 
+/** Where to listen, and with what to speak TLS. */
+export type IngestConfig = Pick<
+  LogplexConfig,
+  'host' | 'logsPort' | 'syslogPort' | 'syslogTlsPort' | 'syslogTlsPem' | 'syslogTlsClientCa'
+>
+
 export type Ingest = {
   logsPort: number
   syslogPort: number
@@ -27,15 +35,15 @@ export type Ingest = {
 }
 
 /**
- * Opens both listeners for log lines. `register` adds what else is served on the HTTP port: the
- * log sessions.
+ * Opens all listeners for log lines. `register` adds what else is served on the HTTP port: the log
+ * sessions.
  */
 export async function startIngest(
-  listen: { host: string; logsPort: number; syslogPort: number },
+  config: IngestConfig,
   { appLog, tokens, learnToken, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
-  const { host, logsPort, syslogPort } = listen
+  const { host, logsPort } = config
   const counters = newCounters()
   const intake = new Intake(appLog, counters)
   const lookup = new TokenLookup(tokens, learnToken)
@@ -44,8 +52,7 @@ export async function startIngest(
   registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
-  const shared = { intake, tokens, lookup, counters, log }
-  const syslog = await listenSyslogTcp({ ...shared, host, port: syslogPort })
+  const syslog = await openSyslog(config, { intake, tokens, lookup, counters, log })
   const stopReporting = reportCounters(intake, counters, log)
   return {
     logsPort: portOf(server, logsPort),
@@ -56,6 +63,21 @@ export async function startIngest(
       await Promise.all([syslog.close(), server.close()])
       await intake.drain(pendingOnStopMs)
     },
+  }
+}
+
+async function openSyslog(
+  config: IngestConfig,
+  shared: Omit<SyslogTcpOptions, 'host' | 'port'>,
+): Promise<{ port: number; close: () => Promise<unknown> }> {
+  const { host, syslogTlsPem: pemFile, syslogTlsClientCa: clientCaFile } = config
+  const plain = await listenSyslogTcp({ ...shared, host, port: config.syslogPort })
+  if (pemFile === '') return plain
+  const tls = await openSyslogTls({ pemFile, clientCaFile, log: shared.log })
+  const secure = await listenSyslogTcp({ ...shared, host, port: config.syslogTlsPort, tls })
+  return {
+    port: plain.port,
+    close: () => Promise.all([tls.stop(), plain.close(), secure.close()]),
   }
 }
 

@@ -12,6 +12,7 @@ import { blankMessage, readMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
 import type { Intake } from './intake.ts'
 import { Strangers } from './strangers.ts'
+import type { SyslogTls } from './syslog-tls.ts'
 import type { TokenLookup } from './token-lookup.ts'
 import type { TokenTable } from './token-table.ts'
 
@@ -22,6 +23,8 @@ export type SyslogTcpOptions = {
   tokens: TokenTable
   lookup: TokenLookup
   counters: IngestCounters
+  /** With what to speak TLS; without it the bytes go as they are. */
+  tls?: SyslogTls
   log: Log
 }
 
@@ -36,17 +39,24 @@ type Connection = {
 }
 
 /**
- * Syslog over TCP with octet counting; the token stands in the place of APP-NAME. Nothing is ever
- * answered: what is malformed or has a wrong token is counted, and the connection stays open.
+ * Syslog over TCP or TLS with octet counting; the token stands in the place of APP-NAME. Nothing is
+ * ever answered: what is malformed or has a wrong token is counted, and the connection stays open.
  */
 export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<SyslogListener> {
-  const { counters, intake } = options
+  const { counters, intake, tls } = options
   const connections = new Set<Connection>()
+  /** All that are open, also those that have not said yet who they are. */
+  const sockets = new Set<Socket>()
   const visit = frameVisitor(options)
-  const server = createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs })
+  const server = tls?.createServer() ?? createPlainServer()
   server.maxConnections = tcpConnectionsMax
   server.on('drop', () => counters.connectionsClosed++)
+  server.on('tlsClientError', () => counters.handshakesFailed++)
   server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
     connections.add(receive(socket, visit, options, (closed) => connections.delete(closed)))
   })
   intake.onRoom(() => {
@@ -59,7 +69,7 @@ export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<Syslog
     close: async () => {
       clearInterval(sweep)
       const closed = new Promise<void>((done) => server.close(() => done()))
-      for (const { socket } of connections) socket.destroy()
+      for (const socket of sockets) socket.destroy()
       await closed
     },
   }
@@ -146,6 +156,10 @@ function frameVisitor({ intake, tokens, lookup, counters }: SyslogTcpOptions): F
     if (route) intake.add(route, bytes, message)
     else strangers.hold(bytes, start, end, message)
   }
+}
+
+function createPlainServer(): Server {
+  return createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs })
 }
 
 function listen(server: Server, { port, host }: SyslogTcpOptions): Promise<number> {

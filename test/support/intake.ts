@@ -1,0 +1,51 @@
+import { newId, type AppId } from '#lib/ids.ts'
+import { silentLog } from '#lib/log.ts'
+import { newCounters } from '../../services/logplex/ingest/counters.ts'
+import { Intake } from '../../services/logplex/ingest/intake.ts'
+import { TokenLookup } from '../../services/logplex/ingest/token-lookup.ts'
+import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
+import type { TestEngines } from './engines.ts'
+import { keptMessages, linesOf, openTestLog } from './logs.ts'
+
+/** What listeners hand lines to, with a log behind it, and tokens that are nowhere else. */
+export async function openTestIntake(engines: TestEngines) {
+  const log = await openTestLog(engines)
+  const tokens = new TokenTable()
+  const counters = newCounters()
+  return {
+    /** What every listener is given. */
+    shared: {
+      intake: new Intake(log.appLog, counters),
+      tokens,
+      lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
+      counters,
+      host: '127.0.0.1',
+      port: 0,
+      log: silentLog,
+    },
+    newToken: (source = 'app'): { appId: AppId; token: string } => {
+      const appId = newId<AppId>()
+      const token = `t.${newId()}`
+      tokens.set(token, appId, source)
+      return { appId, token }
+    },
+    kept: (appId: AppId): Promise<string[]> => keptMessages(log.appLog, appId),
+    /** Number and `SOURCE[PROC]: MSG` of each line that the app's log keeps. */
+    lines: async (appId: AppId): Promise<string[]> => {
+      const { chunks } = await log.appLog.readBack(appId, Infinity, 1_000_000)
+      return linesOf(chunks)
+    },
+    close: log.close,
+  }
+}
+
+/** A frame without its length: RFC 5424 with the token in the place of APP-NAME. */
+function syslogLine(token: string, text: string): string {
+  return `<190>1 2026-11-21T09:00:00.000000+00:00 host ${token} web.1 - - ${text}`
+}
+
+/** The same with its length in front: octet counting. */
+export function countedFrame(token: string, text: string): string {
+  const line = syslogLine(token, text)
+  return `${Buffer.byteLength(line)} ${line}`
+}
