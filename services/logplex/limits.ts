@@ -70,6 +70,11 @@ export const tcpFrameSecondsMax = 60
 export const tcpIdleSecondsMax = 3_600
 /** How often connections are looked at for the two limits above. */
 export const tcpSweepMs = 5_000
+/**
+ * What the kernel holds of datagrams that have come and are not read yet; it gives no more than its
+ * net.core.rmem_max, and drops what comes beyond it.
+ */
+export const udpReceiveBytes = 8 * miB
 /** A TLS handshake must be over by then, or its connection is closed. */
 export const tlsHandshakeMs = 10_000
 /** Between two looks at the files of certificates, which may be replaced at any time. */

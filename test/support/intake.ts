@@ -1,6 +1,7 @@
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
-import { newCounters } from '../../services/logplex/ingest/counters.ts'
+import { newCounters, type IngestCounters } from '../../services/logplex/ingest/counters.ts'
+import { tokenVisitor, type LineDeps } from '../../services/logplex/ingest/frame-visitor.ts'
 import { Intake } from '../../services/logplex/ingest/intake.ts'
 import { TokenLookup } from '../../services/logplex/ingest/token-lookup.ts'
 import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
@@ -12,17 +13,16 @@ export async function openTestIntake(engines: TestEngines) {
   const log = await openTestLog(engines)
   const tokens = new TokenTable()
   const counters = newCounters()
+  const deps: LineDeps = {
+    intake: new Intake(log.appLog, counters),
+    tokens,
+    lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
+    counters,
+  }
+  const visit = tokenVisitor(deps)
   return {
     /** What every listener is given. */
-    shared: {
-      intake: new Intake(log.appLog, counters),
-      tokens,
-      lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
-      counters,
-      host: '127.0.0.1',
-      port: 0,
-      log: silentLog,
-    },
+    shared: { ...deps, visitorFor: () => visit, host: '127.0.0.1', port: 0, log: silentLog },
     newToken: (source = 'app'): { appId: AppId; token: string } => {
       const appId = newId<AppId>()
       const token = `t.${newId()}`
@@ -39,8 +39,13 @@ export async function openTestIntake(engines: TestEngines) {
   }
 }
 
+/** Lines that have met their fate: all that were received, once none is being looked up. */
+export function accounted(counters: IngestCounters): number {
+  return counters.malformed + counters.unknownToken + counters.droppedBufferFull + counters.accepted
+}
+
 /** A frame without its length: RFC 5424 with the token in the place of APP-NAME. */
-function syslogLine(token: string, text: string): string {
+export function syslogLine(token: string, text: string): string {
   return `<190>1 2026-11-21T09:00:00.000000+00:00 host ${token} web.1 - - ${text}`
 }
 

@@ -12,7 +12,10 @@ export type IngestCounters = {
   accepted: number
   /** Accepted and in Redis. */
   appended: number
-  /** Refused because too much waits for Redis already; such frames are received, not accepted. */
+  /**
+   * Refused because too much waits for Redis already, of UDP as soon as other senders are held
+   * back; such frames are received, not accepted.
+   */
   droppedBufferFull: number
   /** Accepted for an app that has been destroyed meanwhile. */
   droppedRemoved: number

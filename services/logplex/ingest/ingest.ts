@@ -4,12 +4,14 @@ import type { AppLog } from '../app-log/app-log.ts'
 import type { LogplexConfig } from '../config.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
+import { tokenVisitor, type LineDeps } from './frame-visitor.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
 import { createLogsServer } from './logs-server.ts'
 import { BytesInFlight } from './post-body.ts'
-import { listenSyslogTcp, type SyslogTcpOptions } from './syslog-tcp.ts'
+import { listenSyslogTcp, type SyslogListener } from './syslog-tcp.ts'
 import { openSyslogTls } from './syslog-tls.ts'
+import { listenSyslogUdp } from './syslog-udp.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
 import type { TokenTable } from './token-table.ts'
 
@@ -68,16 +70,26 @@ export async function startIngest(
 
 async function openSyslog(
   config: IngestConfig,
-  shared: Omit<SyslogTcpOptions, 'host' | 'port'>,
-): Promise<{ port: number; close: () => Promise<unknown> }> {
+  deps: LineDeps & { log: Log },
+): Promise<SyslogListener> {
   const { host, syslogTlsPem: pemFile, syslogTlsClientCa: clientCaFile } = config
-  const plain = await listenSyslogTcp({ ...shared, host, port: config.syslogPort })
-  if (pemFile === '') return plain
-  const tls = await openSyslogTls({ pemFile, clientCaFile, log: shared.log })
-  const secure = await listenSyslogTcp({ ...shared, host, port: config.syslogTlsPort, tls })
+  const visit = tokenVisitor(deps)
+  const shared = { ...deps, host, visitorFor: () => visit }
+  const tcp = await listenSyslogTcp({ ...shared, port: config.syslogPort })
+  const listeners: { close: () => Promise<void> }[] = [
+    tcp,
+    await listenSyslogUdp({ ...shared, port: tcp.port }),
+  ]
+  if (pemFile !== '') {
+    const tls = await openSyslogTls({ pemFile, clientCaFile, log: deps.log })
+    listeners.push(await listenSyslogTcp({ ...shared, port: config.syslogTlsPort, tls }))
+    listeners.push({ close: tls.stop })
+  }
   return {
-    port: plain.port,
-    close: () => Promise.all([tls.stop(), plain.close(), secure.close()]),
+    port: tcp.port,
+    close: async () => {
+      await Promise.all(listeners.map((listener) => listener.close()))
+    },
   }
 }
 

@@ -8,20 +8,16 @@ import {
   tcpSweepMs,
 } from '../limits.ts'
 import { FrameScanner, type FrameVisitor } from '../syslog/frame.ts'
-import { blankMessage, readMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
+import type { VisitorFor } from './frame-visitor.ts'
 import type { Intake } from './intake.ts'
-import { Strangers } from './strangers.ts'
 import type { SyslogTls } from './syslog-tls.ts'
-import type { TokenLookup } from './token-lookup.ts'
-import type { TokenTable } from './token-table.ts'
 
 export type SyslogTcpOptions = {
   port: number
   host: string
+  visitorFor: VisitorFor
   intake: Intake
-  tokens: TokenTable
-  lookup: TokenLookup
   counters: IngestCounters
   /** With what to speak TLS; without it the bytes go as they are. */
   tls?: SyslogTls
@@ -39,15 +35,14 @@ type Connection = {
 }
 
 /**
- * Syslog over TCP or TLS with octet counting; the token stands in the place of APP-NAME. Nothing is
- * ever answered: what is malformed or has a wrong token is counted, and the connection stays open.
+ * Syslog over TCP or TLS with octet counting. Nothing is ever answered: what is malformed or has a
+ * wrong token is counted, and the connection stays open.
  */
 export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<SyslogListener> {
   const { counters, intake, tls } = options
   const connections = new Set<Connection>()
   /** All that are open, also those that have not said yet who they are. */
   const sockets = new Set<Socket>()
-  const visit = frameVisitor(options)
   const server = tls?.createServer() ?? createPlainServer()
   server.maxConnections = tcpConnectionsMax
   server.on('drop', () => counters.connectionsClosed++)
@@ -57,7 +52,7 @@ export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<Syslog
     socket.once('close', () => sockets.delete(socket))
   })
   server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
-    connections.add(receive(socket, visit, options, (closed) => connections.delete(closed)))
+    connections.add(receive(socket, options, (closed) => connections.delete(closed)))
   })
   intake.onRoom(() => {
     for (const { socket } of connections) socket.resume()
@@ -109,10 +104,10 @@ export function takeData(connection: Connection, bytes: Uint8Array, now: number)
 
 function receive(
   socket: Socket,
-  visit: FrameVisitor,
-  { intake, counters, log }: SyslogTcpOptions,
+  { visitorFor, intake, counters, log }: SyslogTcpOptions,
   onClose: (connection: Connection) => void,
 ): Connection {
+  const visit = visitorFor(socket.remoteAddress ?? '')
   const connection = newConnection(socket, visit, Date.now())
   const { scanner } = connection
   const countMalformed = (): void => {
@@ -132,30 +127,6 @@ function receive(
     onClose(connection)
   })
   return connection
-}
-
-/** What becomes of a frame; one visitor serves all connections, for it ends before the next begins. */
-function frameVisitor({ intake, tokens, lookup, counters }: SyslogTcpOptions): FrameVisitor {
-  const message = blankMessage()
-  const strangers = new Strangers(
-    lookup,
-    (route, frame) => {
-      if (readMessage(frame, 0, frame.length, message)) intake.add(route, frame, message)
-    },
-    (frames) => {
-      counters.unknownToken += frames
-    },
-  )
-  return (bytes, start, end) => {
-    counters.received++
-    if (!readMessage(bytes, start, end, message)) {
-      counters.malformed++
-      return
-    }
-    const route = tokens.find(bytes, message.appStart, message.appEnd)
-    if (route) intake.add(route, bytes, message)
-    else strangers.hold(bytes, start, end, message)
-  }
 }
 
 function createPlainServer(): Server {
