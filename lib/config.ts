@@ -59,6 +59,13 @@ export const flag = (env: string, options: Options<boolean>): Setting<boolean> =
     throw new Error(`wants true or false, got ${JSON.stringify(value)}`)
   })
 
+/** In a form of the service's own; `parse` throws what it wants instead. */
+export const custom = <T>(
+  env: string,
+  parse: (value: string) => T,
+  options: Options<T>,
+): Setting<T> => setting(env, options, parse)
+
 /** Of every service that runs workflows. */
 export const workflowLease = integer('PLEXUS_WORKFLOW_LEASE_SECONDS', {
   fallback: 10,

@@ -1,4 +1,5 @@
-import { flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { custom, flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { parseListeners } from './ingest/listener-setting.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'NATS, nats://user:password@host:port' }),
@@ -35,6 +36,10 @@ export const settings = {
   syslogTlsClientCa: text('PLEXUS_SYSLOG_TLS_CLIENT_CA', {
     fallback: '',
     help: 'PEM file of the CAs whose certificate a client must have; none: it needs none',
+  }),
+  syslogListeners: custom('PLEXUS_SYSLOG_LISTENERS', parseListeners, {
+    fallback: [],
+    help: 'further listeners for syslog, such as tcp://0.0.0.0:5514?framing=newline',
   }),
   logBytesPerApp: integer('PLEXUS_LOG_BYTES_PER_APP', {
     fallback: 4 * 1024 * 1024,

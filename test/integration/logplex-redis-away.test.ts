@@ -38,7 +38,7 @@ beforeEach(async () => {
   ingest = await startIngest(
     {
       ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
-      ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '' },
+      ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '', syslogListeners: [] },
     },
     { appLog: testLog.appLog, tokens, learnToken, log: silentLog },
     () => Promise.resolve(),

@@ -4,14 +4,11 @@ import type { AppLog } from '../app-log/app-log.ts'
 import type { LogplexConfig } from '../config.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
-import { tokenVisitor, type LineDeps } from './frame-visitor.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
 import { createLogsServer } from './logs-server.ts'
 import { BytesInFlight } from './post-body.ts'
-import { listenSyslogTcp, type SyslogListener } from './syslog-tcp.ts'
-import { openSyslogTls } from './syslog-tls.ts'
-import { listenSyslogUdp } from './syslog-udp.ts'
+import { openSyslogListeners, type SyslogConfig } from './syslog-listeners.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
 import type { TokenTable } from './token-table.ts'
 
@@ -22,11 +19,8 @@ export type IngestDeps = {
   log: Log
 }
 
-/** Where to listen, and with what to speak TLS. */
-export type IngestConfig = Pick<
-  LogplexConfig,
-  'host' | 'logsPort' | 'syslogPort' | 'syslogTlsPort' | 'syslogTlsPem' | 'syslogTlsClientCa'
->
+/** Where to listen. */
+export type IngestConfig = SyslogConfig & Pick<LogplexConfig, 'logsPort'>
 
 export type Ingest = {
   logsPort: number
@@ -54,7 +48,7 @@ export async function startIngest(
   registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
-  const syslog = await openSyslog(config, { intake, tokens, lookup, counters, log })
+  const syslog = await openSyslogListeners(config, { intake, tokens, lookup, counters, log })
   const stopReporting = reportCounters(intake, counters, log)
   return {
     logsPort: portOf(server, logsPort),
@@ -64,31 +58,6 @@ export async function startIngest(
       stopReporting()
       await Promise.all([syslog.close(), server.close()])
       await intake.drain(pendingOnStopMs)
-    },
-  }
-}
-
-async function openSyslog(
-  config: IngestConfig,
-  deps: LineDeps & { log: Log },
-): Promise<SyslogListener> {
-  const { host, syslogTlsPem: pemFile, syslogTlsClientCa: clientCaFile } = config
-  const visit = tokenVisitor(deps)
-  const shared = { ...deps, host, visitorFor: () => visit }
-  const tcp = await listenSyslogTcp({ ...shared, port: config.syslogPort })
-  const listeners: { close: () => Promise<void> }[] = [
-    tcp,
-    await listenSyslogUdp({ ...shared, port: tcp.port }),
-  ]
-  if (pemFile !== '') {
-    const tls = await openSyslogTls({ pemFile, clientCaFile, log: deps.log })
-    listeners.push(await listenSyslogTcp({ ...shared, port: config.syslogTlsPort, tls }))
-    listeners.push({ close: tls.stop })
-  }
-  return {
-    port: tcp.port,
-    close: async () => {
-      await Promise.all(listeners.map((listener) => listener.close()))
     },
   }
 }

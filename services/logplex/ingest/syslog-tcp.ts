@@ -7,16 +7,20 @@ import {
   tcpKeepAliveMs,
   tcpSweepMs,
 } from '../limits.ts'
-import { FrameScanner, type FrameVisitor } from '../syslog/frame.ts'
+import { FrameScanner, type Scanner } from '../syslog/frame.ts'
+import { LineScanner } from '../syslog/line-scanner.ts'
 import type { IngestCounters } from './counters.ts'
 import type { VisitorFor } from './frame-visitor.ts'
 import type { Intake } from './intake.ts'
+import type { ListenerSetting } from './listener-setting.ts'
 import type { SyslogTls } from './syslog-tls.ts'
 
 export type SyslogTcpOptions = {
   port: number
   host: string
   visitorFor: VisitorFor
+  /** How frames are told apart: octet counting unless told otherwise. */
+  framing?: ListenerSetting['framing']
   intake: Intake
   counters: IngestCounters
   /** With what to speak TLS; without it the bytes go as they are. */
@@ -28,14 +32,14 @@ export type SyslogListener = { port: number; close: () => Promise<void> }
 
 type Connection = {
   socket: Socket
-  scanner: FrameScanner
+  scanner: Scanner
   lastDataAt: number
   /** When what is unfinished began, a frame or a malformed piece, or undefined while there is none. */
   partialSince: number | undefined
 }
 
 /**
- * Syslog over TCP or TLS with octet counting. Nothing is ever answered: what is malformed or has a
+ * Syslog over TCP or TLS. Nothing is ever answered: what is malformed or has a
  * wrong token is counted, and the connection stays open.
  */
 export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<SyslogListener> {
@@ -86,8 +90,8 @@ export function closeLate(
   }
 }
 
-export function newConnection(socket: Socket, visit: FrameVisitor, now: number): Connection {
-  return { socket, scanner: new FrameScanner(visit), lastDataAt: now, partialSince: undefined }
+export function newConnection(socket: Socket, scanner: Scanner, now: number): Connection {
+  return { socket, scanner, lastDataAt: now, partialSince: undefined }
 }
 
 /** Scans what came, and notes since when the peer owes the end of what it has begun. */
@@ -104,12 +108,12 @@ export function takeData(connection: Connection, bytes: Uint8Array, now: number)
 
 function receive(
   socket: Socket,
-  { visitorFor, intake, counters, log }: SyslogTcpOptions,
+  { visitorFor, framing, intake, counters, log }: SyslogTcpOptions,
   onClose: (connection: Connection) => void,
 ): Connection {
   const visit = visitorFor(socket.remoteAddress ?? '')
-  const connection = newConnection(socket, visit, Date.now())
-  const { scanner } = connection
+  const scanner = framing === 'newline' ? new LineScanner(visit) : new FrameScanner(visit)
+  const connection = newConnection(socket, scanner, Date.now())
   const countMalformed = (): void => {
     counters.received += scanner.malformed
     counters.malformed += scanner.malformed

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest'
+import { parseListeners } from './listener-setting.ts'
+
+test('listeners are declared by urls, with what they leave out', () => {
+  expect(parseListeners('')).toEqual([])
+  expect(
+    parseListeners(' tcp://0.0.0.0:5514?framing=newline\n tls://[::1]:16514 udp://box:514 '),
+  ).toEqual([
+    { transport: 'tcp', host: '0.0.0.0', port: 5514, framing: 'newline' },
+    { transport: 'tls', host: '::1', port: 16_514, framing: 'octet-counting' },
+    { transport: 'udp', host: 'box', port: 514, framing: 'octet-counting' },
+  ])
+})
+
+test.each([
+  ['5514', /wants urls such as tcp:.*got "5514"/],
+  ['http://0.0.0.0:5514', /wants urls/],
+  ['tcp://0.0.0.0', /wants urls/],
+  ['tcp://0.0.0.0:70000', /wants urls/],
+  ['tcp://0.0.0.0:5514/path', /wants urls/],
+  ['tcp://user@host:5514', /wants urls/],
+  ['tcp://h:1?framing=lines', /wants framing=octet-counting or newline in .*got "framing=lines"/],
+  ['udp://h:1?framing=newline', /wants no framing/],
+  ['tcp://h:1?frame=newline', /wants framing.*got "frame=newline"/],
+])('%s is refused with the reason', (url, message) => {
+  expect(() => parseListeners(`tcp://h:1 ${url}`)).toThrow(message)
+})

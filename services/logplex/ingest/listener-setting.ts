@@ -1,0 +1,62 @@
+// Further listeners for syslog, as PLEXUS_SYSLOG_LISTENERS declares them: urls with spaces between.
+//
+//   tcp://0.0.0.0:5514?framing=newline tls://[::]:16514
+
+export type ListenerSetting = {
+  transport: 'tcp' | 'tls' | 'udp'
+  host: string
+  port: number
+  /** How messages are told apart on a connection; a datagram is always one. */
+  framing: 'octet-counting' | 'newline'
+}
+
+const urlPattern =
+  /^(tcp|tls|udp):\/\/(?:\[([0-9a-fA-F:.]+)\]|([^[\]/?#:@\s]+)):(\d{1,5})(?:\?(.*))?$/
+
+/** @throws Error with what is wrong, and where. */
+export function parseListeners(text: string): ListenerSetting[] {
+  return text
+    .split(/\s+/)
+    .filter((url) => url !== '')
+    .map(parseListener)
+}
+
+function parseListener(url: string): ListenerSetting {
+  const [, transport, ipv6, name, port, query = ''] = urlPattern.exec(url) ?? []
+  if (!isTransport(transport) || Number(port) > 65_535)
+    throw new Error(`wants urls such as tcp://0.0.0.0:5514?framing=newline, got ${quote(url)}`)
+  const host = ipv6 ?? name ?? ''
+  const setting: ListenerSetting = {
+    transport,
+    host,
+    port: Number(port),
+    framing: 'octet-counting',
+  }
+  for (const option of query.split('&').filter((part) => part !== '')) {
+    const equals = option.indexOf('=')
+    const key = equals < 0 ? option : option.slice(0, equals)
+    const value = equals < 0 ? '' : option.slice(equals + 1)
+    const wrong = setOption(setting, key, value)
+    if (wrong) throw new Error(`wants ${wrong} in ${quote(url)}, got ${quote(option)}`)
+  }
+  return setting
+}
+
+/** Sets it, or says what is wanted instead. */
+function setOption(setting: ListenerSetting, key: string, value: string): string | undefined {
+  switch (key) {
+    case 'framing':
+      if (value !== 'octet-counting' && value !== 'newline')
+        return 'framing=octet-counting or newline'
+      if (setting.transport === 'udp') return 'no framing (a datagram is one message)'
+      setting.framing = value
+      return undefined
+    default:
+      return 'framing'
+  }
+}
+
+const isTransport = (text: string | undefined): text is ListenerSetting['transport'] =>
+  text === 'tcp' || text === 'tls' || text === 'udp'
+
+const quote = (text: string): string => JSON.stringify(text)
