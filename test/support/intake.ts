@@ -1,5 +1,6 @@
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
+import { forEachLine } from '../../services/logplex/app-log/stored-line.ts'
 import { newCounters, type IngestCounters } from '../../services/logplex/ingest/counters.ts'
 import { tokenVisitor, type LineDeps } from '../../services/logplex/ingest/frame-visitor.ts'
 import { Intake } from '../../services/logplex/ingest/intake.ts'
@@ -34,6 +35,16 @@ export async function openTestIntake(engines: TestEngines) {
     lines: async (appId: AppId): Promise<string[]> => {
       const { chunks } = await log.appLog.readBack(appId, Infinity, 1_000_000)
       return linesOf(chunks)
+    },
+    /** TIME of each line that the app's log keeps. */
+    times: async (appId: AppId): Promise<string[]> => {
+      const { chunks } = await log.appLog.readBack(appId, Infinity, 1_000_000)
+      const times: string[] = []
+      for (const { frames } of chunks)
+        forEachLine(frames, ({ timeStart, timeEnd }) =>
+          times.push(Buffer.from(frames.subarray(timeStart, timeEnd)).toString()),
+        )
+      return times
     },
     close: log.close,
   }

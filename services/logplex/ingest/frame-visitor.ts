@@ -1,3 +1,5 @@
+import { BsdTime } from '../syslog/bsd-time.ts'
+import { BsdRewriter, hasVersion } from '../syslog/bsd.ts'
 import type { FrameVisitor } from '../syslog/frame.ts'
 import { blankMessage, readMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
@@ -41,5 +43,18 @@ export function tokenVisitor({ intake, tokens, lookup, counters }: LineDeps): Fr
     const route = tokens.find(bytes, message.appStart, message.appEnd)
     if (route) intake.add(route, bytes, message)
     else strangers.hold(bytes, start, end, message)
+  }
+}
+
+/** Hands RFC 5424 on as it is, and everything else as if it had been RFC 3164. */
+export function bsdVisitor(visit: FrameVisitor, zone: string): FrameVisitor {
+  const rewriter = new BsdRewriter(new BsdTime(zone))
+  return (bytes, start, end) => {
+    if (hasVersion(bytes, start, end)) {
+      visit(bytes, start, end)
+      return
+    }
+    rewriter.rewrite(bytes, start, end)
+    visit(rewriter.bytes, 0, rewriter.end)
   }
 }

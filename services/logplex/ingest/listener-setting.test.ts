@@ -3,12 +3,13 @@ import { parseListeners } from './listener-setting.ts'
 
 test('listeners are declared by urls, with what they leave out', () => {
   expect(parseListeners('')).toEqual([])
-  expect(
-    parseListeners(' tcp://0.0.0.0:5514?framing=newline\n tls://[::1]:16514 udp://box:514 '),
-  ).toEqual([
-    { transport: 'tcp', host: '0.0.0.0', port: 5514, framing: 'newline' },
-    { transport: 'tls', host: '::1', port: 16_514, framing: 'octet-counting' },
-    { transport: 'udp', host: 'box', port: 514, framing: 'octet-counting' },
+  const usual = { framing: 'octet-counting', format: 'auto', zone: '+00:00' }
+  const urls =
+    'tcp://0.0.0.0:5514?framing=newline&zone=+02:00\n tls://[::1]:16514 udp://box:514?format=rfc5424 '
+  expect(parseListeners(` ${urls}`)).toEqual([
+    { ...usual, transport: 'tcp', host: '0.0.0.0', port: 5514, framing: 'newline', zone: '+02:00' },
+    { ...usual, transport: 'tls', host: '::1', port: 16_514 },
+    { ...usual, transport: 'udp', host: 'box', port: 514, format: 'rfc5424' },
   ])
 })
 
@@ -21,6 +22,8 @@ test.each([
   ['tcp://user@host:5514', /wants urls/],
   ['tcp://h:1?framing=lines', /wants framing=octet-counting or newline in .*got "framing=lines"/],
   ['udp://h:1?framing=newline', /wants no framing/],
+  ['tcp://h:1?format=bsd', /wants format=auto or rfc5424/],
+  ['tcp://h:1?zone=CET', /wants zone=/],
   ['tcp://h:1?frame=newline', /wants framing.*got "frame=newline"/],
 ])('%s is refused with the reason', (url, message) => {
   expect(() => parseListeners(`tcp://h:1 ${url}`)).toThrow(message)

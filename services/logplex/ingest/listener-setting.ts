@@ -8,10 +8,16 @@ export type ListenerSetting = {
   port: number
   /** How messages are told apart on a connection; a datagram is always one. */
   framing: 'octet-counting' | 'newline'
+  /** RFC 5424 only, or also RFC 3164, told apart message by message. */
+  format: 'rfc5424' | 'auto'
+  /** Offset of the clocks of those who send RFC 3164, such as "+02:00". */
+  zone: string
 }
 
 const urlPattern =
   /^(tcp|tls|udp):\/\/(?:\[([0-9a-fA-F:.]+)\]|([^[\]/?#:@\s]+)):(\d{1,5})(?:\?(.*))?$/
+
+const zonePattern = /^[+-](0\d|1[0-4]):[0-5]\d$/
 
 /** @throws Error with what is wrong, and where. */
 export function parseListeners(text: string): ListenerSetting[] {
@@ -31,6 +37,8 @@ function parseListener(url: string): ListenerSetting {
     host,
     port: Number(port),
     framing: 'octet-counting',
+    format: 'auto',
+    zone: '+00:00',
   }
   for (const option of query.split('&').filter((part) => part !== '')) {
     const equals = option.indexOf('=')
@@ -51,8 +59,16 @@ function setOption(setting: ListenerSetting, key: string, value: string): string
       if (setting.transport === 'udp') return 'no framing (a datagram is one message)'
       setting.framing = value
       return undefined
+    case 'format':
+      if (value !== 'rfc5424' && value !== 'auto') return 'format=auto or rfc5424'
+      setting.format = value
+      return undefined
+    case 'zone':
+      if (!zonePattern.test(value)) return 'zone=+02:00 or another offset'
+      setting.zone = value
+      return undefined
     default:
-      return 'framing'
+      return 'framing, format or zone'
   }
 }
 

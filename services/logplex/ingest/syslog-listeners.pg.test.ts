@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process'
 import { connect } from 'node:net'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { countedFrame, openTestIntake, syslogLine } from '../../../test/support/intake.ts'
@@ -51,4 +53,24 @@ test('TLS is not declared without a certificate, and what was opened is closed a
   const both = 'udp://127.0.0.1:PORT tls://127.0.0.1:0'
   await expect(open(both)).rejects.toThrow(/PLEXUS_SYSLOG_TLS_PEM is not set/)
   await open('udp://127.0.0.1:PORT')
+})
+
+test('RFC 3164 is taken beside RFC 5424, its TAG for the token, unless that is declared otherwise', async () => {
+  const { tcpPort } = await open('udp://127.0.0.1:PORT?zone=+01:00')
+  expect(tcpPort).toBeGreaterThan(0)
+  const { appId, token } = intake.newToken('box')
+  const to = ['--server', '127.0.0.1', '--port', String(port), '--udp', '--tag', token]
+  const logger = (...args: string[]) => promisify(execFile)('logger', [...to, ...args])
+  await logger('--rfc3164', '--id=7', 'the old way')
+  await logger('--rfc5424', '--id=8', 'the new way')
+  await eventually(async () =>
+    expect((await intake.lines(appId)).toSorted()).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/ box\[7\]: the old way$/),
+        expect.stringMatching(/ box\[8\]: the new way$/),
+      ]),
+    ),
+  )
+  const times = (await intake.times(appId)).filter((time) => time.endsWith('+01:00'))
+  expect(times).toEqual([expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+01:00$/)])
 })

@@ -1,6 +1,6 @@
 import type { Log } from '#lib/log.ts'
 import type { LogplexConfig } from '../config.ts'
-import { tokenVisitor, type LineDeps } from './frame-visitor.ts'
+import { bsdVisitor, tokenVisitor, type LineDeps } from './frame-visitor.ts'
 import { listenSyslogTcp, type SyslogListener } from './syslog-tcp.ts'
 import { openSyslogTls } from './syslog-tls.ts'
 import { listenSyslogUdp } from './syslog-udp.ts'
@@ -41,7 +41,9 @@ export async function openSyslogListeners(
     if (tls) opened.push({ close: tls.stop })
     if (tls) await open(listenSyslogTcp({ ...shared, port: config.syslogTlsPort, tls }))
     for (const { transport, ...setting } of syslogListeners) {
-      const options = { ...shared, ...setting }
+      const { format, zone } = setting
+      const declared = format === 'auto' ? bsdVisitor(visit, zone) : visit
+      const options = { ...shared, ...setting, visitorFor: () => declared }
       if (transport === 'tls' && !tls)
         throw new Error('PLEXUS_SYSLOG_LISTENERS has tls://…, and PLEXUS_SYSLOG_TLS_PEM is not set')
       if (transport === 'udp') await open(listenSyslogUdp(options))
