@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isAddressRange } from '#lib/address-ranges.ts'
 
 /**
  * Configuration is one list per service (its config.ts): read once at start, frozen, secrets taken
@@ -76,13 +76,9 @@ export const workflowLease = integer('PLEXUS_WORKFLOW_LEASE_SECONDS', {
 export const addressRanges = (env: string, options: Options<string[]>): Setting<string[]> =>
   setting(env, options, (value) => {
     const ranges = value.split(',').map((part) => part.trim())
-    for (const range of ranges) {
-      const [, address = '', bits = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? []
-      const version = isIP(address)
-      const bitsMax = version === 4 ? 32 : 128
-      if (version === 0 || Number(bits) < 1 || Number(bits) > bitsMax)
+    for (const range of ranges)
+      if (!isAddressRange(range))
         throw new Error(`wants addresses such as 10.0.0.0/8, got ${JSON.stringify(range)}`)
-    }
     return ranges
   })
 

@@ -40,7 +40,7 @@ beforeEach(async () => {
       ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
       ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '', syslogListeners: [] },
     },
-    { appLog: testLog.appLog, tokens, learnToken, log: silentLog },
+    { appLog: testLog.appLog, tokens, learnToken, findMappedApp: () => undefined, log: silentLog },
     () => Promise.resolve(),
   )
 })

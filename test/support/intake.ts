@@ -4,6 +4,7 @@ import { forEachLine } from '../../services/logplex/app-log/stored-line.ts'
 import { newCounters, type IngestCounters } from '../../services/logplex/ingest/counters.ts'
 import { tokenVisitor, type LineDeps } from '../../services/logplex/ingest/frame-visitor.ts'
 import { Intake } from '../../services/logplex/ingest/intake.ts'
+import type { MappedApp } from '../../services/logplex/ingest/mapped-sources.ts'
 import { TokenLookup } from '../../services/logplex/ingest/token-lookup.ts'
 import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
 import type { TestEngines } from './engines.ts'
@@ -21,9 +22,16 @@ export async function openTestIntake(engines: TestEngines) {
     counters,
   }
   const visit = tokenVisitor(deps)
+  const mapped = new Map<string, MappedApp>()
   return {
     /** What every listener is given. */
-    shared: { ...deps, visitorFor: () => visit, host: '127.0.0.1', port: 0, log: silentLog },
+    shared: {
+      ...{ ...deps, visitorFor: () => visit, findMappedApp: (app: string) => mapped.get(app) },
+      ...{ host: '127.0.0.1', port: 0, log: silentLog },
+    },
+    /** Lines of listeners that name this app go where the token says. */
+    mapApp: (app: string, token: string): void =>
+      void mapped.set(app, { token: Buffer.from(token) }),
     newToken: (source = 'app'): { appId: AppId; token: string } => {
       const appId = newId<AppId>()
       const token = `t.${newId()}`
@@ -52,7 +60,8 @@ export async function openTestIntake(engines: TestEngines) {
 
 /** Lines that have met their fate: all that were received, once none is being looked up. */
 export function accounted(counters: IngestCounters): number {
-  return counters.malformed + counters.unknownToken + counters.droppedBufferFull + counters.accepted
+  const { malformed, unknownToken, unknownSource, droppedBufferFull, accepted } = counters
+  return malformed + unknownToken + unknownSource + droppedBufferFull + accepted
 }
 
 /** A frame without its length: RFC 5424 with the token in the place of APP-NAME. */

@@ -1,7 +1,7 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
- * know: received = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
- * being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
+ * know: received = malformed + unknownToken + unknownSource + droppedBufferFull + accepted + those
+ * whose token is being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
   received: number
@@ -9,6 +9,8 @@ export type IngestCounters = {
   malformed: number
   /** Frames with a token that nobody has, or that was not found in time. */
   unknownToken: number
+  /** Frames of senders that no app is declared for, or one that there is not. */
+  unknownSource: number
   accepted: number
   /** Accepted and in Redis. */
   appended: number
@@ -32,6 +34,7 @@ export function newCounters(): IngestCounters {
     received: 0,
     malformed: 0,
     unknownToken: 0,
+    unknownSource: 0,
     accepted: 0,
     appended: 0,
     droppedBufferFull: 0,

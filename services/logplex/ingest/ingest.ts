@@ -7,6 +7,7 @@ import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
 import { createLogsServer } from './logs-server.ts'
+import type { FindMappedApp } from './mapped-sources.ts'
 import { BytesInFlight } from './post-body.ts'
 import { openSyslogListeners, type SyslogConfig } from './syslog-listeners.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
@@ -16,6 +17,7 @@ export type IngestDeps = {
   appLog: AppLog
   tokens: TokenTable
   learnToken: FindToken
+  findMappedApp: FindMappedApp
   log: Log
 }
 
@@ -36,7 +38,7 @@ export type Ingest = {
  */
 export async function startIngest(
   config: IngestConfig,
-  { appLog, tokens, learnToken, log }: IngestDeps,
+  { appLog, tokens, learnToken, findMappedApp, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
   const { host, logsPort } = config
@@ -48,7 +50,14 @@ export async function startIngest(
   registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
-  const syslog = await openSyslogListeners(config, { intake, tokens, lookup, counters, log })
+  const syslog = await openSyslogListeners(config, {
+    intake,
+    tokens,
+    lookup,
+    counters,
+    findMappedApp,
+    log,
+  })
   const stopReporting = reportCounters(intake, counters, log)
   return {
     logsPort: portOf(server, logsPort),

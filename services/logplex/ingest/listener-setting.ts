@@ -1,6 +1,8 @@
+import { isAddressRange } from '#lib/address-ranges.ts'
+
 // Further listeners for syslog, as PLEXUS_SYSLOG_LISTENERS declares them: urls with spaces between.
 //
-//   tcp://0.0.0.0:5514?framing=newline tls://[::]:16514
+//   tcp://0.0.0.0:5514?framing=newline&app=shop udp://0.0.0.0:514?map=192.0.2.0/24:shop
 
 export type ListenerSetting = {
   transport: 'tcp' | 'tls' | 'udp'
@@ -12,11 +14,17 @@ export type ListenerSetting = {
   format: 'rfc5424' | 'auto'
   /** Offset of the clocks of those who send RFC 3164, such as "+02:00". */
   zone: string
+  /** Name or uuid of the app that lines from these addresses are for, an address or CIDR range … */
+  map: { range: string; app: string }[]
+  /** … and from all others; "" for none. With neither, lines carry a token. */
+  app: string
 }
 
 const urlPattern =
   /^(tcp|tls|udp):\/\/(?:\[([0-9a-fA-F:.]+)\]|([^[\]/?#:@\s]+)):(\d{1,5})(?:\?(.*))?$/
 
+/** A name of an app or a uuid. */
+const appPattern = /^[a-z0-9][a-z0-9-]{1,39}$/
 const zonePattern = /^[+-](0\d|1[0-4]):[0-5]\d$/
 
 /** @throws Error with what is wrong, and where. */
@@ -39,6 +47,8 @@ function parseListener(url: string): ListenerSetting {
     framing: 'octet-counting',
     format: 'auto',
     zone: '+00:00',
+    map: [],
+    app: '',
   }
   for (const option of query.split('&').filter((part) => part !== '')) {
     const equals = option.indexOf('=')
@@ -67,8 +77,20 @@ function setOption(setting: ListenerSetting, key: string, value: string): string
       if (!zonePattern.test(value)) return 'zone=+02:00 or another offset'
       setting.zone = value
       return undefined
+    case 'app':
+      if (!appPattern.test(value)) return 'app=NAME, or the uuid of an app,'
+      setting.app = value
+      return undefined
+    case 'map': {
+      // A range of IPv6 has colons of its own.
+      const range = value.slice(0, value.lastIndexOf(':'))
+      const app = value.slice(value.lastIndexOf(':') + 1)
+      if (!isAddressRange(range) || !appPattern.test(app)) return 'map=192.0.2.0/24:APP'
+      setting.map.push({ range, app })
+      return undefined
+    }
     default:
-      return 'framing, format or zone'
+      return 'framing, format, zone, map or app'
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Log } from '#lib/log.ts'
 import type { LogplexConfig } from '../config.ts'
-import { bsdVisitor, tokenVisitor, type LineDeps } from './frame-visitor.ts'
+import { bsdVisitor, tokenVisitor, type LineDeps, type VisitorFor } from './frame-visitor.ts'
+import type { ListenerSetting } from './listener-setting.ts'
+import { mappedSources, type FindMappedApp } from './mapped-sources.ts'
 import { listenSyslogTcp, type SyslogListener } from './syslog-tcp.ts'
 import { openSyslogTls } from './syslog-tls.ts'
 import { listenSyslogUdp } from './syslog-udp.ts'
@@ -18,14 +20,21 @@ export type SyslogConfig = Pick<
  */
 export async function openSyslogListeners(
   config: SyslogConfig,
-  deps: LineDeps & { log: Log },
+  deps: LineDeps & { findMappedApp: FindMappedApp; log: Log },
 ): Promise<SyslogListener> {
+  const { findMappedApp } = deps
   const { host, syslogListeners, syslogTlsPem: pemFile, syslogTlsClientCa: clientCaFile } = config
   const opened: { close: () => Promise<void> }[] = []
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((listener) => listener.close()))
   }
   const visit = tokenVisitor(deps)
+  const visitorOf = (setting: Omit<ListenerSetting, 'transport'>): VisitorFor => {
+    const { map, app, format, zone } = setting
+    if (map.length > 0 || app !== '') return mappedSources(setting, deps, findMappedApp)
+    const declared = format === 'auto' ? bsdVisitor(visit, zone) : visit
+    return () => declared
+  }
   const shared = { ...deps, host, visitorFor: () => visit }
   const open = async <T extends { close: () => Promise<void> }>(
     listener: Promise<T>,
@@ -41,9 +50,7 @@ export async function openSyslogListeners(
     if (tls) opened.push({ close: tls.stop })
     if (tls) await open(listenSyslogTcp({ ...shared, port: config.syslogTlsPort, tls }))
     for (const { transport, ...setting } of syslogListeners) {
-      const { format, zone } = setting
-      const declared = format === 'auto' ? bsdVisitor(visit, zone) : visit
-      const options = { ...shared, ...setting, visitorFor: () => declared }
+      const options = { ...shared, ...setting, visitorFor: visitorOf(setting) }
       if (transport === 'tls' && !tls)
         throw new Error('PLEXUS_SYSLOG_LISTENERS has tls://…, and PLEXUS_SYSLOG_TLS_PEM is not set')
       if (transport === 'udp') await open(listenSyslogUdp(options))
