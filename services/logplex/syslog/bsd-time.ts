@@ -50,8 +50,9 @@ export class BsdTime {
     if (isRfc3339(bytes, from, end)) {
       this.#year = -1
       this.#end = from
-      while (this.#end < end && bytes[this.#end] !== space) this.#end++
-      return this.#end - from <= rfc3339BytesMax ? this.#end : -1
+      while (this.#end < end && isOfTime(bytes[this.#end] ?? 0)) this.#end++
+      const isWord = this.#end >= end || bytes[this.#end] === space
+      return isWord && this.#end - from <= rfc3339BytesMax ? this.#end : -1
     }
     // Cisco's mark of a clock that is not set, or not in step.
     const start = bytes[from] === star || bytes[from] === dot ? from + 1 : from
@@ -133,6 +134,12 @@ function isRfc3339(bytes: Uint8Array, at: number, end: number): boolean {
     bytes[at + 10] === 0x54 &&
     isTimeOfDay(bytes, at + 11, end)
   )
+}
+
+/** Digits, `+`, `-`, `.`, `:`, `T` and `Z`. */
+function isOfTime(byte: number): boolean {
+  if (byte >= 0x30 && byte <= colon) return true
+  return byte === 0x2b || byte === dash || byte === dot || byte === 0x54 || byte === 0x5a
 }
 
 /** True for `hh:mm:ss`. */
