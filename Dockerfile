@@ -26,7 +26,7 @@ COPY scripts ./scripts
 COPY services ./services
 
 # A new volume takes its owner from the folder that it is mounted on first.
-RUN mkdir -m 700 /nats /master-key /redis-addons /addon-ca /addon-tls /postgres-backups \
-  && chown node:node /nats /master-key /redis-addons /addon-ca /addon-tls /postgres-backups
+RUN mkdir -m 700 /nats /master-key /redis-addons /addon-ca /addon-tls /syslog-ca /syslog-tls /postgres-backups \
+  && chown node:node /nats /master-key /redis-addons /addon-ca /addon-tls /syslog-ca /syslog-tls /postgres-backups
 USER node
 CMD ["node", "services/api/main.ts"]

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { isAddressRange } from '#lib/address-ranges.ts'
 
 /**
  * Configuration is one list per service (its config.ts): read once at start, frozen, secrets taken
@@ -60,6 +60,13 @@ export const flag = (env: string, options: Options<boolean>): Setting<boolean> =
     throw new Error(`wants true or false, got ${JSON.stringify(value)}`)
   })
 
+/** In a form of the service's own; `parse` throws what it wants instead. */
+export const custom = <T>(
+  env: string,
+  parse: (value: string) => T,
+  options: Options<T>,
+): Setting<T> => setting(env, options, parse)
+
 /** Of every service that runs workflows. */
 export const workflowLease = integer('PLEXUS_WORKFLOW_LEASE_SECONDS', {
   fallback: 10,
@@ -76,13 +83,9 @@ export const addonManifests = text('PLEXUS_ADDON_MANIFESTS', {
 export const addressRanges = (env: string, options: Options<string[]>): Setting<string[]> =>
   setting(env, options, (value) => {
     const ranges = value.split(',').map((part) => part.trim())
-    for (const range of ranges) {
-      const [, address = '', bits = '1'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(range) ?? []
-      const version = isIP(address)
-      const bitsMax = version === 4 ? 32 : 128
-      if (version === 0 || Number(bits) < 1 || Number(bits) > bitsMax)
+    for (const range of ranges)
+      if (!isAddressRange(range))
         throw new Error(`wants addresses such as 10.0.0.0/8, got ${JSON.stringify(range)}`)
-    }
     return ranges
   })
 

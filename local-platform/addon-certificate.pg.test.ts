@@ -7,14 +7,10 @@ import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { addonServerUrl } from '../test/support/postgres-provider.ts'
-import {
-  addonCaFile,
-  addonCertificateFile,
-  issueAddonCertificate,
-  issueServerPem,
-} from './addon-certificate.ts'
+import { addonCaFile, addonCertificateFile, issueAddonCertificate } from './addon-certificate.ts'
 import { postgresAccount } from './engines/postgres-account.ts'
 import { startPostgres } from './engines/postgres.ts'
+import { issueServerPem } from './server-pem.ts'
 
 const engines = inject('engines')
 const url = addonServerUrl(engines)
@@ -49,7 +45,8 @@ test("the add-ons' PostgreSQL speaks TLS with who trusts its CA, and plainly wit
   expect(await askAt('localhost', undefined)).toBe(false)
   expect((await stat(addonCertificateFile(home))).mode & 0o777).toBe(0o600)
 
-  await issueServerPem({ caFolder: folder, file: join(folder, 'server.pem'), hosts: [] })
+  const issued = { caFolder: folder, commonName: 'Another CA', file: join(folder, 'server.pem') }
+  await issueServerPem({ ...issued, hosts: [] })
   const other = await readFile(join(folder, 'ca.pem'), 'utf8')
   await expect(askAt('localhost', { ca: other })).rejects.toThrow(/certificate/)
 })
@@ -86,7 +83,8 @@ test('a server from before there was a certificate has it and its data at the ne
   await expect(askAt('localhost', { rejectUnauthorized: false }, server)).rejects.toThrow(/SSL/)
   await before.stop()
 
-  const issued = { caFolder: folder, file: join(folder, 'server.pem'), hosts: ['db.test'] }
+  const ours = { caFolder: folder, commonName: 'Another CA', file: join(folder, 'server.pem') }
+  const issued = { ...ours, hosts: ['db.test'] }
   const engine = await startPostgres({ ...options, certificate: await issueServerPem(issued) })
   const ca = await readFile(join(folder, 'ca.pem'), 'utf8')
   const session = new pg.Client({ connectionString: server, ssl: { ca, servername: 'db.test' } })

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { verdict } from '../test/support/tls-verdict.ts'
-import { addonCaFile, issueAddonCertificate, issueServerPem } from './addon-certificate.ts'
+import { addonCaFile, issueAddonCertificate } from './addon-certificate.ts'
+import { issueServerPem } from './server-pem.ts'
 import { loadPrivateCa } from './private-ca.ts'
 
 const commonName = 'Plexus add-ons'
@@ -37,9 +38,9 @@ test('one from before it was limited stays what its clients trust', async () => 
 test('the CA of servers with a public name goes on when the name becomes another one', async () => {
   const caFolder = dirname(addonCaFile(home))
   const file = join(home, 'server.pem')
-  await issueServerPem({ caFolder, file, hosts: ['db.test'] })
+  await issueServerPem({ caFolder, commonName: 'CA', file, hosts: ['db.test'] })
   const { certificate } = await ca()
-  await issueServerPem({ caFolder, file, hosts: ['other.test'] })
+  await issueServerPem({ caFolder, commonName: 'CA', file, hosts: ['other.test'] })
   expect((await ca()).certificate).toBe(certificate)
   expect(await verdict(await ca(), ['other.test', ...local], 'other.test')).toBe('trusted')
 })

@@ -17,6 +17,7 @@ export type Layout = {
     redisAddonsTls: number
     logs: number
     syslog: number
+    syslogTls: number
   }
 }
 
@@ -25,7 +26,7 @@ const defaultPortBase = 4000
 
 /**
  * All ports hang on one base, so that two copies can run side by side; with the default base the
- * logs answer at Logplex's own 8601 (HTTP) and 6001 (syslog).
+ * logs answer at Logplex's own 8601 (HTTP), 6001 (syslog) and syslog's 6514 (TLS).
  */
 export function layoutAt(home: string, portBase: number): Layout {
   return {
@@ -39,6 +40,7 @@ export function layoutAt(home: string, portBase: number): Layout {
       redisAddons: portBase + 100,
       redisAddonsTls: portBase + 100 + redisAddonPorts,
       syslog: portBase + 2001,
+      syslogTls: portBase + 2514,
       logs: portBase + 4601,
     },
   }

@@ -21,6 +21,7 @@ export function platformEnv(
     PLEXUS_API_TOKEN: token,
     PLEXUS_LOGS_URL: `http://127.0.0.1:${ports.logs}`,
     PLEXUS_SYSLOG_ADDR: `127.0.0.1:${ports.syslog}`,
+    PLEXUS_SYSLOG_TLS_ADDR: `127.0.0.1:${ports.syslogTls}`,
     ...platformHosts(apiUrl),
     HEROKU_API_KEY: token,
   }

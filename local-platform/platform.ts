@@ -20,6 +20,7 @@ import {
   serviceNames,
   type ServiceName,
 } from './service-env.ts'
+import { issueSyslogCertificate } from './syslog-certificate.ts'
 import { startProcess } from './supervisor/start-process.ts'
 import type { Running } from './supervisor/supervise.ts'
 
@@ -54,6 +55,7 @@ export async function startEngines(platform: Platform): Promise<void> {
   const { home, ports } = layout
   const account = await postgresAccount()
   const certificate = await issueAddonCertificate(home)
+  await issueSyslogCertificate(home)
   const postgres = async (
     name: string,
     port: number,

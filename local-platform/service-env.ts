@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { addonCertificateFile } from './addon-certificate.ts'
 import type { Credentials, DatabaseService } from './credentials.ts'
 import { redisAddonPorts, type Layout } from './layout.ts'
+import { syslogCertificateFile } from './syslog-certificate.ts'
 
 export const serviceNames = [
   'apps',
@@ -103,6 +104,8 @@ function ownEnv(
         PLEXUS_LOGS_URL: `http://${local}:${ports.logs}`,
         PLEXUS_SYSLOG_PORT: String(ports.syslog),
         PLEXUS_SYSLOG_ADDR: `${local}:${ports.syslog}`,
+        PLEXUS_SYSLOG_TLS_PEM: syslogCertificateFile(home),
+        PLEXUS_SYSLOG_TLS_PORT: String(ports.syslogTls),
         // The platform's own machine is the only place a drain of the embedded copy may be.
         PLEXUS_DRAINS_MAY_BE_LOCAL: 'true',
       }

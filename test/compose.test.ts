@@ -17,7 +17,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from '#lib/config.ts'
 import { settings as migrate } from '../scripts/migrate-command.ts'
-import { settings as certificate } from '../scripts/write-addon-certificate.ts'
+import { settings as certificate } from '../scripts/write-certificates.ts'
 import { settings as setup } from '../scripts/write-nats-config.ts'
 import { settings as api } from '../services/api/config.ts'
 import { settings as apps } from '../services/apps/config.ts'
@@ -44,7 +44,7 @@ const compose = parse(source, { merge: true }) as Compose
 /** Settings of what each of our containers runs, by the file in its command. */
 const programs = {
   'scripts/write-nats-config.ts': setup,
-  'scripts/write-addon-certificate.ts': certificate,
+  'scripts/write-certificates.ts': certificate,
   'scripts/migrate-command.ts': migrate,
   'services/api/main.ts': api,
   'services/apps/main.ts': apps,
@@ -142,6 +142,8 @@ test('only who needs it can see the passwords of NATS, the master key, and the k
   ])
   expect(mounting('addon-ca')).toEqual(['certificate'])
   expect(mounting('addon-tls')).toEqual(['certificate', 'addon-database', 'redis-provider'])
+  expect(mounting('syslog-ca')).toEqual(['certificate'])
+  expect(mounting('syslog-tls')).toEqual(['certificate', 'logplex'])
 })
 
 test("the add-ons' certificate is for the name in their urls, and PostgreSQL gets a key of its own", () => {
@@ -149,15 +151,24 @@ test("the add-ons' certificate is for the name in their urls, and PostgreSQL get
   try {
     const file = join(folder, 'tls/server.pem')
     const asked = compose.services['certificate']?.environment ?? {}
-    execFileSync(process.execPath, [join(root, 'scripts/write-addon-certificate.ts')], {
+    execFileSync(process.execPath, [join(root, 'scripts/write-certificates.ts')], {
       env: {
         PLEXUS_ADDON_HOST: interpolate(asked['PLEXUS_ADDON_HOST'] ?? '', {
           PLEXUS_PUBLIC_HOST: 'db.test',
         }),
         PLEXUS_ADDON_CA_DIR: join(folder, 'ca'),
         PLEXUS_ADDON_CERTIFICATE: file,
+        PLEXUS_SYSLOG_CA_DIR: join(folder, 'syslog-ca'),
+        PLEXUS_SYSLOG_HOST: interpolate(asked['PLEXUS_SYSLOG_HOST'] ?? '', {
+          PLEXUS_PUBLIC_HOST: 'logs.test',
+        }),
+        PLEXUS_SYSLOG_CERTIFICATE: join(folder, 'syslog-tls/server.pem'),
       },
     })
+    const syslogFile = join(folder, 'syslog-tls/server.pem')
+    const syslog = new X509Certificate(readFileSync(syslogFile))
+    expect(syslog.checkHost('logs.test')).toBe('logs.test')
+    expect(statSync(syslogFile).mode & 0o777).toBe(0o600)
     const issued = new X509Certificate(readFileSync(file))
     expect(issued.checkHost('db.test')).toBe('db.test')
     expect(issued.checkHost('localhost')).toBe('localhost')

@@ -1,4 +1,5 @@
-import { BlockList, isIPv6, type Server } from 'node:net'
+import type { Server } from 'node:net'
+import { addressList, hasAddress } from '#lib/address-ranges.ts'
 
 /**
  * Lets one peer hold so many connections at a time and closes further ones at once, so that nobody
@@ -9,11 +10,11 @@ export function boundPeerConnections(
   server: Server,
   options: { perPeerMax: number; trustedProxies: readonly string[] },
 ): void {
-  const trusted = blockList(options.trustedProxies)
+  const trusted = addressList(options.trustedProxies)
   const open = new Map<string, number>()
   server.on('connection', (socket) => {
     const peer = socket.remoteAddress
-    if (peer === undefined || trusted.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return
+    if (peer === undefined || hasAddress(trusted, peer)) return
     const count = (open.get(peer) ?? 0) + 1
     if (count > options.perPeerMax) {
       socket.destroy()
@@ -26,15 +27,4 @@ export function boundPeerConnections(
       else open.delete(peer)
     })
   })
-}
-
-function blockList(ranges: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const range of ranges) {
-    const [address = '', prefix] = range.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  return list
 }

@@ -254,6 +254,7 @@ test('filtering answers what the actor may touch, and everything alive to the pl
   expect(await names({ appIds })).toEqual([own.name, foreign.name].toSorted())
   expect(await names({ actor })).toEqual([own.name])
   expect(await names({})).toEqual([])
+  expect(await names({ names: [own.name, 'no-such-app'] })).toEqual([own.name])
   await expect(
     broker.filterApps({ appIds: Array(filterAppsMax + 1).fill(own.id) }),
   ).rejects.toThrow('at most 10000 apps')

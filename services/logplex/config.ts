@@ -1,4 +1,5 @@
-import { flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { custom, flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { parseListeners } from './ingest/listener-setting.ts'
 
 export const settings = {
   natsUrl: secret('PLEXUS_NATS_URL', { help: 'NATS, nats://user:password@host:port' }),
@@ -13,7 +14,7 @@ export const settings = {
   }),
   host: text('PLEXUS_LOGS_HOST', {
     fallback: '127.0.0.1',
-    help: 'address that both listeners bind to; 0.0.0.0 for all',
+    help: 'address that listeners bind to; 0.0.0.0 for all',
   }),
   logsPort: port('PLEXUS_LOGS_PORT', {
     fallback: 8601,
@@ -24,6 +25,22 @@ export const settings = {
   }),
   syslogPort: port('PLEXUS_SYSLOG_PORT', { fallback: 6001, help: 'port of syslog over TCP' }),
   syslogAddr: text('PLEXUS_SYSLOG_ADDR', { help: 'where senders reach that port, host:port' }),
+  syslogTlsPem: text('PLEXUS_SYSLOG_TLS_PEM', {
+    fallback: '',
+    help: 'PEM file of private key and certificates for syslog over TLS; none: no TLS',
+  }),
+  syslogTlsPort: port('PLEXUS_SYSLOG_TLS_PORT', {
+    fallback: 6514,
+    help: 'port of syslog over TLS',
+  }),
+  syslogTlsClientCa: text('PLEXUS_SYSLOG_TLS_CLIENT_CA', {
+    fallback: '',
+    help: 'PEM file of the CAs whose certificate a client must have; none: it needs none',
+  }),
+  syslogListeners: custom('PLEXUS_SYSLOG_LISTENERS', parseListeners, {
+    fallback: [],
+    help: 'further listeners for syslog, such as tcp://0.0.0.0:5514?framing=newline',
+  }),
   logBytesPerApp: integer('PLEXUS_LOG_BYTES_PER_APP', {
     fallback: 4 * 1024 * 1024,
     help: "bytes that an app's log may hold beyond its newest 1,500 lines",

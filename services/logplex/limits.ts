@@ -77,6 +77,17 @@ export const tcpFrameSecondsMax = 60
 export const tcpIdleSecondsMax = 3_600
 /** How often connections are looked at for the two limits above. */
 export const tcpSweepMs = 5_000
+/**
+ * What the kernel holds of datagrams that have come and are not read yet; it gives no more than its
+ * net.core.rmem_max, and drops what comes beyond it.
+ */
+export const udpReceiveBytes = 8 * miB
+/** Addresses of senders without a token whose app is remembered; beyond it all are looked up anew. */
+export const sourceAddressesKeptMax = 10_000
+/** A TLS handshake must be over by then, or its connection is closed. */
+export const tlsHandshakeMs = 10_000
+/** Between two looks at the files of certificates, which may be replaced at any time. */
+export const certificateCheckMs = 10_000
 /** TCP keep-alive finds peers that vanished. */
 export const tcpKeepAliveMs = 60_000
 
@@ -102,5 +113,10 @@ export const sessionOpenSeconds = 300
 export const sessionOpenedSeconds = 3_600
 /** Between two complete readings of tokens and drains, should a broadcast have been lost. */
 export const registryPollMs = 60_000
+/** Between two looks at the apps that listeners are declared for: how late a new name is seen. */
+export const mappedAppsPollMs = 10_000
+/** A starting process waits so long for the first answer; lines of senders without a token are dropped then. */
+export const mappedAppsFirstLookMs = 10_000
+export const mappedAppsRetryMs = 200
 /** How often the counters are written into the service's own log, when they have changed. */
 export const countersEveryMs = 60_000

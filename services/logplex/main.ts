@@ -10,6 +10,7 @@ import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { settings, type LogplexConfig } from './config.ts'
 import { forgetApp } from './control/channels.ts'
 import { logplexHandlers } from './control/logplex-rpc.ts'
+import { followMappedApps } from './control/mapped-apps.ts'
 import { consumePlatformEvents } from './control/platform-lines.ts'
 import { openRegistry } from './control/registry.ts'
 import { revocationFinder, revokeSessions } from './control/revocations.ts'
@@ -45,25 +46,22 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const registry = await openRegistry({ pool, secrets, nats, tokens, onDrains: drains.sync, log })
   lifecycle.onStop('registry', registry.stop)
 
+  const context = {
+    ...{ pool, secrets, redis, appLog, registry, drains },
+    ...{ drainsMayBeLocal: mayBeLocal, logsUrl: config.logsUrl, syslogAddr: config.syslogAddr },
+  }
+  const { syslogListeners: listeners } = config
+  const mapped = await followMappedApps(context, { listeners, nats, log })
+  lifecycle.onStop('mapped apps', mapped.stop)
+
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
   const ingest = await startIngest(
-    { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
-    { appLog, tokens, learnToken: registry.learn, log },
+    config,
+    { appLog, tokens, learnToken: registry.learn, findMappedApp: mapped.find, log },
     (server) => registerTails(server, { appLog, ...sessions, log }),
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)
 
-  const context = {
-    pool,
-    secrets,
-    redis,
-    appLog,
-    registry,
-    drains,
-    drainsMayBeLocal: mayBeLocal,
-    logsUrl: config.logsUrl,
-    syslogAddr: config.syslogAddr,
-  }
   const events = await consumePlatformEvents({
     nats,
     appLog,

@@ -11,8 +11,6 @@ export const probeAnswerBytesMax = 8_192
 export const startTimeoutMs = 10_000
 /** A process that has not ended by then, its append-only file written out, is killed. */
 export const stopTimeoutMs = 10_000
-/** Longest file with the key and certificates of the instances that is read. */
-export const certificateBytesMax = 65_536
 /** Between two looks at a process that starts or stops. */
 export const lookMs = 20
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import type { AddonId } from '#lib/ids.ts'
 import { silentLog, type Log } from '#lib/log.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
-import { issueServerPem } from '../../local-platform/addon-certificate.ts'
+import { issueServerPem } from '../../local-platform/server-pem.ts'
 import { eventually } from '../../test/support/eventually.ts'
 import {
   connectCustomer,
@@ -30,7 +30,7 @@ let ca: string
 let instances: TestInstances
 
 const issue = (caFolder = folder): Promise<string> =>
-  issueServerPem({ caFolder, file: pemFile, hosts: [] })
+  issueServerPem({ caFolder, commonName: 'Test CA', file: pemFile, hosts: [] })
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'plexus-tls-'))
@@ -128,7 +128,8 @@ test('a new instance has both urls, and its key is for nobody else', async () =>
   expect(key.mode & 0o777).toBe(0o600)
 
   const elsewhere = join(folder, 'elsewhere')
-  await issueServerPem({ caFolder: elsewhere, file: join(elsewhere, 'server.pem'), hosts: [] })
+  const file = join(elsewhere, 'server.pem')
+  await issueServerPem({ caFolder: elsewhere, commonName: 'Another CA', file, hosts: [] })
   const other = await readFile(join(elsewhere, 'ca.pem'), 'utf8')
   await expect(read(tlsUrl, other)).rejects.toThrow(/certificate/)
 })

@@ -1,13 +1,13 @@
 import { execFile, type ExecFileException } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { Log } from '#lib/log.ts'
+import { endOf, openServerCertificate, type PemFile } from '#lib/server-certificate.ts'
 import type { RedisConfig } from './config.ts'
 import { startTimeoutMs } from './limits.ts'
 import type { PortRange } from './ports.ts'
-import { endOf, openServerCertificate, type ServerCertificate } from './server-certificate.ts'
 
 /** How instances speak TLS, each at a second port of its own. */
-export type InstancesTls = { ports: PortRange; certificate: ServerCertificate }
+export type InstancesTls = { ports: PortRange; certificate: PemFile }
 
 /**
  * How instances speak TLS, as it is configured; undefined when it is not, or when the program that

@@ -121,6 +121,7 @@ test('the drains of a process that dies are taken over by another one', async ()
   await startLogplex({
     PLEXUS_LOGS_PORT: String(base),
     PLEXUS_SYSLOG_PORT: String(base + 10),
+    PLEXUS_SYSLOG_TLS_PORT: '0',
   })
   await first.kill()
   await append(appId, numbered(11, 20))

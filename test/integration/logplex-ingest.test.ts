@@ -322,6 +322,7 @@ describe('processes', () => {
     const second = await startService('logplex', engines, {
       PLEXUS_LOGS_PORT: '0',
       PLEXUS_SYSLOG_PORT: '0',
+      PLEXUS_SYSLOG_TLS_PORT: '0',
     })
     try {
       // Both answer requests, so about half of the tokens are made by the other process.

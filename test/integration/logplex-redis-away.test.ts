@@ -36,8 +36,11 @@ beforeEach(async () => {
   tokens.set(token, appId, 'app')
   const learnToken = () => Promise.resolve(false)
   ingest = await startIngest(
-    { host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
-    { appLog: testLog.appLog, tokens, learnToken, log: silentLog },
+    {
+      ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
+      ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '', syslogListeners: [] },
+    },
+    { appLog: testLog.appLog, tokens, learnToken, findMappedApp: () => undefined, log: silentLog },
     () => Promise.resolve(),
   )
 })

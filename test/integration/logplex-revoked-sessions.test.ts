@@ -37,6 +37,7 @@ beforeAll(async () => {
     startService('logplex', engines, {
       PLEXUS_LOGS_PORT: String(otherPort),
       PLEXUS_SYSLOG_PORT: String(otherPort + 1),
+      PLEXUS_SYSLOG_TLS_PORT: '0',
     }),
   ])
   apiNats = await connectNats(natsUrl(layout, credentials, 'api'), 'test', silentLog)

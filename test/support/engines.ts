@@ -19,6 +19,7 @@ import { layoutAt, type Layout } from '../../local-platform/layout.ts'
 import { migrateAll } from '../../local-platform/migrate.ts'
 import { prepareDatabase } from '../../local-platform/prepare-database.ts'
 import { adminDatabaseUrl, databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
+import { issueSyslogCertificate } from '../../local-platform/syslog-certificate.ts'
 import { addonInstances } from '../../local-platform/supervisor/addon-instances.ts'
 import { freePortBase } from './ports.ts'
 
@@ -59,6 +60,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // A test's data need not survive a power cut.
     settings: ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off'],
   }
+  await issueSyslogCertificate(home)
   const engines: Engine[] = await Promise.all([
     startNats({
       binary: natsServer,

@@ -150,8 +150,11 @@ describe('from nothing', () => {
     },
   )
 
-  test('no other user of this machine can read what is kept, but for the certificate to trust', () => {
-    expect(openToOthers(platform.home)).toEqual([join(platform.home, 'addon-tls/ca.pem')])
+  test('no other user of this machine can read what is kept, but for the certificates to trust', () => {
+    expect(openToOthers(platform.home).toSorted()).toEqual([
+      join(platform.home, 'addon-tls/ca.pem'),
+      join(platform.home, 'syslog-tls/ca.pem'),
+    ])
     expect(statSync(join(platform.home, 'redis')).mode & 0o777).toBe(0o700)
     const files = readdirSync(join(platform.home, 'redis/appendonlydir'))
     expect(files.length).toBeGreaterThan(0)

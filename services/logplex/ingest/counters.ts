@@ -1,7 +1,7 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
- * know: received = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
- * being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
+ * know: received = malformed + unknownToken + unknownSource + droppedBufferFull + accepted + those
+ * whose token is being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
   received: number
@@ -9,10 +9,15 @@ export type IngestCounters = {
   malformed: number
   /** Frames with a token that nobody has, or that was not found in time. */
   unknownToken: number
+  /** Frames of senders that no app is declared for, or one that there is not. */
+  unknownSource: number
   accepted: number
   /** Accepted and in Redis. */
   appended: number
-  /** Refused because too much waits for Redis already; such frames are received, not accepted. */
+  /**
+   * Refused because too much waits for Redis already, of UDP as soon as other senders are held
+   * back; such frames are received, not accepted.
+   */
   droppedBufferFull: number
   /** Accepted for an app that has been destroyed meanwhile. */
   droppedRemoved: number
@@ -20,6 +25,8 @@ export type IngestCounters = {
   droppedClosed: number
   /** Connections that were closed for being slow, idle or too many. */
   connectionsClosed: number
+  /** Connections that spoke no TLS where it is spoken, or had no good certificate. */
+  handshakesFailed: number
 }
 
 export function newCounters(): IngestCounters {
@@ -27,11 +34,13 @@ export function newCounters(): IngestCounters {
     received: 0,
     malformed: 0,
     unknownToken: 0,
+    unknownSource: 0,
     accepted: 0,
     appended: 0,
     droppedBufferFull: 0,
     droppedRemoved: 0,
     droppedClosed: 0,
     connectionsClosed: 0,
+    handshakesFailed: 0,
   }
 }

@@ -1,13 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
+import type { LogplexConfig } from '../config.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
 import { createLogsServer } from './logs-server.ts'
+import type { FindMappedApp } from './mapped-sources.ts'
 import { BytesInFlight } from './post-body.ts'
-import { listenSyslogTcp } from './syslog-tcp.ts'
+import { openSyslogListeners, type SyslogConfig } from './syslog-listeners.ts'
 import { TokenLookup, type FindToken } from './token-lookup.ts'
 import type { TokenTable } from './token-table.ts'
 
@@ -15,8 +17,12 @@ export type IngestDeps = {
   appLog: AppLog
   tokens: TokenTable
   learnToken: FindToken
+  findMappedApp: FindMappedApp
   log: Log
 }
+
+/** Where to listen. */
+export type IngestConfig = SyslogConfig & Pick<LogplexConfig, 'logsPort'>
 
 export type Ingest = {
   logsPort: number
@@ -27,15 +33,15 @@ export type Ingest = {
 }
 
 /**
- * Opens both listeners for log lines. `register` adds what else is served on the HTTP port: the
- * log sessions.
+ * Opens all listeners for log lines. `register` adds what else is served on the HTTP port: the log
+ * sessions.
  */
 export async function startIngest(
-  listen: { host: string; logsPort: number; syslogPort: number },
-  { appLog, tokens, learnToken, log }: IngestDeps,
+  config: IngestConfig,
+  { appLog, tokens, learnToken, findMappedApp, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
-  const { host, logsPort, syslogPort } = listen
+  const { host, logsPort } = config
   const counters = newCounters()
   const intake = new Intake(appLog, counters)
   const lookup = new TokenLookup(tokens, learnToken)
@@ -44,8 +50,14 @@ export async function startIngest(
   registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
-  const shared = { intake, tokens, lookup, counters, log }
-  const syslog = await listenSyslogTcp({ ...shared, host, port: syslogPort })
+  const syslog = await openSyslogListeners(config, {
+    intake,
+    tokens,
+    lookup,
+    counters,
+    findMappedApp,
+    log,
+  })
   const stopReporting = reportCounters(intake, counters, log)
   return {
     logsPort: portOf(server, logsPort),

@@ -42,7 +42,7 @@ describe('the end of what was begun', () => {
   const limitMs = tcpFrameSecondsMax * 1000
   /** Whether a connection that gets this every second is closed within the limit and a while. */
   const isClosed = (everySecond: string, first = ''): boolean => {
-    const open = newConnection(new Socket(), () => undefined, 0)
+    const open = newConnection(new Socket(), new FrameScanner(() => undefined), 0)
     takeData(open, Buffer.from(first), 0)
     for (let now = 0; now <= limitMs + 5_000; now += 1_000) {
       takeData(open, Buffer.from(everySecond), now)
@@ -55,7 +55,7 @@ describe('the end of what was begun', () => {
     expect(isClosed('noise without a newline ')).toBe(true)
     expect(isClosed('1')).toBe(true)
     expect(isClosed('9', '1 a')).toBe(true)
-    const quiet = newConnection(new Socket(), () => undefined, 0)
+    const quiet = newConnection(new Socket(), new FrameScanner(() => undefined), 0)
     takeData(quiet, Buffer.from('3 abc3 ab'), 0)
     closeLate([quiet], newCounters(), limitMs)
     expect(quiet.socket.destroyed).toBe(false)

@@ -7,21 +7,24 @@ import {
   tcpKeepAliveMs,
   tcpSweepMs,
 } from '../limits.ts'
-import { FrameScanner, type FrameVisitor } from '../syslog/frame.ts'
-import { blankMessage, readMessage } from '../syslog/message.ts'
+import { FrameScanner, type Scanner } from '../syslog/frame.ts'
+import { LineScanner } from '../syslog/line-scanner.ts'
 import type { IngestCounters } from './counters.ts'
+import type { VisitorFor } from './frame-visitor.ts'
 import type { Intake } from './intake.ts'
-import { Strangers } from './strangers.ts'
-import type { TokenLookup } from './token-lookup.ts'
-import type { TokenTable } from './token-table.ts'
+import type { ListenerSetting } from './listener-setting.ts'
+import type { SyslogTls } from './syslog-tls.ts'
 
 export type SyslogTcpOptions = {
   port: number
   host: string
+  visitorFor: VisitorFor
+  /** How frames are told apart: octet counting unless told otherwise. */
+  framing?: ListenerSetting['framing']
   intake: Intake
-  tokens: TokenTable
-  lookup: TokenLookup
   counters: IngestCounters
+  /** With what to speak TLS; without it the bytes go as they are. */
+  tls?: SyslogTls
   log: Log
 }
 
@@ -29,25 +32,31 @@ export type SyslogListener = { port: number; close: () => Promise<void> }
 
 type Connection = {
   socket: Socket
-  scanner: FrameScanner
+  scanner: Scanner
   lastDataAt: number
   /** When what is unfinished began, a frame or a malformed piece, or undefined while there is none. */
   partialSince: number | undefined
 }
 
 /**
- * Syslog over TCP with octet counting; the token stands in the place of APP-NAME. Nothing is ever
- * answered: what is malformed or has a wrong token is counted, and the connection stays open.
+ * Syslog over TCP or TLS. Nothing is ever answered: what is malformed or has a
+ * wrong token is counted, and the connection stays open.
  */
 export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<SyslogListener> {
-  const { counters, intake } = options
+  const { counters, intake, tls } = options
   const connections = new Set<Connection>()
-  const visit = frameVisitor(options)
-  const server = createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs })
+  /** All that are open, also those that have not said yet who they are. */
+  const sockets = new Set<Socket>()
+  const server = tls?.createServer() ?? createPlainServer()
   server.maxConnections = tcpConnectionsMax
   server.on('drop', () => counters.connectionsClosed++)
+  server.on('tlsClientError', () => counters.handshakesFailed++)
   server.on('connection', (socket) => {
-    connections.add(receive(socket, visit, options, (closed) => connections.delete(closed)))
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    connections.add(receive(socket, options, (closed) => connections.delete(closed)))
   })
   intake.onRoom(() => {
     for (const { socket } of connections) socket.resume()
@@ -59,7 +68,7 @@ export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<Syslog
     close: async () => {
       clearInterval(sweep)
       const closed = new Promise<void>((done) => server.close(() => done()))
-      for (const { socket } of connections) socket.destroy()
+      for (const socket of sockets) socket.destroy()
       await closed
     },
   }
@@ -81,8 +90,8 @@ export function closeLate(
   }
 }
 
-export function newConnection(socket: Socket, visit: FrameVisitor, now: number): Connection {
-  return { socket, scanner: new FrameScanner(visit), lastDataAt: now, partialSince: undefined }
+export function newConnection(socket: Socket, scanner: Scanner, now: number): Connection {
+  return { socket, scanner, lastDataAt: now, partialSince: undefined }
 }
 
 /** Scans what came, and notes since when the peer owes the end of what it has begun. */
@@ -99,12 +108,12 @@ export function takeData(connection: Connection, bytes: Uint8Array, now: number)
 
 function receive(
   socket: Socket,
-  visit: FrameVisitor,
-  { intake, counters, log }: SyslogTcpOptions,
+  { visitorFor, framing, intake, counters, log }: SyslogTcpOptions,
   onClose: (connection: Connection) => void,
 ): Connection {
-  const connection = newConnection(socket, visit, Date.now())
-  const { scanner } = connection
+  const visit = visitorFor(socket.remoteAddress ?? '')
+  const scanner = framing === 'newline' ? new LineScanner(visit) : new FrameScanner(visit)
+  const connection = newConnection(socket, scanner, Date.now())
   const countMalformed = (): void => {
     counters.received += scanner.malformed
     counters.malformed += scanner.malformed
@@ -124,28 +133,8 @@ function receive(
   return connection
 }
 
-/** What becomes of a frame; one visitor serves all connections, for it ends before the next begins. */
-function frameVisitor({ intake, tokens, lookup, counters }: SyslogTcpOptions): FrameVisitor {
-  const message = blankMessage()
-  const strangers = new Strangers(
-    lookup,
-    (route, frame) => {
-      if (readMessage(frame, 0, frame.length, message)) intake.add(route, frame, message)
-    },
-    (frames) => {
-      counters.unknownToken += frames
-    },
-  )
-  return (bytes, start, end) => {
-    counters.received++
-    if (!readMessage(bytes, start, end, message)) {
-      counters.malformed++
-      return
-    }
-    const route = tokens.find(bytes, message.appStart, message.appEnd)
-    if (route) intake.add(route, bytes, message)
-    else strangers.hold(bytes, start, end, message)
-  }
+function createPlainServer(): Server {
+  return createServer({ keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs })
 }
 
 function listen(server: Server, { port, host }: SyslogTcpOptions): Promise<number> {

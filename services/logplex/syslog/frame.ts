@@ -1,4 +1,5 @@
 import { frameBytesMax } from '../limits.ts'
+import { Carry } from './carry.ts'
 
 // Octet counting (RFC 6587 § 3.4.1): `LEN SP frame`, LEN a decimal number of bytes without leading
 // zero. Logplex takes nothing else; what is not such a frame is malformed up to its next newline.
@@ -43,33 +44,41 @@ export function readFrame(bytes: Uint8Array, at: number, end: number, span: Fram
 /** Takes one frame: bytes[start..end), valid only during the call. */
 export type FrameVisitor = (bytes: Uint8Array, start: number, end: number) => void
 
-/**
- * The frames of one connection, however its bytes are cut. Holds at most one unfinished frame.
- * After something that is no frame it goes on behind the next newline, as Logplex does; a newline
- * between two frames is let pass.
- */
-export class FrameScanner {
+/** Finds the frames of one connection, however its bytes are cut; holds at most one unfinished. */
+export type Scanner = {
   /** Pieces that were no frame: each up to its newline counts once. */
-  malformed = 0
+  malformed: number
   /** Pieces of both kinds whose end was reached: frames, and what was malformed up to its newline. */
+  readonly ended: number
+  /** True while a frame has begun that is not whole, or something malformed that has no end yet. */
+  readonly partial: boolean
+  push: (bytes: Uint8Array) => void
+  /** The connection has ended. */
+  end: () => void
+}
+
+/**
+ * Octet-counted frames. After something that is no frame it goes on behind the next newline, as
+ * Logplex does; a newline between two frames is let pass, and half a frame at the end is malformed.
+ */
+export class FrameScanner implements Scanner {
+  malformed = 0
   ended = 0
   readonly #visit: FrameVisitor
   readonly #span: FrameSpan = { start: 0, end: 0 }
-  #carry = new Uint8Array(0)
-  #carried = 0
+  readonly #carry = new Carry(carriedBytesMax)
   #skipping = false
 
   constructor(visit: FrameVisitor) {
     this.#visit = visit
   }
 
-  /** True while a frame has begun that is not whole, or something malformed that has no end yet. */
   get partial(): boolean {
-    return this.#carried > 0 || this.#skipping
+    return this.#carry.size > 0 || this.#skipping
   }
 
   push(bytes: Uint8Array): void {
-    let at = this.#carried > 0 ? this.#finishCarried(bytes) : 0
+    let at = this.#carry.size > 0 ? this.#finishCarried(bytes) : 0
     while (at < bytes.length) {
       if (this.#skipping) at = this.#skip(bytes, at)
       else if (bytes[at] === newline || bytes[at] === carriageReturn) at++
@@ -77,10 +86,9 @@ export class FrameScanner {
     }
   }
 
-  /** The connection has ended: half a frame is malformed. */
   end(): void {
-    if (this.#carried > 0) this.malformed++
-    this.#carried = 0
+    if (this.#carry.size > 0) this.malformed++
+    this.#carry.size = 0
     this.#skipping = false
   }
 
@@ -88,7 +96,7 @@ export class FrameScanner {
     const next = readFrame(bytes, at, bytes.length, this.#span)
     if (next === frameMalformed) return this.#startSkipping(at)
     if (next === frameIncomplete) {
-      this.#keep(bytes, at, bytes.length)
+      this.#carry.keep(bytes, at, bytes.length)
       return bytes.length
     }
     this.ended++
@@ -99,37 +107,26 @@ export class FrameScanner {
   /** Adds to the unfinished frame what it lacks; gives the position after that. */
   #finishCarried(bytes: Uint8Array): number {
     for (let at = 0; at < bytes.length;) {
-      readFrame(this.#carry, 0, this.#carried, this.#span)
+      readFrame(this.#carry.bytes, 0, this.#carry.size, this.#span)
       // Until the length is known, byte by byte: what follows may already be the next frame.
-      const missing = this.#span.end > 0 ? this.#span.end - this.#carried : 1
+      const missing = this.#span.end > 0 ? this.#span.end - this.#carry.size : 1
       const until = Math.min(at + missing, bytes.length)
-      this.#keep(bytes, at, until)
-      const next = readFrame(this.#carry, 0, this.#carried, this.#span)
+      this.#carry.keep(bytes, at, until)
+      const next = readFrame(this.#carry.bytes, 0, this.#carry.size, this.#span)
       if (next === frameMalformed) {
         // The byte that is wrong came last; it may be the newline that ends the malformed piece.
-        this.#carried = 0
+        this.#carry.size = 0
         return this.#startSkipping(until - 1)
       }
       at = until
       if (next !== frameIncomplete) {
-        this.#carried = 0
+        this.#carry.size = 0
         this.ended++
-        this.#visit(this.#carry, this.#span.start, this.#span.end)
+        this.#visit(this.#carry.bytes, this.#span.start, this.#span.end)
         return at
       }
     }
     return bytes.length
-  }
-
-  #keep(bytes: Uint8Array, from: number, until: number): void {
-    const size = this.#carried + until - from
-    if (size > this.#carry.length) {
-      const larger = new Uint8Array(Math.min(carriedBytesMax, Math.max(512, size * 2)))
-      larger.set(this.#carry.subarray(0, this.#carried))
-      this.#carry = larger
-    }
-    this.#carry.set(bytes.subarray(from, until), this.#carried)
-    this.#carried = size
   }
 
   #startSkipping(at: number): number {
