@@ -13,6 +13,16 @@ export const logLinesMin = 1_500
 export const logKeptSeconds = 7 * 24 * 3600
 /** How long an id given as `once` is remembered: longer than any redelivery takes. */
 export const onceKeptSeconds = 24 * 3600
+/**
+ * How long a post of lines is surely known by its id, unless there are too many: log-shuttle gives
+ * up after 20 s, a drain of ours that posts to us tries again after at most so long.
+ */
+export const postsKeptSeconds = 300
+/**
+ * Per app; up to twice as many, for up to twice as long. A post takes some 80 bytes of Redis. Beyond
+ * it the oldest are forgotten: their lines would come twice.
+ */
+export const postsKeptMax = 10_000
 /** Late lines of a destroyed app are refused (dropped, counted) for as long as a sender may hold them. */
 export const removedKeptSeconds = 24 * 3600
 

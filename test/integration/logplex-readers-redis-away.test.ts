@@ -67,7 +67,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-const append = (messages: string[]): Promise<number> =>
+const append = (messages: string[]): Promise<unknown> =>
   log.appLog.append(appId, messages.length, storedLines(messages))
 
 function sessionUrl(scheme: string): string {

@@ -1,6 +1,7 @@
 import { copyBytes, writeNumber } from '../bytes.ts'
 import { chunkBytesMax, chunkLinesMax, frameBytesMax } from '../limits.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
+import type { PostPart } from './app-log.ts'
 
 const firstBytes = 1_024
 const space = 0x20
@@ -14,12 +15,17 @@ const sourceBytesMax = 64
 /** A stored line weighs at most this much more than the frame that it came in. */
 const lineBytesMax = frameBytesMax + sourceBytesMax + 64
 
+/** A post that may come again: the id that it is known by then, and its lines so far for one app. */
+export type Post = { id: string; lines: number }
+
 /**
  * Lines on their way into an app's log, written as stored frames (stored-line.ts) one behind the
  * other into memory of the chunk's own.
  */
 export class Chunk {
   count = 0
+  /** Where the lines of posts are that may come again, in their order. */
+  readonly parts: PostPart[] = []
   #bytes = Buffer.allocUnsafeSlow(firstBytes)
   #size = 0
 
@@ -41,7 +47,7 @@ export class Chunk {
 
   /**
    * Adds the message with `source` in place of its APP-NAME; `clock` gives the time that stands for
-   * one that the sender left out ("-").
+   * one that the sender left out ("-"); `post` is what it came in, if that may come again.
    *
    * @returns the bytes that the line takes.
    */
@@ -50,6 +56,7 @@ export class Chunk {
     message: SyslogMessage,
     source: Uint8Array,
     clock: () => Uint8Array,
+    post?: Post,
   ): number {
     const noTime = message.timeEnd - message.timeStart === 1 && bytes[message.timeStart] === dash
     const time = noTime ? clock() : bytes
@@ -83,7 +90,18 @@ export class Chunk {
     to = copyBytes(target, to, bytes, message.msgStart, message.end)
     this.#size = to
     this.count++
+    if (post) this.#addPart(post, from, to)
     return to - from
+  }
+
+  #addPart(post: Post, start: number, end: number): void {
+    const last = this.parts.at(-1)
+    const from = post.lines++
+    // The same post may stand here twice, one behind the other.
+    if (last?.post === post.id && last.end === start && last.to === from) {
+      last.to++
+      last.end = end
+    } else this.parts.push({ post: post.id, from, to: from + 1, start, end })
   }
 
   #reserve(bytes: number): void {

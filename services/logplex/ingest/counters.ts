@@ -1,7 +1,7 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
  * know: received = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
- * being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
+ * being looked up, and accepted = appended + repeated + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
   received: number
@@ -12,6 +12,8 @@ export type IngestCounters = {
   accepted: number
   /** Accepted and in Redis. */
   appended: number
+  /** Accepted and in Redis already: of a post that came again. */
+  repeated: number
   /** Refused because too much waits for Redis already; such frames are received, not accepted. */
   droppedBufferFull: number
   /** Accepted for an app that has been destroyed meanwhile. */
@@ -29,6 +31,7 @@ export function newCounters(): IngestCounters {
     unknownToken: 0,
     accepted: 0,
     appended: 0,
+    repeated: 0,
     droppedBufferFull: 0,
     droppedRemoved: 0,
     droppedClosed: 0,

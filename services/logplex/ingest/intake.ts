@@ -1,6 +1,6 @@
 import type { AppId } from '#lib/ids.ts'
 import type { AppLog } from '../app-log/app-log.ts'
-import { Chunk } from '../app-log/chunk.ts'
+import { Chunk, type Post } from '../app-log/chunk.ts'
 import { pendingBytesHardMax, pendingBytesMax, pendingBytesResume } from '../limits.ts'
 import { logTimeNow } from '../log-time.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
@@ -45,18 +45,19 @@ export class Intake {
   }
 
   /**
-   * Accepts a line, or drops and counts it when there is no room at all.
+   * Accepts a line, or drops and counts it when there is no room at all; `post` is what it came in,
+   * if that may come again.
    *
    * @returns whether it was accepted.
    */
-  add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage): boolean {
+  add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): boolean {
     if (this.pendingBytes > pendingBytesHardMax) {
       this.#counters.droppedBufferFull++
       return false
     }
     const pending = (route.pending ??= this.#pendingOf(route))
     const chunk = (pending.chunk ??= new Chunk())
-    this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow)
+    this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow, post)
     pending.accepted++
     this.#counters.accepted++
     if (chunk.full) {
@@ -139,9 +140,12 @@ export class Intake {
 
   async #append(appId: AppId, chunk: Chunk): Promise<LineFate> {
     try {
-      const first = await this.#appLog.append(appId, chunk.count, chunk.frames)
-      if (first > 0) this.#counters.appended += chunk.count
-      else this.#counters.droppedRemoved += chunk.count
+      const { count, frames, parts } = chunk
+      const once = parts.length > 0 ? parts : undefined
+      const { first, added } = await this.#appLog.append(appId, count, frames, once)
+      this.#counters.appended += added
+      if (first > 0) this.#counters.repeated += count - added
+      else this.#counters.droppedRemoved += count
       return first > 0 ? 'appended' : 'removed'
     } catch {
       // The log rejects only when it is closed: the process stops, and these lines with it.

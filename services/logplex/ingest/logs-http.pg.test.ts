@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { eventually } from '../../../test/support/eventually.ts'
@@ -40,7 +40,8 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close()
 })
 
-async function serve(bytesInFlightMax = 1_000_000, readMs?: number): Promise<number> {
+/** `by`: what another process would have of its own. */
+async function serve(bytesInFlightMax = 1_000_000, readMs?: number, by = {}): Promise<number> {
   const server = createLogsServer(readMs)
   // An answer that goes on until the test ends it, as a tail's does.
   server.get('/long', (_request, reply) => {
@@ -53,6 +54,7 @@ async function serve(bytesInFlightMax = 1_000_000, readMs?: number): Promise<num
     lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
     inFlight: new BytesInFlight(bytesInFlightMax),
     log: silentLog,
+    ...by,
   })
   await server.listen({ port: 0, host: '127.0.0.1' })
   closing.push(() => server.close())
@@ -65,7 +67,12 @@ async function serve(bytesInFlightMax = 1_000_000, readMs?: number): Promise<num
 async function open(port: number, headers: Record<string, string>, as = token) {
   const socket: Socket = connect(port, '127.0.0.1')
   closing.push(() => socket.destroy())
-  const seen = { status: '', closed: false, send: (text: string | Buffer) => socket.write(text) }
+  const seen = {
+    status: '',
+    closed: false,
+    send: (text: string | Buffer) => socket.write(text),
+    cut: () => socket.destroySoon(),
+  }
   socket.on('error', () => undefined)
   socket.on('close', () => (seen.closed = true))
   socket.on('data', (bytes) => (seen.status ||= bytes.toString().split('\r\n')[0] ?? ''))
@@ -124,6 +131,61 @@ test('a post whose body ends when there is no room any more is not answered, and
   await eventually(() => expect(intake.heldBack).toBe(false), 20_000)
   expect(await post(port, frame('again'))).toContain('204')
   expect(await keptMessages(log.appLog, appId)).toEqual(['before', 'again'])
+})
+
+describe('a post that comes again', () => {
+  const body = Array.from({ length: 1_200 }, (_, at) => frame(`line ${at}`)).join('')
+  const lines = Array.from({ length: 1_200 }, (_, at) => `line ${at}`)
+
+  test('to another process is answered as the first time and adds nothing', async () => {
+    const other = await openTestLog(inject('engines'))
+    closing.push(() => other.close())
+    const otherTokens = new TokenTable()
+    otherTokens.set(token, appId, 'app')
+    const otherCounters = newCounters()
+    const elsewhere = {
+      intake: new Intake(other.appLog, otherCounters),
+      counters: otherCounters,
+      lookup: new TokenLookup(otherTokens, () => Promise.resolve(false)),
+    }
+    const ports = [await serve(), await serve(1_000_000, undefined, elsewhere)] as const
+    const headers = { 'x-request-id': newId(), 'logplex-msg-count': '1200' }
+    // As log-shuttle does: the connection breaks before the answer, and all is sent again.
+    const broken = await open(ports[0], { ...headers, 'content-length': String(body.length) })
+    broken.send(body)
+    broken.cut()
+    expect(await post(ports[1], body, headers)).toContain('204')
+    expect(await post(ports[0], body, headers)).toContain('204')
+    await eventually(() => expect(counters.accepted).toBe(counters.appended + counters.repeated))
+    expect(await keptMessages(log.appLog, appId)).toEqual(lines)
+    expect(counters.appended + otherCounters.appended).toBe(1_200)
+    // With other lines it is another post, whatever it is called; so is one of another name.
+    expect(await post(ports[0], frame('more'), headers)).toContain('400')
+    expect(
+      await post(ports[0], frame('more'), { 'x-request-id': headers['x-request-id'] }),
+    ).toContain('204')
+    const named = { 'logplex-frame-id': 'one', 'x-request-id': newId() }
+    expect(await post(ports[0], frame('more'), named)).toContain('204')
+    expect(await post(ports[1], frame('more'), { 'logplex-frame-id': 'one' })).toContain('204')
+    expect(await keptMessages(log.appLog, appId)).toEqual([...lines, 'more', 'more'])
+  })
+
+  test('without an id is another post', async () => {
+    const port = await serve()
+    expect(await post(port, frame('x'))).toContain('204')
+    expect(await post(port, frame('x'))).toContain('204')
+    expect(await keptMessages(log.appLog, appId)).toEqual(['x', 'x'])
+  })
+
+  test('to where others send at the same time adds its own lines only', async () => {
+    const port = await serve()
+    const texts = Array.from({ length: 50 }, (_, at) => `line ${at}`)
+    const send = (text: string) => post(port, frame(text), { 'x-request-id': `id of ${text}` })
+    const answers = await Promise.all([...texts, ...texts].map(send))
+    expect(new Set(answers)).toEqual(new Set(['HTTP/1.1 204 No Content']))
+    expect((await keptMessages(log.appLog, appId)).toSorted()).toEqual(texts.toSorted())
+    expect(counters).toMatchObject({ accepted: 100, appended: 50, repeated: 50 })
+  })
 })
 
 test('a post whose lines the log does not take is not told that they are in it', async () => {

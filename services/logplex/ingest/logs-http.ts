@@ -4,6 +4,7 @@ import { postAppendWaitMs } from '../limits.ts'
 import type { IngestCounters } from './counters.ts'
 import type { Intake } from './intake.ts'
 import { checkBody, forEachMessage } from './logs-body.ts'
+import { postId } from './post-id.ts'
 import { NoRoom, readBody, Refusal, type BytesInFlight } from './post-body.ts'
 import { LookupsUsedUp, type TokenLookup } from './token-lookup.ts'
 import type { TokenRoute } from './token-table.ts'
@@ -25,8 +26,8 @@ const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
  * away; 400, 401, 405, 413, 415 nothing was taken, and why. When there is no room even to hold
  * them, or the token cannot be looked up now, the connection is closed without an answer:
  * log-shuttle, the standard sender, tries again after a broken connection, and silently loses a
- * batch that is answered with any 4xx or 5xx. Of a post that room was found for in part only, the
- * lines that were taken come twice.
+ * batch that is answered with any 4xx or 5xx. A post that says which it is (post-id.ts) and comes
+ * again, here or to another process, adds only what of it is not in the log.
  */
 export function registerLogsHttp(server: FastifyInstance, options: LogsHttpOptions): void {
   void server.register((scope, _options, done) => {
@@ -128,9 +129,11 @@ function takeLines(
     throw new Refusal(400, `Message count mismatch: ${check.frames} frames came.`)
   counters.received += check.frames + check.unfinished
   counters.malformed += check.unfinished
+  const id = postId(request.headers, body)
+  const post = id === undefined ? undefined : { id, lines: 0 }
   let dropped = 0
   forEachMessage(body, (bytes, message) => {
-    if (!intake.add(route, bytes, message)) dropped++
+    if (!intake.add(route, bytes, message, post)) dropped++
   })
   if (dropped > 0) throw new NoRoom(`no room for ${dropped} lines of a post`)
 }

@@ -54,7 +54,7 @@ const session = (appId: AppId, options: Partial<LogSession> = {}): string => {
   return `/sessions/${id}`
 }
 
-const append = (appId: AppId, messages: string[], options = {}): Promise<number> =>
+const append = (appId: AppId, messages: string[], options = {}): Promise<unknown> =>
   log.appLog.append(appId, messages.length, storedLines(messages, options))
 
 const numbered = (from: number, to: number, length = 0): string[] =>
@@ -148,7 +148,7 @@ test('history goes over into what is written meanwhile, without a gap or a repea
 
 test('a filtered history is looked for with no more than a batch in memory', async () => {
   const appId = newId<AppId>()
-  const noise = (): Promise<number> => append(appId, numbered(1, 30, 200))
+  const noise = (): Promise<unknown> => append(appId, numbered(1, 30, 200))
   for (const found of ['a', 'b', 'c', 'd']) {
     for (let chunk = 0; chunk < 5; chunk++) await noise()
     await append(appId, [found], { proc: 'worker.1' })
