@@ -46,8 +46,17 @@ export const growthPollBatch = 100
 
 // --- ingest ----------------------------------------------------------------------------------
 
-/** Longest frame that Logplex takes, without its length prefix; longer ones are malformed. */
-export const frameBytesMax = 10_240
+/**
+ * Longest frame, without its length prefix; longer ones are malformed. Logplex's own are 10,240: its
+ * senders split what is longer.
+ */
+export const frameBytesMax = miB
+/** Longest message of a line, as Heroku's: a longer one becomes several lines, none is cut. */
+export const messageBytesMax = 10_000
+/** A connection keeps this much memory for its next unfinished frame; more it has to ask for … */
+export const carryKeptBytesMax = 16 * kiB
+/** … of which there is this much for all connections: beyond it a long frame is malformed. */
+export const longCarriesBytesMax = 64 * miB
 /** Bytes of lines accepted and not yet in Redis, in this process: beyond it senders are held back. */
 export const pendingBytesMax = 64 * miB
 /** Held-back senders go on when this much is left. */

@@ -127,7 +127,7 @@ describe('POST /logs', () => {
   test('one bad frame refuses the whole post and is named', async () => {
     const { appId, token } = await newChannel()
     const good = frame(token, 'good')
-    for (const bad of ['5 <42> blafasel', '10241 x', 'hello\n', '12 <42> blafase']) {
+    for (const bad of ['5 <42> blafasel', '1048577 x', 'hello\n', '12 <42> blafase']) {
       const response = await post(token, good + bad + good)
       expect(response.status).toBe(400)
       expect(await response.text()).toContain(
@@ -186,6 +186,9 @@ describe('syslog over TCP', () => {
       frame(token, 'half a frame').slice(0, -4),
     )
     await eventually(async () => expect(await kept(appId)).toEqual(['first', 'second', 'third']))
+    // Too long for a line: several come of it.
+    await sendSyslog(frame(token, 'x'.repeat(25_000)))
+    await eventually(async () => expect(await kept(appId)).toHaveLength(6))
   })
 
   test('lines of many apps on one connection stay apart and in order', async () => {

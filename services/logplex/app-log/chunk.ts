@@ -1,6 +1,6 @@
 import { copyBytes, writeNumber } from '../bytes.ts'
-import { chunkBytesMax, chunkLinesMax, frameBytesMax } from '../limits.ts'
-import type { SyslogMessage } from '../syslog/message.ts'
+import { chunkBytesMax, chunkLinesMax, messageBytesMax } from '../limits.ts'
+import { fieldBytesMax, type SyslogMessage } from '../syslog/message.ts'
 import type { PostPart } from './app-log.ts'
 
 const firstBytes = 1_024
@@ -12,8 +12,8 @@ const lineAfterProc = Buffer.from(' - ')
 
 /** Longest name of a token, which takes the place of APP-NAME. */
 const sourceBytesMax = 64
-/** A stored line weighs at most this much more than the frame that it came in. */
-const lineBytesMax = frameBytesMax + sourceBytesMax + 64
+/** What a line can weigh: message, newline, source, TIME, PROCID, and what stands between them. */
+const lineBytesMax = messageBytesMax + 1 + sourceBytesMax + 2 * fieldBytesMax + 64
 
 /** A post that may come again: the id that it is known by then, and its lines so far for one app. */
 export type Post = { id: string; lines: number }

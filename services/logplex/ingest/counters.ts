@@ -1,6 +1,6 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
- * know: received = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
+ * know: received + split = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
  * being looked up, and accepted = appended + repeated + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
@@ -9,7 +9,10 @@ export type IngestCounters = {
   malformed: number
   /** Frames with a token that nobody has, or that was not found in time. */
   unknownToken: number
+  /** Lines on their way into a log: one of each frame, and those that were split off. */
   accepted: number
+  /** Lines that came of one too long beside its first. */
+  split: number
   /** Accepted and in Redis. */
   appended: number
   /** Accepted and in Redis already: of a post that came again. */
@@ -30,6 +33,7 @@ export function newCounters(): IngestCounters {
     malformed: 0,
     unknownToken: 0,
     accepted: 0,
+    split: 0,
     appended: 0,
     repeated: 0,
     droppedBufferFull: 0,

@@ -2,9 +2,11 @@ import type { AppId } from '#lib/ids.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import { Chunk, type Post } from '../app-log/chunk.ts'
 import { pendingBytesHardMax, pendingBytesMax, pendingBytesResume } from '../limits.ts'
+import { isTooLong } from '../long-lines.ts'
 import { logTimeNow } from '../log-time.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
+import { forEachLongLine } from './long-message.ts'
 import {
   newPendingLog,
   settleLines,
@@ -45,7 +47,7 @@ export class Intake {
   }
 
   /**
-   * Accepts a line, or drops and counts it when there is no room at all; `post` is what it came in,
+   * Accepts a message as a line, or as several when it is too long, or drops and counts it when there is no room at all; `post` is what it came in,
    * if that may come again.
    *
    * @returns whether it was accepted.
@@ -55,6 +57,21 @@ export class Intake {
       this.#counters.droppedBufferFull++
       return false
     }
+    if (isTooLong(bytes, message.msgStart, message.end)) this.#addLong(route, bytes, message, post)
+    else this.#addLine(route, bytes, message, post)
+    return true
+  }
+
+  #addLong(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
+    let pieces = 0
+    forEachLongLine(bytes, message, (pieceBytes, piece) => {
+      this.#addLine(route, pieceBytes, piece, post)
+      pieces++
+    })
+    this.#counters.split += pieces - 1
+  }
+
+  #addLine(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
     const pending = (route.pending ??= this.#pendingOf(route))
     const chunk = (pending.chunk ??= new Chunk())
     this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow, post)
@@ -66,7 +83,6 @@ export class Intake {
     }
     if (this.pendingBytes > pendingBytesMax) this.#heldBack = true
     if (!pending.sending && !pending.marked) this.#mark(pending)
-    return true
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import { gzipSync } from 'node:zlib'
+import { crc32, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
@@ -94,7 +94,7 @@ async function post(port: number, body: string | Buffer, headers = {}, as = toke
 }
 
 const message = (text: string): string => `<190>1 2026-11-21T09:00:00Z h t web.1 - - ${text}`
-const frame = (text: string): string => `${message(text).length} ${message(text)}`
+const frame = (text: string): string => `${Buffer.byteLength(message(text))} ${message(text)}`
 
 const route = (): TokenRoute => {
   const bytes = Buffer.from(token)
@@ -239,6 +239,26 @@ test('a body of nearly 8,000,000 bytes is taken, packed and not, one after the o
   expect(await post(port, body)).toContain('204')
   expect(await post(port, gzipSync(body), { 'content-encoding': 'gzip' })).toContain('204')
   expect(counters.appended).toBe(2 * 790)
+})
+
+test('a long message becomes lines of 10,000 bytes at most, of which it can be joined', async () => {
+  const port = await serve()
+  const text = `${'€'.repeat(8_000)}\nand more`
+  const body = Buffer.from(frame(text) + frame(`${'x'.repeat(10_000)}\n`) + frame('last'))
+  const id = { 'x-request-id': newId() }
+  expect(await post(port, body, { ...id, 'logplex-msg-count': '3' })).toContain('204')
+  expect(await post(port, body, { ...id, 'logplex-msg-count': '3' })).toContain('204')
+  expect(counters).toMatchObject({ received: 6, split: 4, accepted: 10, appended: 5, repeated: 5 })
+  const lines = await keptMessages(log.appLog, appId)
+  const sum = crc32(text).toString(16).padStart(8, '0')
+  const pieces = lines.slice(0, 3).map((line, at) => {
+    const mark = ` part=${at + 1}/3 of=${sum}`
+    expect(line.slice(-mark.length)).toBe(mark)
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(10_000)
+    return line.slice(0, -mark.length)
+  })
+  expect(pieces.join('')).toBe(text)
+  expect(lines.slice(3)).toEqual([`${'x'.repeat(10_000)}\n`, 'last'])
 })
 
 test('a token that cannot be looked up just now closes the connection', async () => {

@@ -1,4 +1,4 @@
-import { frameBytesMax } from '../limits.ts'
+import { carryKeptBytesMax, frameBytesMax, longCarriesBytesMax } from '../limits.ts'
 
 // Octet counting (RFC 6587 § 3.4.1): `LEN SP frame`, LEN a decimal number of bytes without leading
 // zero. Logplex takes nothing else; what is not such a frame is malformed up to its next newline.
@@ -40,6 +40,9 @@ export function readFrame(bytes: Uint8Array, at: number, end: number, span: Fram
   return frameIncomplete
 }
 
+/** Memory of unfinished frames beyond what each connection may keep, in the whole process. */
+let longCarriesBytes = 0
+
 /** Takes one frame: bytes[start..end), valid only during the call. */
 export type FrameVisitor = (bytes: Uint8Array, start: number, end: number) => void
 
@@ -80,17 +83,15 @@ export class FrameScanner {
   /** The connection has ended: half a frame is malformed. */
   end(): void {
     if (this.#carried > 0) this.malformed++
-    this.#carried = 0
+    this.#letGo()
     this.#skipping = false
   }
 
   #read(bytes: Uint8Array, at: number): number {
     const next = readFrame(bytes, at, bytes.length, this.#span)
     if (next === frameMalformed) return this.#startSkipping(at)
-    if (next === frameIncomplete) {
-      this.#keep(bytes, at, bytes.length)
-      return bytes.length
-    }
+    if (next === frameIncomplete)
+      return this.#keep(bytes, at, bytes.length) ? bytes.length : this.#startSkipping(at)
     this.ended++
     this.#visit(bytes, this.#span.start, this.#span.end)
     return next
@@ -103,33 +104,50 @@ export class FrameScanner {
       // Until the length is known, byte by byte: what follows may already be the next frame.
       const missing = this.#span.end > 0 ? this.#span.end - this.#carried : 1
       const until = Math.min(at + missing, bytes.length)
-      this.#keep(bytes, at, until)
+      if (!this.#keep(bytes, at, until)) {
+        this.#letGo()
+        return this.#startSkipping(at)
+      }
       const next = readFrame(this.#carry, 0, this.#carried, this.#span)
       if (next === frameMalformed) {
         // The byte that is wrong came last; it may be the newline that ends the malformed piece.
-        this.#carried = 0
+        this.#letGo()
         return this.#startSkipping(until - 1)
       }
       at = until
       if (next !== frameIncomplete) {
-        this.#carried = 0
         this.ended++
         this.#visit(this.#carry, this.#span.start, this.#span.end)
+        this.#letGo()
         return at
       }
     }
     return bytes.length
   }
 
-  #keep(bytes: Uint8Array, from: number, until: number): void {
+  /** False when there is no memory for so long an unfinished frame. */
+  #keep(bytes: Uint8Array, from: number, until: number): boolean {
     const size = this.#carried + until - from
     if (size > this.#carry.length) {
-      const larger = new Uint8Array(Math.min(carriedBytesMax, Math.max(512, size * 2)))
+      const length = Math.min(carriedBytesMax, Math.max(512, size * 2))
+      const more = beyondKept(length) - beyondKept(this.#carry.length)
+      if (longCarriesBytes + more > longCarriesBytesMax) return false
+      longCarriesBytes += more
+      const larger = new Uint8Array(length)
       larger.set(this.#carry.subarray(0, this.#carried))
       this.#carry = larger
     }
     this.#carry.set(bytes.subarray(from, until), this.#carried)
     this.#carried = size
+    return true
+  }
+
+  #letGo(): void {
+    this.#carried = 0
+    const more = beyondKept(this.#carry.length)
+    if (more === 0) return
+    longCarriesBytes -= more
+    this.#carry = new Uint8Array(0)
   }
 
   #startSkipping(at: number): number {
@@ -145,4 +163,9 @@ export class FrameScanner {
     this.ended++
     return found + 1
   }
+}
+
+/** What memory of that length counts as in longCarriesBytes. */
+function beyondKept(length: number): number {
+  return length > carryKeptBytesMax ? length : 0
 }
