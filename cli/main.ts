@@ -7,6 +7,11 @@ import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
 import { env } from './env.ts'
 import { heroku } from './heroku.ts'
+import {
+  logsCredentialCreate,
+  logsCredentialList,
+  logsCredentialRemove,
+} from './logs-credential.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
 import { manifestImport } from './manifest-import.ts'
@@ -24,6 +29,9 @@ const commands: Record<string, Command> = {
   status,
   env,
   heroku,
+  'logs credential create': logsCredentialCreate,
+  'logs credential list': logsCredentialList,
+  'logs credential remove': logsCredentialRemove,
   'logs token': logsToken,
   logs,
   'manifest push': manifestPush,

@@ -96,6 +96,10 @@ export const tcpKeepAliveMs = 60_000
 export const strangerBytesMax = miB
 /** Lookups of unknown tokens per second, so that a wrong sender cannot flood PostgreSQL. */
 export const tokenLookupsPerSecondMax = 50
+/** Unknown tokens that are looked up for one post of a credential; lines of more are dropped, counted. */
+export const strangersPerPostMax = 25
+/** An unknown credential makes all be read anew at most this often. */
+export const credentialLookupMs = 1_000
 /** A token that was not found is not looked up again for so long. */
 export const unknownTokenKeptMs = 5_000
 export const unknownTokensKeptMax = 10_000

@@ -48,7 +48,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
   const ingest = await startIngest(
     { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
-    { appLog, tokens, learnToken: registry.learn, log },
+    { appLog, tokens, learnToken: registry.learn, findCredential: registry.findCredential, log },
     (server) => registerTails(server, { appLog, ...sessions, log }),
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)

@@ -37,7 +37,13 @@ beforeEach(async () => {
   const learnToken = () => Promise.resolve(false)
   ingest = await startIngest(
     { host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
-    { appLog: testLog.appLog, tokens, learnToken, log: silentLog },
+    {
+      appLog: testLog.appLog,
+      tokens,
+      learnToken,
+      findCredential: () => Promise.resolve(undefined),
+      log: silentLog,
+    },
     () => Promise.resolve(),
   )
 })

@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
+import type { FindCredential } from '../credential.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
@@ -15,6 +16,7 @@ export type IngestDeps = {
   appLog: AppLog
   tokens: TokenTable
   learnToken: FindToken
+  findCredential: FindCredential
   log: Log
 }
 
@@ -32,7 +34,7 @@ export type Ingest = {
  */
 export async function startIngest(
   listen: { host: string; logsPort: number; syslogPort: number },
-  { appLog, tokens, learnToken, log }: IngestDeps,
+  { appLog, tokens, learnToken, findCredential, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
   const { host, logsPort, syslogPort } = listen
@@ -41,7 +43,7 @@ export async function startIngest(
   const lookup = new TokenLookup(tokens, learnToken)
   const server = createLogsServer()
   const inFlight = new BytesInFlight(postBytesInFlightMax)
-  registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
+  registerLogsHttp(server, { intake, lookup, tokens, findCredential, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
   const shared = { intake, tokens, lookup, counters, log }

@@ -1,13 +1,15 @@
 import type { ServerResponse } from 'node:http'
+import { createHash, randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { crc32, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { eventually } from '../../../test/support/eventually.ts'
-import { keptMessages, openTestLog, type TestLog } from '../../../test/support/logs.ts'
+import { keptMessages, linesOf, openTestLog, type TestLog } from '../../../test/support/logs.ts'
 import { pendingBytesMax, tokenLookupsPerSecondMax } from '../limits.ts'
 import { blankMessage, readMessage } from '../syslog/message.ts'
+import { CredentialTable, type Permission } from '../credential.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
@@ -22,6 +24,7 @@ let token: string
 let tokens: TokenTable
 let intake: Intake
 let counters: IngestCounters
+let credentials: CredentialTable
 let longAnswer: ServerResponse
 const closing: (() => unknown)[] = []
 
@@ -32,6 +35,7 @@ beforeEach(async () => {
   token = `t.${newId()}`
   tokens = new TokenTable()
   tokens.set(token, appId, 'app')
+  credentials = new CredentialTable()
   counters = newCounters()
   intake = new Intake(log.appLog, counters)
 })
@@ -51,6 +55,8 @@ async function serve(bytesInFlightMax = 1_000_000, readMs?: number, by = {}): Pr
   registerLogsHttp(server, {
     intake,
     counters,
+    tokens,
+    findCredential: (login) => Promise.resolve(credentials.find(login)),
     lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
     inFlight: new BytesInFlight(bytesInFlightMax),
     log: silentLog,
@@ -64,7 +70,7 @@ async function serve(bytesInFlightMax = 1_000_000, readMs?: number, by = {}): Pr
 }
 
 /** A post of which more can be written, and what came back: its head's first line, and the end. */
-async function open(port: number, headers: Record<string, string>, as = token) {
+async function open(port: number, headers: Record<string, string>, as = `token:${token}`) {
   const socket: Socket = connect(port, '127.0.0.1')
   closing.push(() => socket.destroy())
   const seen = {
@@ -77,14 +83,14 @@ async function open(port: number, headers: Record<string, string>, as = token) {
   socket.on('close', () => (seen.closed = true))
   socket.on('data', (bytes) => (seen.status ||= bytes.toString().split('\r\n')[0] ?? ''))
   await new Promise((resolve) => socket.once('connect', resolve))
-  const authorization = `Basic ${Buffer.from(`token:${as}`).toString('base64')}`
+  const authorization = `Basic ${Buffer.from(as).toString('base64')}`
   const all = { host: 'x', authorization, 'content-type': 'application/logplex-1', ...headers }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`POST /logs HTTP/1.1\r\n${lines.join('')}\r\n`)
   return seen
 }
 
-async function post(port: number, body: string | Buffer, headers = {}, as = token) {
+async function post(port: number, body: string | Buffer, headers = {}, as = `token:${token}`) {
   const seen = await open(port, { 'content-length': String(body.length), ...headers }, as)
   seen.send(body)
   return eventually(() => {
@@ -146,6 +152,7 @@ describe('a post that comes again', () => {
     const elsewhere = {
       intake: new Intake(other.appLog, otherCounters),
       counters: otherCounters,
+      tokens: otherTokens,
       lookup: new TokenLookup(otherTokens, () => Promise.resolve(false)),
     }
     const ports = [await serve(), await serve(1_000_000, undefined, elsewhere)] as const
@@ -261,9 +268,64 @@ test('a long message becomes lines of 10,000 bytes at most, of which it can be j
   expect(lines.slice(3)).toEqual([`${'x'.repeat(10_000)}\n`, 'last'])
 })
 
+describe('a credential', () => {
+  const framed = (to: string, text: string): string => {
+    const body = `<190>1 2026-11-21T09:00:00Z h ${to} web.1 - - ${text}`
+    return `${body.length} ${body}`
+  }
+
+  /** `id:password` */
+  function newCredential(...permissions: Permission[]): string {
+    const id = randomBytes(16).toString('hex').toUpperCase()
+    const password = randomBytes(32).toString('hex').toUpperCase()
+    const passwordSha256 = createHash('sha256').update(password).digest()
+    credentials.replace([{ id, passwordSha256, permissions: new Set(permissions) }])
+    return `${id}:${password}`
+  }
+
+  test('for any channel sends each line where its token says, once', async () => {
+    const port = await serve()
+    const other = { appId: newId<AppId>(), token: `t.${newId()}`, second: `t.${newId()}` }
+    tokens.set(other.token, other.appId, 'app')
+    tokens.set(other.second, other.appId, 'heroku')
+    const as = newCredential('any_channel')
+    const nobody = `t.${newId()}`
+    const lines = [
+      ...[framed(token, '1'), framed(other.token, '2'), framed(nobody, '3'), framed('x', '4')],
+      ...[framed(other.second, '5'), framed(token, '6'), framed(other.token, '7')],
+    ]
+    const headers = { 'logplex-msg-count': '7', 'x-request-id': newId() }
+    for (let time = 0; time < 2; time++)
+      expect(await post(port, lines.join(''), headers, as)).toContain('204')
+    expect(await keptMessages(log.appLog, appId)).toEqual(['1', '6'])
+    const { chunks } = await log.appLog.readBack(other.appId, Infinity, 10_000)
+    expect(linesOf(chunks)).toEqual(['1 app[web.1]: 2', '2 heroku[web.1]: 5', '3 app[web.1]: 7'])
+    expect(counters).toMatchObject({ received: 14, unknownToken: 4, appended: 5, repeated: 5 })
+  })
+
+  test('for nothing of the kind is refused, and so is one with another password', async () => {
+    const port = await serve()
+    expect(await post(port, framed(token, 'x'), {}, newCredential('full_api'))).toContain('403')
+    const [id] = newCredential('any_channel').split(':')
+    expect(await post(port, framed(token, 'x'), {}, `${id}:${'0'.repeat(64)}`)).toContain('401')
+    expect(await post(port, framed(token, 'x'), {}, `nobody:${'0'.repeat(64)}`)).toContain('401')
+    expect(await keptMessages(log.appLog, appId)).toEqual([])
+  })
+
+  test('whose lines are for an app that was destroyed is not refused for it', async () => {
+    const port = await serve()
+    await log.appLog.remove(appId)
+    expect(await post(port, framed(token, 'x'), {}, newCredential('any_channel'))).toContain('204')
+    expect(counters.droppedRemoved).toBe(1)
+  })
+})
+
 test('a token that cannot be looked up just now closes the connection', async () => {
   const port = await serve()
-  const strangers = Array.from({ length: 2 * tokenLookupsPerSecondMax + 20 }, () => `t.${newId()}`)
+  const strangers = Array.from(
+    { length: 2 * tokenLookupsPerSecondMax + 20 },
+    () => `token:t.${newId()}`,
+  )
   const answers = await Promise.all(strangers.map((as) => post(port, frame('x'), {}, as)))
   expect(answers).toContain('HTTP/1.1 401 Unauthorized')
   expect(answers).toContain('closed')

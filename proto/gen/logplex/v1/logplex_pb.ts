@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2UyvggKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIpQBCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLcGVybWlzc2lvbnMYAyADKAkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcGFzc3dvcmQYBSABKAkSFQoNbG9nX2lucHV0X3VybBgGIAEoCSI8ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3Blcm1pc3Npb25zGAIgAygJIhgKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QiRAoOQ3JlZGVudGlhbExpc3QSMgoLY3JlZGVudGlhbHMYASADKAsyHS5wbGV4dXMubG9ncGxleC52MS5DcmVkZW50aWFsIiUKF1JlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0EgoKAmlkGAEgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2Uy3QoKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -491,6 +491,127 @@ export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = 
   messageDesc(file_logplex_v1_logplex, 16);
 
 /**
+ * @generated from message plexus.logplex.v1.Credential
+ */
+export type Credential = Message<"plexus.logplex.v1.Credential"> & {
+  /**
+   * the user name: 32 upper-case hexadecimal digits
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * for whom it is
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * "any_channel", "full_api"
+   *
+   * @generated from field: repeated string permissions = 3;
+   */
+  permissions: string[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * only when it has just been made
+   *
+   * @generated from field: string password = 5;
+   */
+  password: string;
+
+  /**
+   * the same, with the password in it; for any_channel
+   *
+   * @generated from field: string log_input_url = 6;
+   */
+  logInputUrl: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.Credential.
+ * Use `create(CredentialSchema)` to create a new message.
+ */
+export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 17);
+
+/**
+ * @generated from message plexus.logplex.v1.CreateCredentialRequest
+ */
+export type CreateCredentialRequest = Message<"plexus.logplex.v1.CreateCredentialRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string permissions = 2;
+   */
+  permissions: string[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.CreateCredentialRequest.
+ * Use `create(CreateCredentialRequestSchema)` to create a new message.
+ */
+export const CreateCredentialRequestSchema: GenMessage<CreateCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 18);
+
+/**
+ * @generated from message plexus.logplex.v1.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"plexus.logplex.v1.ListCredentialsRequest"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 19);
+
+/**
+ * @generated from message plexus.logplex.v1.CredentialList
+ */
+export type CredentialList = Message<"plexus.logplex.v1.CredentialList"> & {
+  /**
+   * @generated from field: repeated plexus.logplex.v1.Credential credentials = 1;
+   */
+  credentials: Credential[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.CredentialList.
+ * Use `create(CredentialListSchema)` to create a new message.
+ */
+export const CredentialListSchema: GenMessage<CredentialList> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 20);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveCredentialRequest
+ */
+export type RemoveCredentialRequest = Message<"plexus.logplex.v1.RemoveCredentialRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveCredentialRequest.
+ * Use `create(RemoveCredentialRequestSchema)` to create a new message.
+ */
+export const RemoveCredentialRequestSchema: GenMessage<RemoveCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 21);
+
+/**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
  */
 export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsRequest"> & {
@@ -505,7 +626,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 17);
+  messageDesc(file_logplex_v1_logplex, 22);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -518,7 +639,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 18);
+  messageDesc(file_logplex_v1_logplex, 23);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -633,6 +754,32 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof ListAddonDrainsRequestSchema;
     output: typeof DrainListSchema;
+  },
+  /**
+   * The operator's: who may write into every app's log, or use Logplex's own API.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.CreateCredential
+   */
+  createCredential: {
+    methodKind: "unary";
+    input: typeof CreateCredentialRequestSchema;
+    output: typeof CredentialSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof CredentialListSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.RemoveCredential
+   */
+  removeCredential: {
+    methodKind: "unary";
+    input: typeof RemoveCredentialRequestSchema;
+    output: typeof CredentialSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_logplex_v1_logplex, 0);
