@@ -18,6 +18,7 @@ import { startDrains } from './drains/drains.ts'
 import { startIngest } from './ingest/ingest.ts'
 import { TokenTable } from './ingest/token-table.ts'
 import { openAppLog } from './app-log/open-app-log.ts'
+import { registerLogplexApi } from './logplex-api/logplex-api.ts'
 import { migrations, schema } from './schema.ts'
 import { registerTails } from './tails/tails-http.ts'
 
@@ -45,25 +46,21 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const registry = await openRegistry({ pool, secrets, nats, tokens, onDrains: drains.sync, log })
   lifecycle.onStop('registry', registry.stop)
 
+  const context = {
+    ...{ pool, secrets, redis, appLog, registry, drainState: drains.state },
+    ...{ drainsMayBeLocal: mayBeLocal, logsUrl: config.logsUrl, syslogAddr: config.syslogAddr },
+  }
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
   const ingest = await startIngest(
     { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
     { appLog, tokens, learnToken: registry.learn, findCredential: registry.findCredential, log },
-    (server) => registerTails(server, { appLog, ...sessions, log }),
+    async (server) => {
+      registerLogplexApi(server, { context, log })
+      await registerTails(server, { appLog, ...sessions, log })
+    },
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)
 
-  const context = {
-    pool,
-    secrets,
-    redis,
-    appLog,
-    registry,
-    drainState: drains.state,
-    drainsMayBeLocal: mayBeLocal,
-    logsUrl: config.logsUrl,
-    syslogAddr: config.syslogAddr,
-  }
   const events = await consumePlatformEvents({
     nats,
     appLog,

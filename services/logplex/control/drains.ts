@@ -22,6 +22,9 @@ import { drainContext, openDrain } from './registry.ts'
 
 const drainTokenPattern = /^d\.[0-9a-f-]{36}$/
 
+export const urlTaken = 'Url has already been taken'
+export const tooManyDrains = 'You have already added the maximum number of drains allowed.'
+
 /** A drain as its owner sees it. */
 export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState | undefined }
 
@@ -39,8 +42,7 @@ export async function createDrain(
   const fresh = await newDrain(context, { appId, url, token: `d.${randomUUID()}` })
   const row = await transaction(context.pool, (tx) => addDrain(tx, fresh)).catch(
     (error: unknown) => {
-      if (isUniqueViolation(error, 'drains_url_once'))
-        throw invalidParams('Url has already been taken')
+      if (isUniqueViolation(error, 'drains_url_once')) throw invalidParams(urlTaken)
       throw error
     },
   )
@@ -91,8 +93,7 @@ async function addDrain(
   fresh: Parameters<typeof insertDrain>[1],
 ): Promise<DrainRow> {
   if (!(await lockChannel(tx, fresh.appId))) throw notFound('app')
-  if ((await countDrains(tx, fresh.appId)) >= drainsPerAppMax)
-    throw invalidParams('You have already added the maximum number of drains allowed.')
+  if ((await countDrains(tx, fresh.appId)) >= drainsPerAppMax) throw invalidParams(tooManyDrains)
   return insertDrain(tx, fresh)
 }
 

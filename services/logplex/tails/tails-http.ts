@@ -76,23 +76,25 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
     done()
   })
   server.decorateRequest('logSession', null)
-  server.route<{ Params: { id: string } }>({
-    method: 'GET',
-    url: '/sessions/:id',
-    exposeHeadRoute: false,
-    preHandler: async (request, reply) => {
-      const id = parseId<SessionId>(request.params.id)
-      try {
-        request.logSession = (id && (await deps.findSession(id))) ?? null
-      } catch (error) {
-        log.warn({ err: error }, 'log session could not be looked up')
-        return reply.code(503).header('retry-after', '1').type('text/plain').send(unavailable)
-      }
-      if (!request.logSession) return reply.code(404).type('text/plain').send(gone)
-    },
-    handler: (request, reply) => serveHttp(context, request, reply),
-    wsHandler: (socket, request) => serveWebSocket(context, socket, request),
-  })
+  // The second is how Logplex's v2 calls one that never follows.
+  for (const url of ['/sessions/:id', '/v2/canary-fetch/:id'])
+    server.route<{ Params: { id: string } }>({
+      method: 'GET',
+      url,
+      exposeHeadRoute: false,
+      preHandler: async (request, reply) => {
+        const id = parseId<SessionId>(request.params.id)
+        try {
+          request.logSession = (id && (await deps.findSession(id))) ?? null
+        } catch (error) {
+          log.warn({ err: error }, 'log session could not be looked up')
+          return reply.code(503).header('retry-after', '1').type('text/plain').send(unavailable)
+        }
+        if (!request.logSession) return reply.code(404).type('text/plain').send(gone)
+      },
+      handler: (request, reply) => serveHttp(context, request, reply),
+      wsHandler: (socket, request) => serveWebSocket(context, socket, request),
+    })
 }
 
 /** Ends the tails of revoked sessions from time to time, until it is stopped. */
