@@ -12,6 +12,7 @@ import {
   logsCredentialList,
   logsCredentialRemove,
 } from './logs-credential.ts'
+import { logsSwitch } from './logs-switch.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
 import { manifestImport } from './manifest-import.ts'
@@ -32,6 +33,7 @@ const commands: Record<string, Command> = {
   'logs credential create': logsCredentialCreate,
   'logs credential list': logsCredentialList,
   'logs credential remove': logsCredentialRemove,
+  'logs switch': logsSwitch,
   'logs token': logsToken,
   logs,
   'manifest push': manifestPush,

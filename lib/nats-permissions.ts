@@ -71,6 +71,7 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
       ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
       // Who may write into every log is the operator's to say.
       ...calls('logplex', 'CreateCredential', 'ListCredentials', 'RemoveCredential'),
+      ...calls('logplex', 'SetSwitches', 'ListSwitches'),
     ],
   }),
   apps: permissions('apps', {

@@ -20,6 +20,7 @@ import { TokenTable } from './ingest/token-table.ts'
 import { openAppLog } from './app-log/open-app-log.ts'
 import { registerLogplexApi } from './logplex-api/logplex-api.ts'
 import { migrations, schema } from './schema.ts'
+import { Switches } from './switches.ts'
 import { registerTails } from './tails/tails-http.ts'
 
 export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promise<void> {
@@ -38,25 +39,27 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax: config.logBytesPerApp })
   lifecycle.onStop('app log', appLog.close)
 
-  const mayBeLocal = config.drainsMayBeLocal
-  const drains = await startDrains({ appLog, redis, mayBeLocal, log })
+  const { drainsMayBeLocal, logsUrl, syslogAddr } = config
+  const drains = await startDrains({ appLog, redis, mayBeLocal: drainsMayBeLocal, log })
   lifecycle.onStop('drains', drains.stop)
 
-  const tokens = new TokenTable()
-  const registry = await openRegistry({ pool, secrets, nats, tokens, onDrains: drains.sync, log })
+  const [tokens, switches] = [new TokenTable(), new Switches()]
+  const kept = { tokens, switches, onDrains: drains.sync }
+  const registry = await openRegistry({ pool, secrets, nats, ...kept, log })
   lifecycle.onStop('registry', registry.stop)
 
   const context = {
-    ...{ pool, secrets, redis, appLog, registry, drainState: drains.state },
-    ...{ drainsMayBeLocal: mayBeLocal, logsUrl: config.logsUrl, syslogAddr: config.syslogAddr },
+    ...{ pool, secrets, redis, appLog, registry, switches, drainState: drains.state },
+    ...{ drainsMayBeLocal, logsUrl, syslogAddr },
   }
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
+  const { learn: learnToken, findCredential } = registry
   const ingest = await startIngest(
     { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
-    { appLog, tokens, learnToken: registry.learn, findCredential: registry.findCredential, log },
+    { appLog, tokens, learnToken, findCredential, switches, log },
     async (server) => {
       registerLogplexApi(server, { context, log })
-      await registerTails(server, { appLog, ...sessions, log })
+      await registerTails(server, { appLog, ...sessions, switches, log })
     },
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)

@@ -55,7 +55,7 @@ export async function findChannel(
   return rows[0] && { appId: rows[0].app_id, number: Number(rows[0].number) }
 }
 
-/** Marks the channel as destroyed and forgets its tokens and drains. */
+/** Marks the channel as destroyed and forgets its tokens, drains and switches. */
 export async function destroyChannel(tx: Transaction, appId: AppId): Promise<void> {
   await tx.query(
     `insert into channels (app_id, destroyed_at) values ($1, now())
@@ -64,6 +64,7 @@ export async function destroyChannel(tx: Transaction, appId: AppId): Promise<voi
   )
   await tx.query('delete from tokens where app_id = $1', [appId])
   await tx.query('delete from drains where app_id = $1', [appId])
+  await tx.query('delete from switches where scope = $1::text', [appId])
 }
 
 /** The app's own token of that name. */

@@ -3,6 +3,7 @@ import type { Secrets } from '#lib/secrets/secrets.ts'
 import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
+import type { Switches } from '../switches.ts'
 import type { Registry } from './registry.ts'
 
 /** What the control side works with. */
@@ -12,6 +13,7 @@ export type ControlContext = {
   redis: Redis
   appLog: AppLog
   registry: Registry
+  switches: Switches
   drainState: (drain: LogDrain) => Promise<LogDrainState>
   drainsMayBeLocal: boolean
   /** Where senders post and tails are opened: "http://127.0.0.1:8601". */

@@ -18,6 +18,8 @@ import {
   removeDrain,
   type DrainView,
 } from './drains.ts'
+import { setSwitches } from './switches.ts'
+import { listSwitches, type SwitchesRow } from './switches-db.ts'
 import { createSession } from './sessions.ts'
 
 /** The calls of proto/logplex/v1: decode, ask, encode. */
@@ -50,7 +52,7 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       return { id, url, createdAt: timestampFromDate(createdAt) }
     },
     ...addonHandlers(context),
-    ...credentialHandlers(context),
+    ...operatorHandlers(context),
   }
 }
 
@@ -86,7 +88,7 @@ function addonHandlers(context: ControlContext) {
   } satisfies Partial<RpcHandlers<typeof LogplexService>>
 }
 
-function credentialHandlers(context: ControlContext) {
+function operatorHandlers(context: ControlContext) {
   return {
     createCredential: async (wish) => {
       const made = await createCredential(context, wish)
@@ -100,6 +102,11 @@ function credentialHandlers(context: ControlContext) {
       const rows = await listCredentials(context.pool)
       return { credentials: rows.map(credentialMessage) }
     },
+    setSwitches: async ({ appId, ...wish }) =>
+      switchesMessage(await setSwitches(context, appId ? readAppId(appId) : undefined, wish)),
+    listSwitches: async () => ({
+      switches: (await listSwitches(context.pool)).map(switchesMessage),
+    }),
     removeCredential: async ({ id }) => credentialMessage(await removeCredential(context, id)),
   } satisfies Partial<RpcHandlers<typeof LogplexService>>
 }
@@ -120,6 +127,10 @@ function tokenMessage(
   input.username = 'token'
   input.password = token
   return { name, token, logInputUrl: input.href, syslogAddr }
+}
+
+function switchesMessage({ appId, off, state }: SwitchesRow) {
+  return { appId: appId ?? '', off: [...off], state }
 }
 
 function credentialMessage({ id, name, permissions, createdAt }: CredentialRow) {

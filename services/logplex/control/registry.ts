@@ -7,6 +7,8 @@ import { logplexChanged } from '#lib/subjects.ts'
 import { CredentialTable, credentialFinder, type FindCredential } from '../credential.ts'
 import type { TokenTable } from '../ingest/token-table.ts'
 import { credentialLookupMs, registryPollMs } from '../limits.ts'
+import { listSwitches } from './switches-db.ts'
+import type { Switches } from '../switches.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { listCredentials } from './credentials-db.ts'
 import { findTokenByText, listTokens, type TokenRow } from './channels-db.ts'
@@ -17,20 +19,21 @@ export type RegistryOptions = {
   secrets: Secrets
   nats: NatsConnection
   tokens: TokenTable
+  switches: Switches
   /** Is given all drains whenever some have changed. */
   onDrains: (drains: LogDrain[]) => void
   log: Log
 }
 
 /**
- * All tokens, drains and credentials in memory, as the data path needs them. Read at the start, per app when
+ * All tokens, drains, credentials and switches in memory, as the data path needs them. Read at the start, per app when
  * another process says that something has changed, and wholly from time to time, should a message
  * have been lost.
  */
 export type Registry = {
   /** Reads one app anew, here and in every other process. Call it after the commit. */
   changed: (appId: AppId) => Promise<void>
-  /** Reads what is not any app's anew, here and in every other process: credentials. */
+  /** Reads what is not any app's anew, here and in every other process: credentials, switches. */
   settingsChanged: () => Promise<void>
   findCredential: FindCredential
   /** Learns a token that another process has just made; false when there is none. */
@@ -56,7 +59,8 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     return next
   }
   const read = (appId?: AppId): Promise<void> => inOrder(() => refresh(options, state, appId))
-  const readSettings = (): Promise<void> => inOrder(() => refreshSettings(pool, credentials))
+  const readSettings = (): Promise<void> =>
+    inOrder(() => refreshSettings(options, credentials, state))
   /** A reading that fails is said in the log and made up for by the next one. */
   const readSoon = (appId?: AppId): void => void read(appId).catch(() => undefined)
   const readSettingsSoon = (): void => void readSettings().catch(() => undefined)
@@ -71,7 +75,9 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
     },
   })
   await nats.flush()
-  await Promise.all([read(), readSettings()])
+  // Before drains are: those that are switched off do not begin.
+  await readSettings()
+  await read()
   const poll = setInterval(() => {
     readSoon()
     readSettingsSoon()
@@ -103,13 +109,21 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
 /** Stands in the place of an app's id for what is not any app's. */
 const settings = 'settings'
 
-async function refreshSettings(pool: Pool, credentials: CredentialTable): Promise<void> {
+async function refreshSettings(
+  options: RegistryOptions,
+  credentials: CredentialTable,
+  state: State,
+): Promise<void> {
+  const { pool, switches } = options
+  const off = await listSwitches(pool)
+  switches.replace(off.find(({ appId }) => !appId)?.state ?? 'normal', off)
+  tellDrains(options, state)
   const rows = await listCredentials(pool)
   credentials.replace(rows.map((row) => ({ ...row, permissions: new Set(row.permissions) })))
 }
 
 async function refresh(options: RegistryOptions, state: State, appId?: AppId): Promise<void> {
-  const { pool, secrets, onDrains } = options
+  const { pool, secrets } = options
   const tokenRows = await listTokens(pool, appId)
   const drainRows = await listDrains(pool, appId)
   const apps = appId ? [appId] : new Set([...state.tokens.keys(), ...byApp(tokenRows).keys()])
@@ -122,7 +136,12 @@ async function refresh(options: RegistryOptions, state: State, appId?: AppId): P
       app,
       rows.map((row) => openDrain(secrets, row)),
     )
-  onDrains([...state.drains.values()].flat())
+  tellDrains(options, state)
+}
+
+function tellDrains({ onDrains, switches }: RegistryOptions, { drains }: State): void {
+  const all = [...drains.values()].flat()
+  onDrains(all.map((drain) => ({ ...drain, paused: switches.isOff('drains', drain.appId) })))
 }
 
 function setTokens(

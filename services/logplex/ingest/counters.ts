@@ -1,6 +1,6 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
- * know: received + split = malformed + unknownToken + droppedBufferFull + accepted + those whose token is
+ * know: received + split = malformed + unknownToken + droppedBufferFull + droppedSwitchedOff + accepted + those whose token is
  * being looked up, and accepted = appended + repeated + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
@@ -19,6 +19,8 @@ export type IngestCounters = {
   repeated: number
   /** Refused because too much waits for Redis already; such frames are received, not accepted. */
   droppedBufferFull: number
+  /** Refused because the operator has switched the app's input off, or everybody's. */
+  droppedSwitchedOff: number
   /** Accepted for an app that has been destroyed meanwhile. */
   droppedRemoved: number
   /** Accepted, and not in Redis when the process had to stop. */
@@ -37,6 +39,7 @@ export function newCounters(): IngestCounters {
     appended: 0,
     repeated: 0,
     droppedBufferFull: 0,
+    droppedSwitchedOff: 0,
     droppedRemoved: 0,
     droppedClosed: 0,
     connectionsClosed: 0,

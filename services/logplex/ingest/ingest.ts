@@ -3,6 +3,7 @@ import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
 import type { FindCredential } from '../credential.ts'
+import type { Switches } from '../switches.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
@@ -17,6 +18,7 @@ export type IngestDeps = {
   tokens: TokenTable
   learnToken: FindToken
   findCredential: FindCredential
+  switches: Switches
   log: Log
 }
 
@@ -34,12 +36,12 @@ export type Ingest = {
  */
 export async function startIngest(
   listen: { host: string; logsPort: number; syslogPort: number },
-  { appLog, tokens, learnToken, findCredential, log }: IngestDeps,
+  { appLog, tokens, learnToken, findCredential, switches, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
   const { host, logsPort, syslogPort } = listen
   const counters = newCounters()
-  const intake = new Intake(appLog, counters)
+  const intake = new Intake(appLog, counters, switches)
   const lookup = new TokenLookup(tokens, learnToken)
   const server = createLogsServer()
   const inFlight = new BytesInFlight(postBytesInFlightMax)

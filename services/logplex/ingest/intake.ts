@@ -4,6 +4,7 @@ import { Chunk, type Post } from '../app-log/chunk.ts'
 import { pendingBytesHardMax, pendingBytesMax, pendingBytesResume } from '../limits.ts'
 import { isTooLong } from '../long-lines.ts'
 import { logTimeNow } from '../log-time.ts'
+import { Switches } from '../switches.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
 import { forEachLongLine } from './long-message.ts'
@@ -24,6 +25,7 @@ import type { TokenRoute } from './token-table.ts'
 export class Intake {
   /** Bytes of lines that are accepted and not yet in Redis. */
   pendingBytes = 0
+  readonly switches: Switches
   readonly #appLog: AppLog
   readonly #counters: IngestCounters
   readonly #apps = new Map<AppId, PendingLog>()
@@ -31,7 +33,8 @@ export class Intake {
   #marked: PendingLog[] = []
   #heldBack = false
 
-  constructor(appLog: AppLog, counters: IngestCounters) {
+  constructor(appLog: AppLog, counters: IngestCounters, switches = new Switches()) {
+    this.switches = switches
     this.#appLog = appLog
     this.#counters = counters
   }
@@ -50,9 +53,13 @@ export class Intake {
    * Accepts a message as a line, or as several when it is too long, or drops and counts it when there is no room at all; `post` is what it came in,
    * if that may come again.
    *
-   * @returns whether it was accepted.
+   * @returns false when there was no room; what is switched off is dropped, counted, and true.
    */
   add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): boolean {
+    if (this.switches.anyOff && this.switches.isOff('ingest', route.appId)) {
+      this.#counters.droppedSwitchedOff++
+      return true
+    }
     if (this.pendingBytes > pendingBytesHardMax) {
       this.#counters.droppedBufferFull++
       return false

@@ -28,7 +28,7 @@ const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
 /**
  * POST /logs, as Logplex's HTTP input answers:
  * 204 all lines are in the log; 202 (ours) they are accepted and held in memory because Redis is
- * away; 400, 401, 403, 405, 413, 415 nothing was taken, and why. When there is no room even to hold
+ * away; 400, 401, 403, 405, 413, 415, 503 (switched off) nothing was taken, and why. When there is no room even to hold
  * them, or the token cannot be looked up now, the connection is closed without an answer:
  * log-shuttle, the standard sender, tries again after a broken connection, and silently loses a
  * batch that is answered with any 4xx or 5xx. A post that says which it is (post-id.ts) and comes
@@ -73,6 +73,10 @@ async function authenticate(
     closeUnknown(error, request, reply, log)
     return
   }
+  const sender = senders.get(request)
+  const appId = sender && 'route' in sender ? sender.route.appId : undefined
+  if (intake.switches.isOff('ingest', appId))
+    throw new Refusal(503, 'Log input is switched off by the operator.')
   if (!contentTypes.has(request.headers['content-type'] ?? ''))
     throw new Refusal(415, 'Unsupported Media Type: send application/logplex-1')
   if (intake.heldBack) closeConnection(request, reply)

@@ -4,6 +4,7 @@ import { isPlexusError } from '#lib/errors.ts'
 import type { Log } from '#lib/log.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { readBasic } from '../credential.ts'
+import type { ServiceState } from '../switches.ts'
 import type { ControlContext } from '../control/context.ts'
 
 export type ApiDeps = { context: ControlContext; log: Log }
@@ -62,6 +63,7 @@ export function serveRoutes(
         onRequest: async (request, reply) => {
           if (version === 'v3')
             reply.header('request-id', request.headers['request-id'] ?? randomUUID())
+          assertInService(method, url, version, deps.context.switches.state)
           const credentialId = await authorize(request, deps.context)
           if (version === 'v3' && (method === 'POST' || method === 'PUT')) assertJson(request)
           credentials.set(request, credentialId)
@@ -94,6 +96,19 @@ function refuseOtherMethods(scope: FastifyInstance, routes: ApiRoute[]): void {
       handler: (_request, reply) => reply.code(405).header('allow', allowed.join(', ')).send(),
     })
   }
+}
+
+/** What only looks works while the service is to change nothing; so do v2's canaries. */
+function assertInService(
+  method: ApiRoute['method'],
+  url: string,
+  version: ApiVersion,
+  state: ServiceState,
+): void {
+  const bare = version === 'v3' ? '' : undefined
+  if (state === 'disabled') throw new ApiAnswer(503, bare ?? 'Service Temporarily Disabled')
+  if (state === 'normal' || method === 'GET' || url === '/v2/canary-sessions') return
+  throw new ApiAnswer(503, bare ?? 'Logplex API temporarily in read-only mode')
 }
 
 async function authorize(request: FastifyRequest, { registry }: ControlContext): Promise<string> {

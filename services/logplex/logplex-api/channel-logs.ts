@@ -4,7 +4,7 @@ import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import type { ControlContext } from '../control/context.ts'
 import { logLinesMin } from '../limits.ts'
-import { jsonError, type ApiRoute } from './api-scope.ts'
+import { ApiAnswer, jsonError, type ApiRoute } from './api-scope.ts'
 import { channelOf } from './channel-of.ts'
 
 const linesFallback = 100
@@ -20,6 +20,7 @@ export function channelLogRoutes(context: ControlContext): ApiRoute[] {
       answer: async ({ params, query: { num } }, reply) => {
         const missing = jsonError(404, 'Not Found')
         const { appId } = await channelOf(context, params['channel'] ?? '', missing)
+        if (context.switches.isOff('history', appId)) throw new ApiAnswer(503, '')
         const wanted = /^\d{1,9}$/.test(String(num)) ? Number(num) : linesFallback
         const lines = Math.min(wanted, logLinesMin)
         const chunks = await newestChunks(context.appLog, appId, lines).catch(() => {

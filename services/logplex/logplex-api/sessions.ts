@@ -44,6 +44,7 @@ export function sessionRoutesV3(context: ControlContext): ApiRoute[] {
       method: 'POST',
       url: '/v3/sessions',
       answer: async (request, reply) => {
+        if (context.switches.isOff('tails')) throw new ApiAnswer(503, '')
         const { channel_id: name } = request.body
         if (typeof name !== 'string') throw jsonError(400, 'invalid payload')
         const { appId } = await channelOf(context, name, jsonError(422, 'channel not found'))

@@ -12,6 +12,7 @@ import type { LogSession } from '../log-session.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
 import { lineFilter } from './line-filter.ts'
+import { Switches } from '../switches.ts'
 import { registerTails } from './tails-http.ts'
 
 let log: TestLog
@@ -32,6 +33,7 @@ afterAll(() => log.close())
 const serve = async (limits: Partial<TailLimits> = {}): Promise<string> => {
   const server: FastifyInstance = fastify()
   await registerTails(server, {
+    switches: new Switches(),
     appLog: log.appLog,
     findSession: async (id) => sessions.get(id),
     findRevocations: async () => (of) => revoked.has(of.accountId),

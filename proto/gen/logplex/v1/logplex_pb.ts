@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIpQBCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLcGVybWlzc2lvbnMYAyADKAkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcGFzc3dvcmQYBSABKAkSFQoNbG9nX2lucHV0X3VybBgGIAEoCSI8ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3Blcm1pc3Npb25zGAIgAygJIhgKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QiRAoOQ3JlZGVudGlhbExpc3QSMgoLY3JlZGVudGlhbHMYASADKAsyHS5wbGV4dXMubG9ncGxleC52MS5DcmVkZW50aWFsIiUKF1JlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0EgoKAmlkGAEgASgJIioKFlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QSEAoIYWRkb25faWQYASABKAkiGQoXUmVtb3ZlQWRkb25Mb2dzUmVzcG9uc2Uy3QoKDkxvZ3BsZXhTZXJ2aWNlEk4KC0Vuc3VyZVRva2VuEiUucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlVG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SUAoKTGlzdFRva2VucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuVG9rZW5MaXN0Ek4KC0NyZWF0ZURyYWluEiUucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbGIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUiZwoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkiMQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJInUKFENyZWF0ZVNlc3Npb25SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVsaW5lcxgCIAEoDRIMCgR0YWlsGAMgASgIEg4KBnNvdXJjZRgEIAEoCRIMCgRkeW5vGAUgASgJEhIKCmFjY291bnRfaWQYBiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIpQBCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLcGVybWlzc2lvbnMYAyADKAkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcGFzc3dvcmQYBSABKAkSFQoNbG9nX2lucHV0X3VybBgGIAEoCSI8ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3Blcm1pc3Npb25zGAIgAygJIhgKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QiRAoOQ3JlZGVudGlhbExpc3QSMgoLY3JlZGVudGlhbHMYASADKAsyHS5wbGV4dXMubG9ncGxleC52MS5DcmVkZW50aWFsIiUKF1JlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0EgoKAmlkGAEgASgJIjYKCFN3aXRjaGVzEg4KBmFwcF9pZBgBIAEoCRILCgNvZmYYAiADKAkSDQoFc3RhdGUYAyABKAkiTAoSU2V0U3dpdGNoZXNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgNvZmYYAiADKAkSCgoCb24YAyADKAkSDQoFc3RhdGUYBCABKAkiFQoTTGlzdFN3aXRjaGVzUmVxdWVzdCI9CgxTd2l0Y2hlc0xpc3QSLQoIc3dpdGNoZXMYASADKAsyGy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlcyIqChZSZW1vdmVBZGRvbkxvZ3NSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIhkKF1JlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlMokMCg5Mb2dwbGV4U2VydmljZRJOCgtFbnN1cmVUb2tlbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZVRva2VuUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuElAKCkxpc3RUb2tlbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0VG9rZW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuTGlzdBJOCgtDcmVhdGVEcmFpbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZURyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluElAKCkxpc3REcmFpbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0RHJhaW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluTGlzdBJICghHZXREcmFpbhIiLnBsZXh1cy5sb2dwbGV4LnYxLkdldERyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEksKC0RlbGV0ZURyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SVAoNQ3JlYXRlU2Vzc2lvbhInLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GhoucGxleHVzLmxvZ3BsZXgudjEuU2Vzc2lvbhJiChVFbnN1cmVBdHRhY2htZW50VG9rZW4SLy5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVBdHRhY2htZW50VG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SWAoQRW5zdXJlQWRkb25EcmFpbhIqLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SdwoUUmVtb3ZlQXR0YWNobWVudExvZ3MSLi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50TG9nc1JlcXVlc3QaLy5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50TG9nc1Jlc3BvbnNlEmgKD1JlbW92ZUFkZG9uTG9ncxIpLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QaKi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBZGRvbkxvZ3NSZXNwb25zZRJaCg9MaXN0QWRkb25EcmFpbnMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0QWRkb25EcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0El0KEENyZWF0ZUNyZWRlbnRpYWwSKi5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBodLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWwSXwoPTGlzdENyZWRlbnRpYWxzEikucGxleHVzLmxvZ3BsZXgudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBohLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWxMaXN0El0KEFJlbW92ZUNyZWRlbnRpYWwSKi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVDcmVkZW50aWFsUmVxdWVzdBodLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWwSUQoLU2V0U3dpdGNoZXMSJS5wbGV4dXMubG9ncGxleC52MS5TZXRTd2l0Y2hlc1JlcXVlc3QaGy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlcxJXCgxMaXN0U3dpdGNoZXMSJi5wbGV4dXMubG9ncGxleC52MS5MaXN0U3dpdGNoZXNSZXF1ZXN0Gh8ucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXNMaXN0YgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -612,6 +612,107 @@ export const RemoveCredentialRequestSchema: GenMessage<RemoveCredentialRequest> 
   messageDesc(file_logplex_v1_logplex, 21);
 
 /**
+ * @generated from message plexus.logplex.v1.Switches
+ */
+export type Switches = Message<"plexus.logplex.v1.Switches"> & {
+  /**
+   * empty: for all
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * "tails", "history", "drains", "ingest"
+   *
+   * @generated from field: repeated string off = 2;
+   */
+  off: string[];
+
+  /**
+   * of Logplex's own API, for all: "normal", "read_only", "disabled"
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.Switches.
+ * Use `create(SwitchesSchema)` to create a new message.
+ */
+export const SwitchesSchema: GenMessage<Switches> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 22);
+
+/**
+ * @generated from message plexus.logplex.v1.SetSwitchesRequest
+ */
+export type SetSwitchesRequest = Message<"plexus.logplex.v1.SetSwitchesRequest"> & {
+  /**
+   * empty: for all
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: repeated string off = 2;
+   */
+  off: string[];
+
+  /**
+   * @generated from field: repeated string on = 3;
+   */
+  on: string[];
+
+  /**
+   * empty: as it is
+   *
+   * @generated from field: string state = 4;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.SetSwitchesRequest.
+ * Use `create(SetSwitchesRequestSchema)` to create a new message.
+ */
+export const SetSwitchesRequestSchema: GenMessage<SetSwitchesRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 23);
+
+/**
+ * @generated from message plexus.logplex.v1.ListSwitchesRequest
+ */
+export type ListSwitchesRequest = Message<"plexus.logplex.v1.ListSwitchesRequest"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ListSwitchesRequest.
+ * Use `create(ListSwitchesRequestSchema)` to create a new message.
+ */
+export const ListSwitchesRequestSchema: GenMessage<ListSwitchesRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 24);
+
+/**
+ * Those of all first, then those of apps with something off.
+ *
+ * @generated from message plexus.logplex.v1.SwitchesList
+ */
+export type SwitchesList = Message<"plexus.logplex.v1.SwitchesList"> & {
+  /**
+   * @generated from field: repeated plexus.logplex.v1.Switches switches = 1;
+   */
+  switches: Switches[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.SwitchesList.
+ * Use `create(SwitchesListSchema)` to create a new message.
+ */
+export const SwitchesListSchema: GenMessage<SwitchesList> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 25);
+
+/**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
  */
 export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsRequest"> & {
@@ -626,7 +727,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 22);
+  messageDesc(file_logplex_v1_logplex, 26);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -639,7 +740,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 23);
+  messageDesc(file_logplex_v1_logplex, 27);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -780,6 +881,24 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof RemoveCredentialRequestSchema;
     output: typeof CredentialSchema;
+  },
+  /**
+   * The operator's: what is switched off to shed load, and the state of Logplex's own API.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.SetSwitches
+   */
+  setSwitches: {
+    methodKind: "unary";
+    input: typeof SetSwitchesRequestSchema;
+    output: typeof SwitchesSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.ListSwitches
+   */
+  listSwitches: {
+    methodKind: "unary";
+    input: typeof ListSwitchesRequestSchema;
+    output: typeof SwitchesListSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_logplex_v1_logplex, 0);
