@@ -97,7 +97,11 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
   }),
   logplex: permissions('logplex', {
     hears: [every('logplex'), allLogGrew, logplexChanged],
-    says: [allLogGrew, logplexChanged, ...consuming(durables.logplex)],
+    says: [
+      ...[allLogGrew, logplexChanged],
+      ...calls('apps', 'FilterApps'),
+      ...consuming(durables.logplex),
+    ],
   }),
   postgres: permissions('postgres', {
     hears: [every('provider.postgres'), every('data.postgres')],

@@ -61,16 +61,17 @@ export async function findApp(
   return rows[0] && toApp(rows[0])
 }
 
-/** By name: the apps of these ids that the account may touch, or all of them without an account. */
-export async function findAppsById(
+/** By name: the apps of these ids and names that the account may touch, or all without an account. */
+export async function findTheseApps(
   db: Queryable,
-  ids: AppId[],
+  { ids, names }: { ids: AppId[]; names: string[] },
   accountId: AccountId | undefined,
 ): Promise<App[]> {
   const { rows } = await db.query<AppRow>(
-    `${selectApps} where a.id = any($2::uuid[]) and ($1::uuid is null or m.role is not null)
+    `${selectApps} where (a.id = any($2::uuid[]) or a.name = any($3::text[]))
+       and ($1::uuid is null or m.role is not null)
      order by a.name collate "C"`,
-    [accountId ?? null, ids],
+    [accountId ?? null, ids, names],
   )
   return rows.map(toApp)
 }

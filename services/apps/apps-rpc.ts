@@ -96,10 +96,10 @@ function appHandlers(context: AppsContext) {
       const apps = await listApps(context, { user: parseActor(actor), ownedOnly })
       return { apps: apps.map(appMessage) }
     },
-    filterApps: async ({ actor, appIds }) => {
+    filterApps: async ({ actor, appIds, names }) => {
       // Without an account the platform itself asks.
       const user = actor?.accountId ? parseActor(actor) : undefined
-      return { apps: (await filterApps(context, { user, appIds })).map(appMessage) }
+      return { apps: (await filterApps(context, { user, appIds, names })).map(appMessage) }
     },
     updateApp: async ({ actor, app, name, maintenance }) =>
       appMessage(await updateApp(context, { user: parseActor(actor), app, name, maintenance })),

@@ -7,7 +7,7 @@ import { emptyConfig } from './app-config.ts'
 import { isAppName, makeUpAppName } from './app-names.ts'
 import {
   deleteApp,
-  findAppsById,
+  findTheseApps,
   findAppsOf,
   insertApp,
   updateAppRow,
@@ -94,19 +94,20 @@ export function listApps(
 }
 
 /**
- * Of these ids, the live apps that the user may touch; without a user (the platform asks) all live
- * ones; without ids every app of the user.
+ * Of these ids and names, the live apps that the user may touch; without a user (the platform asks) all live
+ * ones; without either every app of the user.
  */
 export async function filterApps(
   { pool }: AppsContext,
-  request: { user: User | undefined; appIds: string[] },
+  request: { user: User | undefined; appIds: string[]; names: string[] },
 ): Promise<App[]> {
-  const { user, appIds } = request
-  if (appIds.length > filterAppsMax)
+  const { user, appIds, names } = request
+  const asked = appIds.length + names.length
+  if (asked > filterAppsMax)
     throw invalidParams(`Ask about at most ${filterAppsMax} apps at a time.`)
-  if (user && appIds.length === 0) return findAppsOf(pool, user.accountId, { ownedOnly: false })
+  if (user && asked === 0) return findAppsOf(pool, user.accountId, { ownedOnly: false })
   const ids = appIds.map((id) => parseId<AppId>(id)).filter((id) => id !== undefined)
-  return findAppsById(pool, ids, user?.accountId)
+  return findTheseApps(pool, { ids, names }, user?.accountId)
 }
 
 export async function updateApp(

@@ -2,10 +2,11 @@ import { connectNats } from '#lib/nats.ts'
 import { assertMigrated } from '#lib/migrate.ts'
 import { openPool } from '#lib/postgres.ts'
 import { connectRedis } from './redis.ts'
-import { serveRpc } from '#lib/rpc.ts'
+import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
 import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
 import { loadSecrets } from '#lib/secrets/secrets.ts'
+import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { settings, type LogplexConfig } from './config.ts'
 import { forgetApp } from './control/channels.ts'
@@ -50,13 +51,12 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
 
   const context = {
     ...{ pool, secrets, redis, appLog, registry, switches, drainState: drains.state },
-    ...{ drainsMayBeLocal, logsUrl, syslogAddr },
+    ...{ drainsMayBeLocal, logsUrl, syslogAddr, apps: rpcClient(nats, 'apps', AppsService) },
   }
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
-  const { learn: learnToken, findCredential } = registry
   const ingest = await startIngest(
     { host: config.host, logsPort: config.logsPort, syslogPort: config.syslogPort },
-    { appLog, tokens, learnToken, findCredential, switches, log },
+    { appLog, tokens, ...registry, switches, log },
     async (server) => {
       registerLogplexApi(server, { context, log })
       await registerTails(server, { appLog, ...sessions, switches, log })

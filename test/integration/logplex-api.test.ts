@@ -4,6 +4,7 @@ import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
+import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
 import { openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
@@ -114,6 +115,24 @@ describe('v3', () => {
     expect(await answer('DELETE', path)).toEqual([204, ''])
     expect((await ask('DELETE', path)).status).toBe(404)
     expect((await ask('GET', path)).status).toBe(404)
+  })
+
+  test('an app’s name stands for its uuid', async () => {
+    const apps = await startService('apps', engines)
+    const asOperator = rpcClient(nats, 'apps', AppsService)
+    const email = `${newId()}@example.com`
+    const account = await asOperator.putAccount({ email, password: 'a password of the test' })
+    const actor = { accountId: account.id, email }
+    const { id, name } = await asOperator.createApp({ actor, name: '' })
+    const made = await answer('PUT', `/v3/channels/${name}`, { tokens: ['app'] })
+    expect(made).toEqual([201, { channel: name, tokens: { app: aToken } }])
+    const { tokens } = await rpc.listTokens({ appId: id })
+    expect(await answer('GET', `/v3/channels/${id}`)).toEqual([
+      200,
+      { channel: id, tokens: { app: tokens[0]?.token } },
+    ])
+    expect((await ask('PUT', '/v3/channels/no-such-app', {})).status).toBe(404)
+    await apps.stop()
   })
 
   test('a token is added', async () => {

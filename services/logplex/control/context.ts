@@ -1,5 +1,7 @@
 import type { Pool } from '#lib/postgres.ts'
+import type { RpcClient } from '#lib/rpc.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
+import type { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
@@ -13,6 +15,7 @@ export type ControlContext = {
   redis: Redis
   appLog: AppLog
   registry: Registry
+  apps: RpcClient<typeof AppsService>
   switches: Switches
   drainState: (drain: LogDrain) => Promise<LogDrainState>
   drainsMayBeLocal: boolean

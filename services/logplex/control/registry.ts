@@ -37,7 +37,7 @@ export type Registry = {
   settingsChanged: () => Promise<void>
   findCredential: FindCredential
   /** Learns a token that another process has just made; false when there is none. */
-  learn: (token: string) => Promise<boolean>
+  learnToken: (token: string) => Promise<boolean>
   stop: () => Promise<void>
 }
 
@@ -93,7 +93,7 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
       await readSettings().catch(() => undefined)
     },
     findCredential: credentialFinder(credentials, readSettings, { everyMs: credentialLookupMs }),
-    learn: async (token) => {
+    learnToken: async (token) => {
       const row = await findTokenByText(pool, token)
       if (row) await read(row.appId)
       return row !== undefined

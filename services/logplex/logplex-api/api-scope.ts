@@ -146,6 +146,8 @@ function sendError(error: unknown, reply: FastifyReply, version: ApiVersion, log
   if (error instanceof ApiAnswer) return send(reply, error, version)
   if (isPlexusError(error, ErrorCode.NOT_FOUND))
     return send(reply, jsonError(404, 'Not Found'), version)
+  if (isPlexusError(error, ErrorCode.UNAVAILABLE))
+    return send(reply, new ApiAnswer(503, ''), version)
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
   if (typeof status === 'number' && status < 500)
     return send(reply, new ApiAnswer(status, ''), version)

@@ -6,7 +6,7 @@ import { findChannel } from '../control/channels-db.ts'
 import type { ControlContext } from '../control/context.ts'
 import { numberedDrains } from '../control/reserved-drains.ts'
 import { ApiAnswer, jsonError, type ApiRoute } from './api-scope.ts'
-import { channelOf, readAppId } from './channel-of.ts'
+import { channelOf, findAppId } from './channel-of.ts'
 
 const noChannel = jsonError(404, 'Not Found')
 
@@ -22,7 +22,7 @@ export function channelRoutes(context: ControlContext): ApiRoute[] {
         const names = readNames(tokens)
         if (!names) throw new ApiAnswer(400, 'Bad request')
         // A channel without an app gets an id of its own.
-        const appId = readAppId(name ?? '') ?? newId<AppId>()
+        const appId = (await findAppId(context, name ?? '')) ?? newId<AppId>()
         await putChannel(context, appId, names)
         const channel = await findChannel(context.pool, { appId })
         return new ApiAnswer(201, {
@@ -74,9 +74,9 @@ export function channelRoutesV3(context: ControlContext): ApiRoute[] {
       method: 'PUT',
       url,
       answer: async ({ params: { channel: name = '' }, body: { tokens } }) => {
-        const appId = readAppId(name)
         const names = tokens === undefined ? undefined : readNames(tokens)
         if (tokens !== undefined && !names) throw jsonError(400, 'invalid payload')
+        const appId = await findAppId(context, name)
         // What is no app's has no log here.
         if (!appId) throw noChannel
         const created = await putChannel(context, appId, names).catch((error: unknown) => {
