@@ -47,23 +47,36 @@ const idPattern = /^[0-9A-F]{32}$/
 
 /**
  * Finds credentials in the table; one that is not there is read anew, for another process may just
- * have made it, but not more often than once in so many milliseconds.
+ * have made it, but not more often than once in so many milliseconds. While
+ * they cannot be read nothing is said of one that is not there.
  */
 export function credentialFinder(
   table: CredentialTable,
   learn: () => Promise<void>,
   { everyMs }: { everyMs: number },
 ): FindCredential {
-  let learning: Promise<void> | undefined
+  let learning: Promise<unknown> | undefined
   let learnedAt = -Infinity
+  let failure: unknown
   return async (login) => {
     const known = table.find(login)
     if (known || !idPattern.test(login.user)) return known
-    if (!learning && performance.now() - learnedAt < everyMs) return undefined
-    learning ??= learn().finally(() => {
-      learning = undefined
-      learnedAt = performance.now()
-    })
+    if (!learning && performance.now() - learnedAt < everyMs) {
+      if (failure !== undefined) throw failure
+      return undefined
+    }
+    learning ??= learn()
+      .then(
+        () => (failure = undefined),
+        (error: unknown) => {
+          failure = error
+          throw error
+        },
+      )
+      .finally(() => {
+        learning = undefined
+        learnedAt = performance.now()
+      })
     await learning
     return table.find(login)
   }

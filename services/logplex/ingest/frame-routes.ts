@@ -34,7 +34,9 @@ export function routesByToken(tokens: TokenTable, postId: string | undefined): F
     },
     postOf: ({ appId }) => {
       if (postId === undefined) return undefined
-      const post = posts.get(appId) ?? { id: postId, lines: 0 }
+      const known = posts.get(appId)
+      if (known) return known
+      const post = { id: postId, lines: 0 }
       posts.set(appId, post)
       return post
     },
