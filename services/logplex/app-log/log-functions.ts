@@ -39,36 +39,42 @@ local function trim(log, meta, head, oldest, bytes, bytes_max, lines_min)
   return oldest, bytes
 end
 
--- The hash of posts that new ones are written into.
-local function open_posts(posts, older, posts_max, seconds)
+-- How many lines of each of these posts are in the log, by post; the hash that new ones are to be
+-- written into is not full and not old then.
+local function lines_taken(posts, older, ids, posts_max, seconds)
   local now = tonumber(redis.call('TIME')[1])
-  local since = redis.call('HGET', posts, 'since')
-  if since and redis.call('HLEN', posts) <= posts_max and now - tonumber(since) < seconds then
-    return
+  local newer = redis.call('HMGET', posts, 'since', unpack(ids))
+  local since = tonumber(newer[1] or 0)
+  if since == 0 or now - since >= seconds or redis.call('HLEN', posts) > posts_max then
+    if since ~= 0 then
+      redis.call('RENAME', posts, older)
+      redis.call('EXPIRE', older, seconds)
+    end
+    redis.call('HSET', posts, 'since', text(now))
+    redis.call('EXPIRE', posts, seconds * 2)
+    newer = {}
   end
-  if since then
-    redis.call('RENAME', posts, older)
-    redis.call('EXPIRE', older, seconds)
-  end
-  redis.call('HSET', posts, 'since', text(now))
-  redis.call('EXPIRE', posts, seconds * 2)
+  local former = redis.call('HMGET', older, unpack(ids))
+  local taken = {}
+  for at, id in ipairs(ids) do taken[id] = tonumber(newer[at + 1] or former[at] or 0) end
+  return taken
 end
 
 -- Leaves out the lines of posts that are in the log already, and writes down those that are not.
 -- Parts of a post come in their order from every writer: who gives lines from n on gave those before.
 local function leave_out(posts, older, frames, lines, args)
-  open_posts(posts, older, tonumber(args[9]), tonumber(args[10]))
-  local kept, at = {}, 1
+  local ids = {}
+  for index = 11, #args, 5 do ids[#ids + 1] = args[index] end
+  local taken = lines_taken(posts, older, ids, tonumber(args[9]), tonumber(args[10]))
+  local kept, at, news = {}, 1, {}
   for index = 11, #args, 5 do
     local post = args[index]
-    local from, to = tonumber(args[index + 1]), tonumber(args[index + 2])
-    local known = redis.call('HGET', posts, post) or redis.call('HGET', older, post) or '0'
-    local taken = tonumber(known)
-    if taken > from then
+    local from, to, known = tonumber(args[index + 1]), tonumber(args[index + 2]), taken[post]
+    if known > from then
       local start = tonumber(args[index + 3])
       local stop = start + 1
-      if taken < to then
-        for _ = from + 1, taken do
+      if known < to then
+        for _ = from + 1, known do
           local length, body = string.match(frames, '^(%d+) ()', stop)
           stop = body + tonumber(length)
         end
@@ -77,10 +83,15 @@ local function leave_out(posts, older, frames, lines, args)
       end
       kept[#kept + 1] = string.sub(frames, at, start)
       at = stop
-      lines = lines - (math.min(taken, to) - from)
+      lines = lines - (math.min(known, to) - from)
     end
-    if taken < to then redis.call('HSET', posts, post, text(to)) end
+    if known < to then
+      taken[post] = to
+      news[#news + 1] = post
+      news[#news + 1] = text(to)
+    end
   end
+  if #news > 0 then redis.call('HSET', posts, unpack(news)) end
   if at == 1 then return frames, lines end
   kept[#kept + 1] = string.sub(frames, at)
   return table.concat(kept), lines
