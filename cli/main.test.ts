@@ -25,6 +25,8 @@ async function plexus(args: string[], more: NodeJS.ProcessEnv = {}) {
 test.each([
   ...['up', 'down', 'status', 'env', 'logs', 'logs token', 'account:create you@example.com'],
   ...['manifest push x.json', 'manifest pull x', 'services:state x ga', 'addons:forget x'],
+  ...['logs credential create x', 'logs credential list', 'logs credential remove x'],
+  'logs switch',
   'provider proxy',
 ])('%s refuses what it does not know, before it does anything', async (command) => {
   for (const wrong of ['bogus', '--bogus']) {

@@ -8,6 +8,12 @@ import { down } from './down.ts'
 import { drains, drainsAdd, drainsTest } from './drains.ts'
 import { env } from './env.ts'
 import { heroku } from './heroku.ts'
+import {
+  logsCredentialCreate,
+  logsCredentialList,
+  logsCredentialRemove,
+} from './logs-credential.ts'
+import { logsSwitch } from './logs-switch.ts'
 import { logsToken } from './logs-token.ts'
 import { logs } from './logs.ts'
 import { manifestImport } from './manifest-import.ts'
@@ -25,6 +31,10 @@ const commands: Record<string, Command> = {
   status,
   env,
   heroku,
+  'logs credential create': logsCredentialCreate,
+  'logs credential list': logsCredentialList,
+  'logs credential remove': logsCredentialRemove,
+  'logs switch': logsSwitch,
   'logs token': logsToken,
   logs,
   'drains add': drainsAdd,

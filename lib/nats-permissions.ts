@@ -69,6 +69,9 @@ export const natsPermissions: Record<NatsUser, Permissions> = {
       ...calls('broker', 'SetServiceState', 'ForgetAddon', 'ReconcileAddons'),
       ...calls('logplex', 'EnsureAttachmentToken', 'RemoveAttachmentLogs'),
       ...calls('logplex', 'EnsureAddonDrain', 'RemoveAddonLogs'),
+      // Who may write into every log is the operator's to say.
+      ...calls('logplex', 'CreateCredential', 'ListCredentials', 'RemoveCredential'),
+      ...calls('logplex', 'SetSwitches', 'ListSwitches'),
     ],
   }),
   apps: permissions('apps', {

@@ -104,7 +104,8 @@ test('to a stranger an app is not there, whatever he tries', async () => {
     const refusals = await Promise.all(tries.map((each) => each.catch((error: unknown) => error)))
     for (const refused of refusals) expect(refused).toMatchObject(couldNotFind)
   }
-  expect((await api.filterApps({ actor: stranger, appIds: [id] })).apps).toEqual([])
+  expect((await api.filterApps({ actor: stranger, appIds: [id], names: [name] })).apps).toEqual([])
+  expect((await api.filterApps({ names: [name, 'no-such-app'] })).apps).toMatchObject([{ id }])
   expect((await api.listApps({ actor: stranger })).apps.map((app) => app.id)).not.toContain(id)
 })
 

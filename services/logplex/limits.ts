@@ -13,6 +13,16 @@ export const logLinesMin = 1_500
 export const logKeptSeconds = 7 * 24 * 3600
 /** How long an id given as `once` is remembered: longer than any redelivery takes. */
 export const onceKeptSeconds = 24 * 3600
+/**
+ * How long a post of lines is surely known by its id, unless there are too many: log-shuttle gives
+ * up after 20 s, a drain of ours that posts to us tries again after at most so long.
+ */
+export const postsKeptSeconds = 300
+/**
+ * Per app; up to twice as many, for up to twice as long. A post takes some 80 bytes of Redis. Beyond
+ * it the oldest are forgotten: their lines would come twice.
+ */
+export const postsKeptMax = 10_000
 /** Late lines of a destroyed app are refused (dropped, counted) for as long as a sender may hold them. */
 export const removedKeptSeconds = 24 * 3600
 
@@ -36,8 +46,19 @@ export const growthPollBatch = 100
 
 // --- ingest ----------------------------------------------------------------------------------
 
-/** Longest frame that Logplex takes, without its length prefix; longer ones are malformed. */
-export const frameBytesMax = 10_240
+/**
+ * Longest frame, without its length prefix; longer ones are malformed. Logplex's own are 10,240: its
+ * senders split what is longer.
+ */
+export const frameBytesMax = miB
+/** Longest message that ends with a newline; a datagram has no more by itself. */
+export const lineBytesMax = 64 * kiB
+/** Longest message of a line, as Heroku's: a longer one becomes several lines, none is cut. */
+export const messageBytesMax = 10_000
+/** A connection keeps this much memory for its next unfinished frame; more it has to ask for … */
+export const carryKeptBytesMax = 16 * kiB
+/** … of which there is this much for all connections: beyond it a long frame is malformed. */
+export const longCarriesBytesMax = 64 * miB
 /** Bytes of lines accepted and not yet in Redis, in this process: beyond it senders are held back. */
 export const pendingBytesMax = 64 * miB
 /** Held-back senders go on when this much is left. */
@@ -95,6 +116,10 @@ export const tcpKeepAliveMs = 60_000
 export const strangerBytesMax = miB
 /** Lookups of unknown tokens per second, so that a wrong sender cannot flood PostgreSQL. */
 export const tokenLookupsPerSecondMax = 50
+/** Unknown tokens that are looked up for one post of a credential; lines of more are dropped, counted. */
+export const strangersPerPostMax = 25
+/** An unknown credential makes all be read anew at most this often. */
+export const credentialLookupMs = 1_000
 /** A token that was not found is not looked up again for so long. */
 export const unknownTokenKeptMs = 5_000
 export const unknownTokensKeptMax = 10_000

@@ -10,6 +10,8 @@ export type LogDrain = {
   url: string
   /** Number of the first line that it is to have: the log's head when it was added, plus 1. */
   firstLine: number
+  /** It stands still, and is not to be run now. */
+  paused?: boolean
 }
 
 /** received = delivered + pending + dropped, in lines since the drain was added. */

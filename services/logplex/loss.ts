@@ -9,6 +9,12 @@ export function tailLossLine({ count, since }: Loss): string {
   return `${formatLogTime(new Date())} heroku[logplex]: Error L11 (Tail buffer overflow) -> ${text}`
 }
 
+/** What a tail is told where nobody may follow. */
+export function tailForbiddenLine(): string {
+  const text = 'Tail sessions for this app are forbidden due to log volume.'
+  return `${formatLogTime(new Date())} heroku[logplex]: Error L20 (Tail sessions forbidden) ${text}`
+}
+
 /** What a tail is told when the log cannot be read. */
 export function logUnavailableLine(): string {
   return `${formatLogTime(new Date())} heroku[logplex]: L15: Error displaying log lines. Please try again.`

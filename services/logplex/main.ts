@@ -1,11 +1,6 @@
-import { connectNats } from '#lib/nats.ts'
-import { assertMigrated } from '#lib/migrate.ts'
-import { openPool } from '#lib/postgres.ts'
-import { connectRedis } from './redis.ts'
-import { serveRpc } from '#lib/rpc.ts'
+import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
-import { assertMasterKey } from '#lib/secrets/master-keys-db.ts'
-import { loadSecrets } from '#lib/secrets/secrets.ts'
+import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { settings, type LogplexConfig } from './config.ts'
 import { forgetApp } from './control/channels.ts'
@@ -19,36 +14,29 @@ import { startDrains } from './drains/drains.ts'
 import { startIngest } from './ingest/ingest.ts'
 import { TokenTable } from './ingest/token-table.ts'
 import { openAppLog } from './app-log/open-app-log.ts'
-import { migrations, schema } from './schema.ts'
+import { registerLogplexApi } from './logplex-api/logplex-api.ts'
+import { openStores } from './control/stores.ts'
+import { Switches } from './switches.ts'
 import { registerTails } from './tails/tails-http.ts'
 
 export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promise<void> {
   const { log } = lifecycle
-  const pool = openPool({ url: config.databaseUrl, schema, log })
-  lifecycle.onStop('postgres', () => pool.end())
-  await assertMigrated(pool, schema, migrations)
-  const secrets = await loadSecrets(config.masterKeyFile)
-  await assertMasterKey(pool, secrets)
-
-  const nats = await connectNats(config.natsUrl, 'logplex', log, { hearsItself: false })
-  lifecycle.onStop('nats', () => nats.drain())
-  const redis = await connectRedis(config.redisUrl, log)
-  lifecycle.onStop('redis', () => redis.destroy())
-
+  const { pool, secrets, nats, redis } = await openStores(config, lifecycle)
   const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax: config.logBytesPerApp })
   lifecycle.onStop('app log', appLog.close)
 
-  const { drainsMayBeLocal: mayBeLocal, drainsCaFile: caFile } = config
-  const drains = await startDrains({ appLog, redis, mayBeLocal, caFile, log })
+  const { drainsMayBeLocal, drainsCaFile: caFile, logsUrl, syslogAddr } = config
+  const drains = await startDrains({ appLog, redis, mayBeLocal: drainsMayBeLocal, caFile, log })
   lifecycle.onStop('drains', drains.stop)
 
-  const tokens = new TokenTable()
-  const registry = await openRegistry({ pool, secrets, nats, tokens, onDrains: drains.sync, log })
+  const [tokens, switches] = [new TokenTable(), new Switches()]
+  const kept = { tokens, switches, onDrains: drains.sync }
+  const registry = await openRegistry({ pool, secrets, nats, ...kept, log })
   lifecycle.onStop('registry', registry.stop)
 
   const context = {
-    ...{ pool, secrets, redis, appLog, registry, drains },
-    ...{ drainsMayBeLocal: mayBeLocal, logsUrl: config.logsUrl, syslogAddr: config.syslogAddr },
+    ...{ pool, secrets, redis, appLog, registry, switches, drains },
+    ...{ drainsMayBeLocal, logsUrl, syslogAddr, apps: rpcClient(nats, 'apps', AppsService) },
   }
   const { syslogListeners: listeners } = config
   const mapped = await followMappedApps(context, { listeners, nats, log })
@@ -57,8 +45,11 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
   const ingest = await startIngest(
     config,
-    { appLog, tokens, learnToken: registry.learn, findMappedApp: mapped.find, log },
-    (server) => registerTails(server, { appLog, ...sessions, log }),
+    { appLog, tokens, ...registry, findMappedApp: mapped.find, switches, log },
+    async (server) => {
+      registerLogplexApi(server, { context, log })
+      await registerTails(server, { appLog, ...sessions, switches, log })
+    },
   )
   lifecycle.onStop('ingest', ingest.stop, 8_000)
 

@@ -266,7 +266,7 @@ describe('events', () => {
     await eventually(async () =>
       expect((await fetch(url, { method: 'POST', headers })).status).toBe(401),
     )
-    expect(await testLog.appLog.append(appId, 1, storedFrames('late'))).toBe(0)
+    expect((await testLog.appLog.append(appId, 1, storedFrames('late'))).first).toBe(0)
     await expect(rpc.ensureToken({ appId, name: 'app' })).rejects.toMatchObject({
       code: ErrorCode.NOT_FOUND,
     })

@@ -69,7 +69,7 @@ const numbered = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `n${from + index}`)
 
 /** Appends lines from a process that is not logplex, so that none are lost with it. */
-const append = (appId: AppId, messages: string[]): Promise<number> =>
+const append = (appId: AppId, messages: string[]): Promise<unknown> =>
   log.appLog.append(appId, messages.length, storedLines(messages))
 
 const messagesOf = (receiver: HttpReceiver): string[] =>

@@ -14,6 +14,7 @@ import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
 import { keptMessages, linesOf, openTestLog, type TestLog } from '../support/logs.ts'
+import { freePortBase } from '../support/ports.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
 const engines = inject('engines')
@@ -56,10 +57,11 @@ function post(
   body: NonNullable<RequestInit['body']>,
   headers: Record<string, string> = {},
   path = '/logs',
+  origin = logsUrl,
 ): Promise<Response> {
   const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`
   const all = { authorization, 'content-type': 'application/logplex-1', ...headers }
-  return fetch(`${logsUrl}${path}`, { method: 'POST', body, headers: all })
+  return fetch(`${origin}${path}`, { method: 'POST', body, headers: all })
 }
 
 async function sendSyslog(...pieces: string[]): Promise<void> {
@@ -125,7 +127,7 @@ describe('POST /logs', () => {
   test('one bad frame refuses the whole post and is named', async () => {
     const { appId, token } = await newChannel()
     const good = frame(token, 'good')
-    for (const bad of ['5 <42> blafasel', '10241 x', 'hello\n', '12 <42> blafase']) {
+    for (const bad of ['5 <42> blafasel', '1048577 x', 'hello\n', '12 <42> blafase']) {
       const response = await post(token, good + bad + good)
       expect(response.status).toBe(400)
       expect(await response.text()).toContain(
@@ -184,6 +186,9 @@ describe('syslog over TCP', () => {
       frame(token, 'half a frame').slice(0, -4),
     )
     await eventually(async () => expect(await kept(appId)).toEqual(['first', 'second', 'third']))
+    // Too long for a line: several come of it.
+    await sendSyslog(frame(token, 'x'.repeat(25_000)))
+    await eventually(async () => expect(await kept(appId)).toHaveLength(6))
   })
 
   test('lines of many apps on one connection stay apart and in order', async () => {
@@ -315,6 +320,47 @@ describe('processes', () => {
     const lines = await kept(appId)
     expect(new Set(lines).size).toBe(lines.length)
     expect(answered.filter((text) => !lines.includes(text))).toEqual([])
+    logplex = await startService('logplex', engines)
+  })
+
+  test('what a kill -9 left unanswered is sent again elsewhere, and is in the log once', async () => {
+    const { appId, token } = await newChannel()
+    const otherPort = await freePortBase()
+    const other = await startService('logplex', engines, {
+      PLEXUS_LOGS_PORT: String(otherPort),
+      PLEXUS_SYSLOG_PORT: '0',
+    })
+    const answered: string[] = []
+    let over = false
+    /** As log-shuttle: the same post with the same id until there is an answer. */
+    const sender = async (name: string): Promise<void> => {
+      for (let at = 0; !over; at++) {
+        const texts = Array.from({ length: 600 }, (_, line) => `${name} ${at} ${line}`)
+        const body = texts.map((text) => frame(token, text)).join('')
+        const headers = { 'x-request-id': newId() }
+        const origins = [logsUrl, `http://127.0.0.1:${otherPort}`]
+        for (let tries = 0; ; tries++) {
+          const answer = await post(token, body, headers, '/logs', origins[tries % 2]).catch(
+            () => undefined,
+          )
+          if (!answer) continue
+          expect(answer.status).toBe(204)
+          answered.push(...texts)
+          break
+        }
+      }
+    }
+    const senders = ['a', 'b', 'c', 'd'].map(sender)
+    await eventually(() => expect(answered.length).toBeGreaterThan(2_400))
+    await logplex.kill()
+    const before = answered.length
+    await eventually(() => expect(answered.length).toBeGreaterThan(before + 2_400))
+    over = true
+    await Promise.all(senders)
+    const lines = await kept(appId)
+    expect(lines.length).toBe(answered.length)
+    expect(new Set(lines)).toEqual(new Set(answered))
+    await other.stop()
     logplex = await startService('logplex', engines)
   })
 

@@ -32,7 +32,7 @@ test('with NATS gone lines are still kept, and readers elsewhere hear of them a 
     await one.appLog.append(appId, 1, storedFrames('with'))
     await eventually(() => expect(head).toBe(1))
     await nats.stop()
-    expect(await one.appLog.append(appId, 1, storedFrames('without'))).toBe(2)
+    expect((await one.appLog.append(appId, 1, storedFrames('without'))).first).toBe(2)
     await eventually(() => expect(head).toBe(2))
     expect(linesOf((await other.appLog.read(appId, 2, 1)).chunks)).toEqual([
       '2 app[web.1]: without',

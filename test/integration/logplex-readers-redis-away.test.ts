@@ -11,6 +11,7 @@ import type { Engine } from '../../local-platform/engines/engine.ts'
 import { startRedis } from '../../local-platform/engines/redis.ts'
 import { revocationFinder } from '../../services/logplex/control/revocations.ts'
 import { startDrains, type Drains } from '../../services/logplex/drains/drains.ts'
+import { Switches } from '../../services/logplex/switches.ts'
 import { registerTails } from '../../services/logplex/tails/tails-http.ts'
 import { eventually } from '../support/eventually.ts'
 import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
@@ -51,6 +52,7 @@ beforeEach(async () => {
   const accountId = newId<AccountId>()
   const session = { appId, accountId, lines: 100, tail: true, source: '', dyno: '', ...times }
   await registerTails(server, {
+    switches: new Switches(),
     appLog: log.appLog,
     findSession: async (id) => ({ ...session, id }),
     findRevocations: revocationFinder(log.redis),
@@ -68,7 +70,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-const append = (messages: string[]): Promise<number> =>
+const append = (messages: string[]): Promise<unknown> =>
   log.appLog.append(appId, messages.length, storedLines(messages))
 
 function sessionUrl(scheme: string): string {

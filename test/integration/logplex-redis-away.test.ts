@@ -8,6 +8,7 @@ import { silentLog } from '#lib/log.ts'
 import type { Engine } from '../../local-platform/engines/engine.ts'
 import { startRedis } from '../../local-platform/engines/redis.ts'
 import { startIngest, type Ingest } from '../../services/logplex/ingest/ingest.ts'
+import { Switches } from '../../services/logplex/switches.ts'
 import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
 import { pendingBytesHardMax, pendingBytesMax } from '../../services/logplex/limits.ts'
 import { eventually } from '../support/eventually.ts'
@@ -40,7 +41,15 @@ beforeEach(async () => {
       ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
       ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '', syslogListeners: [] },
     },
-    { appLog: testLog.appLog, tokens, learnToken, findMappedApp: () => undefined, log: silentLog },
+    {
+      appLog: testLog.appLog,
+      tokens,
+      learnToken,
+      findMappedApp: () => undefined,
+      findCredential: () => Promise.resolve(undefined),
+      switches: new Switches(),
+      log: silentLog,
+    },
     () => Promise.resolve(),
   )
 })

@@ -60,8 +60,10 @@ export async function openTestIntake(engines: TestEngines) {
 
 /** Lines that have met their fate: all that were received, once none is being looked up. */
 export function accounted(counters: IngestCounters): number {
-  const { malformed, unknownToken, unknownSource, droppedBufferFull, accepted } = counters
-  return malformed + unknownToken + unknownSource + droppedBufferFull + accepted
+  const { malformed, unknownToken, unknownSource, accepted, split } = counters
+  const { droppedBufferFull, droppedSwitchedOff } = counters
+  const dropped = malformed + unknownToken + unknownSource + droppedBufferFull + droppedSwitchedOff
+  return dropped + accepted - split
 }
 
 /** A frame without its length: RFC 5424 with the token in the place of APP-NAME. */

@@ -16,7 +16,7 @@ export type TestDrains = {
     options?: { mayBeLocal?: boolean; caFile?: string; limits?: Partial<DrainLimits> },
   ) => Promise<Drains>
   receiver: (options?: Parameters<typeof startHttpReceiver>[0]) => Promise<HttpReceiver>
-  append: (drain: LogDrain, messages: string[], options?: object) => Promise<number>
+  append: (drain: LogDrain, messages: string[], options?: object) => Promise<unknown>
   /** To be closed by closeAll, the newest first. */
   closing: (() => Promise<unknown>)[]
   closeAll: () => Promise<void>

@@ -1,3 +1,4 @@
+import { frameBytesMax } from '../../services/logplex/limits.ts'
 import { countedFrame, syslogLine } from './intake.ts'
 
 /** Whole numbers below a bound, the same in every run with the same seed. */
@@ -122,10 +123,10 @@ export function countReceived(stream: Buffer, framing: Framing): number {
     rest = rest.replace(/^[\r\n]+/, '')
     if (rest === '') return count
     count++
-    const [head, digits = ''] = /^([1-9]\d{0,4}) /.exec(rest) ?? []
-    if (head && Number(digits) <= 10_240) rest = rest.slice(head.length + Number(digits))
+    const [head, digits = ''] = /^([1-9]\d{0,6}) /.exec(rest) ?? []
+    if (head && Number(digits) <= frameBytesMax) rest = rest.slice(head.length + Number(digits))
     // What may still become a frame and never does counts, as what is none does.
-    else if (/^[1-9]\d{0,4}$/.test(rest) && Number(rest) <= 10_240) return count
+    else if (/^[1-9]\d{0,6}$/.test(rest) && Number(rest) <= frameBytesMax) return count
     else rest = rest.includes('\n') ? rest.slice(rest.indexOf('\n') + 1) : ''
   }
 }

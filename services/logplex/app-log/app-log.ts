@@ -9,17 +9,29 @@ export type LogBounds = { oldest: number; head: number }
 export type LogReading = { chunks: LogChunk[]; bounds: LogBounds }
 
 /**
+ * A run of lines of one post within a chunk: its lines from … to-1, counted from 0 within what the
+ * post holds for that app, lie at start … end-1 of the chunk's frames.
+ */
+export type PostPart = { post: string; from: number; to: number; start: number; end: number }
+
+/** What lines are known by that may be given again: an id for all of them, or the posts in them. */
+export type Once = string | readonly PostPart[]
+
+/** Number of the first line that was added (0: the log was removed), and how many were. */
+export type Appended = { first: number; added: number }
+
+/**
  * The logs of all apps: per app one sequence of lines with numbers that start at 1 and only grow,
  * of which the newest are kept. Drains and tails are positions in it.
  */
 export type AppLog = {
   /**
-   * Adds `count` lines and gives the number of the first. The frames belong to the log from then
-   * on: the caller may not write to them again. With `once`, lines of that id that are already in
-   * the log are not added a second time (remembered for a day). While Redis is away it goes on
-   * trying, and rejects only when the log is closed. Gives 0 when the log was removed.
+   * Adds `count` lines. The frames belong to the log from then on: the caller may not write to them
+   * again. What is in the log already by `once` is not added a second time, whoever added it: lines
+   * of that id (remembered for a day), or of these posts (postsKeptSeconds, the parts of a post given
+   * in their order). While Redis is away it goes on trying, and rejects only when the log is closed.
    */
-  append: (appId: AppId, count: number, frames: Uint8Array, once?: string) => Promise<number>
+  append: (appId: AppId, count: number, frames: Uint8Array, once?: Once) => Promise<Appended>
   /**
    * Chunks that hold lines >= from, oldest first, up to maxBytes (at least one chunk if there is
    * one). The first may start before `from` (its earlier lines are to be skipped) or after it (the

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Chunk } from './chunk.ts'
+import { Chunk, type Post } from './chunk.ts'
 import { chunkBytesMax, chunkLinesMax } from '../limits.ts'
 import { forEachLine, readStoredLine, blankLine, type StoredLine } from './stored-line.ts'
 import { blankMessage, readMessage } from '../syslog/message.ts'
@@ -8,11 +8,11 @@ const source = Buffer.from('heroku')
 const now = Buffer.from('2026-11-21T10:00:00.000000+00:00')
 const clock = () => now
 
-function add(chunk: Chunk, text: string): number {
+function add(chunk: Chunk, text: string, post?: Post): number {
   const bytes = Buffer.from(text, 'latin1')
   const message = blankMessage()
   expect(readMessage(bytes, 0, bytes.length, message)).toBe(true)
-  return chunk.add(bytes, message, source, clock)
+  return chunk.add(bytes, message, source, clock, post)
 }
 
 function lines(frames: Uint8Array): Record<string, string>[] {
@@ -65,6 +65,24 @@ test('a chunk is full before it grows beyond its bounds', () => {
   while (!heavy.full) add(heavy, `<13>1 - h t.x p - - ${'z'.repeat(10_200)}`)
   expect(heavy.size).toBeLessThanOrEqual(chunkBytesMax)
   expect(heavy.count).toBeGreaterThan(4)
+})
+
+test('where the lines of a post lie is noted, also when it comes again behind itself', () => {
+  const chunk = new Chunk()
+  const line = '<13>1 3 h t.x p - - x'
+  const size = add(chunk, line)
+  const post: Post = { id: 'p', lines: 600 }
+  for (let at = 0; at < 3; at++) add(chunk, line, post)
+  const again: Post = { id: 'p', lines: 0 }
+  add(chunk, line, again)
+  add(chunk, line)
+  add(chunk, line, post)
+  expect(chunk.parts).toEqual([
+    { post: 'p', from: 600, to: 603, start: size, end: 4 * size },
+    { post: 'p', from: 0, to: 1, start: 4 * size, end: 5 * size },
+    { post: 'p', from: 603, to: 604, start: 6 * size, end: 7 * size },
+  ])
+  expect([post.lines, again.lines]).toEqual([604, 1])
 })
 
 test('damage is said, not read over', () => {

@@ -1,6 +1,7 @@
 import { copyBytes, writeNumber } from '../bytes.ts'
-import { chunkBytesMax, chunkLinesMax, frameBytesMax } from '../limits.ts'
-import type { SyslogMessage } from '../syslog/message.ts'
+import { chunkBytesMax, chunkLinesMax, messageBytesMax } from '../limits.ts'
+import { fieldBytesMax, type SyslogMessage } from '../syslog/message.ts'
+import type { PostPart } from './app-log.ts'
 
 const bytesMin = 512
 /** Up to here memory comes in pieces of Node's pool of 64 kB, an own allocation costs 8 µs. */
@@ -13,8 +14,11 @@ const lineAfterProc = Buffer.from(' - ')
 
 /** Longest name of a token, which takes the place of APP-NAME. */
 const sourceBytesMax = 64
-/** A stored line weighs at most this much more than the frame that it came in. */
-const lineBytesMax = frameBytesMax + sourceBytesMax + 64
+/** What a line can weigh: message, newline, source, TIME, PROCID, and what stands between them. */
+const lineBytesMax = messageBytesMax + 1 + sourceBytesMax + 2 * fieldBytesMax + 64
+
+/** A post that may come again: the id that it is known by then, and its lines so far for one app. */
+export type Post = { id: string; lines: number }
 
 /**
  * Lines on their way into an app's log, written as stored frames (stored-line.ts) one behind the
@@ -22,6 +26,8 @@ const lineBytesMax = frameBytesMax + sourceBytesMax + 64
  */
 export class Chunk {
   count = 0
+  /** Where the lines of posts are that may come again, in their order. */
+  readonly parts: PostPart[] = []
   #bytes: Buffer
   #size = 0
 
@@ -49,7 +55,7 @@ export class Chunk {
 
   /**
    * Adds the message with `source` in place of its APP-NAME; `clock` gives the time that stands for
-   * one that the sender left out ("-").
+   * one that the sender left out ("-"); `post` is what it came in, if that may come again.
    *
    * @returns the bytes that the line takes.
    */
@@ -58,6 +64,7 @@ export class Chunk {
     message: SyslogMessage,
     source: Uint8Array,
     clock: () => Uint8Array,
+    post?: Post,
   ): number {
     const { priStart, priEnd, timeStart, timeEnd, procStart, procEnd, msgStart, end } = message
     const noTime = timeEnd - timeStart === 1 && bytes[timeStart] === dash
@@ -92,7 +99,18 @@ export class Chunk {
     to = copyBytes(target, to, bytes, msgStart, end)
     this.#size = to
     this.count++
+    if (post) this.#addPart(post, from, to)
     return to - from
+  }
+
+  #addPart(post: Post, start: number, end: number): void {
+    const last = this.parts.at(-1)
+    const from = post.lines++
+    // The same post may stand here twice, one behind the other.
+    if (last?.post === post.id && last.end === start && last.to === from) {
+      last.to++
+      last.end = end
+    } else this.parts.push({ post: post.id, from, to: from + 1, start, end })
   }
 
   #reserve(bytes: number): void {

@@ -1,8 +1,15 @@
 import type { AppId } from '#lib/ids.ts'
 import type { Redis } from '../redis.ts'
 import { logFunctions } from './log-functions.ts'
-import type { LogChunk, LogReading } from './app-log.ts'
-import { logKeptSeconds, logLinesMin, onceKeptSeconds, removedKeptSeconds } from '../limits.ts'
+import type { Appended, LogChunk, LogReading, Once } from './app-log.ts'
+import {
+  logKeptSeconds,
+  logLinesMin,
+  onceKeptSeconds,
+  postsKeptMax,
+  postsKeptSeconds,
+  removedKeptSeconds,
+} from '../limits.ts'
 import { callFunction } from '../redis-functions.ts'
 
 // The calls of log-functions.ts with their keys, arguments and answers. All reject with the
@@ -13,6 +20,11 @@ const keysOf = (appId: AppId): [string, string] => {
   return [log, `${log}:meta`]
 }
 
+const postKeysOf = (appId: AppId): string[] => {
+  const posts = `plexus:log:{${appId}}:posts`
+  return [posts, `${posts}:older`]
+}
+
 export type LogAppend = {
   appId: AppId
   count: number
@@ -20,21 +32,16 @@ export type LogAppend = {
   /** A writer's batches are numbered; the last one may be given again and is then not added again. */
   writer: string
   batch: number
-  once: string | undefined
+  once: Once | undefined
   bytesMax: number
 }
 
-/** @returns the number of the first line (0: the log was removed) and of the oldest kept one. */
-export async function appendLog(
-  redis: Redis,
-  append: LogAppend,
-): Promise<{ first: number; oldest: number }> {
-  const keys: string[] = keysOf(append.appId)
-  if (append.once !== undefined) keys.push(`${keys[0]}:once:${append.once}`)
+export async function appendLog(redis: Redis, append: LogAppend): Promise<Appended> {
+  const { appId, once } = append
+  const keys: string[] = keysOf(appId)
   const { buffer, byteOffset, byteLength } = append.frames
-  const frames = Buffer.from(buffer, byteOffset, byteLength)
-  const reply = (await call(redis, 'plexus_log_append', keys, [
-    frames,
+  const args: (string | Buffer)[] = [
+    Buffer.from(buffer, byteOffset, byteLength),
     String(append.count),
     append.writer,
     String(append.batch),
@@ -42,8 +49,16 @@ export async function appendLog(
     String(logLinesMin),
     String(logKeptSeconds),
     String(onceKeptSeconds),
-  ])) as [number, number]
-  return { first: reply[0], oldest: reply[1] }
+  ]
+  if (typeof once === 'string') keys.push(`${keys[0]}:once:${once}`)
+  else if (once) {
+    keys.push(...postKeysOf(appId))
+    args.push(String(postsKeptMax), String(postsKeptSeconds))
+    for (const { post, from, to, start, end } of once)
+      args.push(post, String(from), String(to), String(start), String(end))
+  }
+  const reply = (await call(redis, 'plexus_log_append', keys, args)) as [number, number, number]
+  return { first: reply[0], added: reply[2] }
 }
 
 /** Chunks from the one that holds `from`, up to maxBytes but at least one, oldest first. */
@@ -70,7 +85,8 @@ export async function readLogBack(
 }
 
 export async function removeLog(redis: Redis, appId: AppId): Promise<void> {
-  await call(redis, 'plexus_log_remove', keysOf(appId), [String(removedKeptSeconds)])
+  const keys = [...keysOf(appId), ...postKeysOf(appId)]
+  await call(redis, 'plexus_log_remove', keys, [String(removedKeptSeconds)])
 }
 
 function readReply(reply: unknown): LogReading {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import {
@@ -8,6 +8,7 @@ import {
   storedFrames,
   type TestLog,
 } from '../../../test/support/logs.ts'
+import { postsKeptMax, postsKeptSeconds } from '../limits.ts'
 import { appendLog, readLog } from './log-calls.ts'
 
 const engines = inject('engines')
@@ -30,8 +31,8 @@ const numbered = (from: number, to: number): string[] =>
 test('lines get numbers from 1 on, and are read from any number in chunks', async () => {
   const appId = newId<AppId>()
   expect(await one.appLog.bounds(appId)).toEqual({ oldest: 1, head: 0 })
-  expect(await one.appLog.append(appId, 2, storedFrames('a', 'b'))).toBe(1)
-  expect(await one.appLog.append(appId, 1, storedFrames('c'))).toBe(3)
+  expect((await one.appLog.append(appId, 2, storedFrames('a', 'b'))).first).toBe(1)
+  expect((await one.appLog.append(appId, 1, storedFrames('c'))).first).toBe(3)
 
   const all = await one.appLog.read(appId, 1, 1_000_000)
   expect(linesOf(all.chunks)).toEqual(['1 app[web.1]: a', '2 app[web.1]: b', '3 app[web.1]: c'])
@@ -80,7 +81,7 @@ test('two processes appending at once share one run of numbers without a gap', a
       (at % 2 === 0 ? one : other).appLog.append(appId, 2, storedFrames(text, text)),
     ),
   )
-  expect(firsts.toSorted((a, b) => a - b)).toEqual(
+  expect(firsts.map(({ first }) => first).toSorted((a, b) => a - b)).toEqual(
     Array.from({ length: 100 }, (_, at) => 2 * at + 1),
   )
   expect((await keptMessages(one.appLog, appId)).toSorted()).toEqual(
@@ -110,10 +111,83 @@ test('a log within its budget keeps more than 1,500 lines', async () => {
 
 test('lines with an id are added once, whoever adds them', async () => {
   const appId = newId<AppId>()
-  expect(await one.appLog.append(appId, 1, storedFrames('said once'), 'event-1')).toBe(1)
-  expect(await other.appLog.append(appId, 1, storedFrames('said once'), 'event-1')).toBe(1)
-  expect(await other.appLog.append(appId, 1, storedFrames('other'), 'event-2')).toBe(2)
+  expect((await one.appLog.append(appId, 1, storedFrames('said once'), 'event-1')).first).toBe(1)
+  expect((await other.appLog.append(appId, 1, storedFrames('said once'), 'event-1')).first).toBe(1)
+  expect((await other.appLog.append(appId, 1, storedFrames('other'), 'event-2')).first).toBe(2)
   expect(await keptMessages(one.appLog, appId)).toEqual(['said once', 'other'])
+})
+
+describe('a post that comes again', () => {
+  /** Lines `from` … `to` of the post, as a part of a chunk in which other lines stand before them. */
+  const part = (post: string, from: number, to: number, ...before: string[]) => {
+    const lines = numbered(from, to)
+    const frames = storedFrames(...before, ...lines)
+    const start = before.length === 0 ? 0 : storedFrames(...before).length
+    const parts = [{ post, from: from - 1, to, start, end: frames.length }]
+    return [before.length + lines.length, frames, parts] as const
+  }
+
+  test('adds nothing that is in the log, whoever added it', async () => {
+    const appId = newId<AppId>()
+    expect(await one.appLog.append(appId, ...part('p', 1, 3))).toEqual({ first: 1, added: 3 })
+    expect(await other.appLog.append(appId, ...part('p', 1, 3))).toEqual({ first: 4, added: 0 })
+    expect(await other.appLog.append(appId, ...part('q', 1, 1))).toEqual({ first: 4, added: 1 })
+    expect(await keptMessages(one.appLog, appId)).toEqual([...numbered(1, 3), 'line 1'])
+  })
+
+  test('adds the rest of what was added in part, and the lines of others around it', async () => {
+    const appId = newId<AppId>()
+    await one.appLog.append(appId, ...part('p', 1, 3))
+    const heads: number[] = []
+    const stop = other.appLog.onGrew(appId, (head) => heads.push(head))
+    const again = part('p', 1, 5, 'of another')
+    expect(await other.appLog.append(appId, ...again)).toEqual({ first: 4, added: 3 })
+    expect(heads.at(-1)).toBe(6)
+    // A reader where it came again gets what is in the log, not what was given.
+    const { chunks } = await other.appLog.read(appId, 4, 1_000_000)
+    expect(linesOf(chunks).map((line) => line.slice(14))).toEqual([
+      'of another',
+      'line 4',
+      'line 5',
+    ])
+    stop()
+    // What the first one goes on with is there by now.
+    expect((await one.appLog.append(appId, ...part('p', 4, 6))).added).toBe(1)
+    expect(await keptMessages(one.appLog, appId)).toEqual([
+      ...numbered(1, 3),
+      'of another',
+      ...numbered(4, 6),
+    ])
+  })
+
+  test('leaves the number of what was added for who never got the answer', async () => {
+    const appId = newId<AppId>()
+    await one.appLog.append(appId, ...part('p', 1, 2))
+    const [count, frames, once] = part('p', 1, 3)
+    const append = { appId, count, frames, once, writer: 'w', batch: 1, bytesMax: 1_000_000 }
+    expect(await appendLog(one.redis, append)).toEqual({ first: 3, added: 1 })
+    expect(await appendLog(one.redis, append)).toEqual({ first: 3, added: 1 })
+  })
+
+  test('is known for some time only, and of so many posts', async () => {
+    const appId = newId<AppId>()
+    const key = `plexus:log:{${appId}}:posts`
+    await one.appLog.append(appId, ...part('p', 1, 1))
+    expect(await one.redis.ttl(key)).toBeGreaterThan(postsKeptSeconds)
+    const past = Math.floor(Date.now() / 1_000) - postsKeptSeconds
+    await one.redis.hSet(key, 'since', String(past))
+    await one.appLog.append(appId, ...part('q', 1, 1))
+    expect(await one.redis.ttl(`${key}:older`)).toBeGreaterThan(postsKeptSeconds - 10)
+    expect((await other.appLog.append(appId, ...part('p', 1, 1))).added).toBe(0)
+    const many = Array.from({ length: postsKeptMax }, (_, at) => [`post ${at}`, '1']).flat()
+    await one.redis.hSet(key, many)
+    await one.appLog.append(appId, ...part('r', 1, 1))
+    expect(await one.redis.hLen(key)).toBe(2)
+    expect((await other.appLog.append(appId, ...part('q', 1, 1))).added).toBe(0)
+    expect((await other.appLog.append(appId, ...part('p', 1, 1))).added).toBe(1)
+    await one.appLog.remove(appId)
+    expect(await one.redis.exists([key, `${key}:older`])).toBe(0)
+  })
 })
 
 test('a batch whose answer got lost is not added again when it is given again', async () => {
@@ -147,12 +221,12 @@ test('a removed log is empty and takes no late lines', async () => {
   const appId = newId<AppId>()
   await one.appLog.append(appId, 1, storedFrames('x'))
   await one.appLog.remove(appId)
-  expect(await other.appLog.append(appId, 1, storedFrames('late'))).toBe(0)
+  expect((await other.appLog.append(appId, 1, storedFrames('late'))).first).toBe(0)
   expect(await keptMessages(one.appLog, appId)).toEqual([])
 })
 
 test('functions that Redis has lost are given to it again', async () => {
   const appId = newId<AppId>()
   await one.redis.functionDelete('plexus_log_1')
-  expect(await one.appLog.append(appId, 1, storedFrames('x'))).toBe(1)
+  expect((await one.appLog.append(appId, 1, storedFrames('x'))).first).toBe(1)
 })

@@ -5,7 +5,7 @@ import { backoffMs } from '#lib/backoff.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { Redis } from '../redis.ts'
-import type { AppLog, LogBounds } from './app-log.ts'
+import type { Appended, AppLog, LogBounds } from './app-log.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
 import { appendBackoff, growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from '../limits.ts'
@@ -102,15 +102,15 @@ function createAppend(shared: Shared): AppLog['append'] {
 function noMatter(): undefined {}
 
 /** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
-async function keepAppending(shared: Shared, append: LogAppend): Promise<number> {
+async function keepAppending(shared: Shared, append: LogAppend): Promise<Appended> {
   const { redis, closing } = shared
   for (let tries = 1; ; tries++) {
     try {
       closing.signal.throwIfAborted()
-      const { first } = await appendLog(redis, append)
+      const appended = await appendLog(redis, append)
       if (tries > 1) tellWaiting(shared, -1)
-      if (first > 0) announce(shared, append, first)
-      return first
+      if (appended.added > 0) announce(shared, append, appended)
+      return appended
     } catch (error) {
       if (closing.signal.aborted)
         throw new Error('the app log was closed before Redis had the lines', { cause: error })
@@ -129,9 +129,12 @@ function tellWaiting(shared: Shared, change: number, error?: unknown): void {
   if (shared.waiting === 0) shared.log.info('lines no longer wait for redis')
 }
 
-function announce(shared: Shared, { appId, count, frames }: LogAppend, first: number): void {
-  const head = first + count - 1
-  if (shared.growth.has(appId)) shared.recent.add(appId, { first, count, frames })
+function announce(shared: Shared, append: LogAppend, { first, added }: Appended): void {
+  const { appId, count, frames } = append
+  const head = first + added - 1
+  // What was left out as repeated is in these frames: readers are to ask Redis.
+  if (added === count && shared.growth.has(appId))
+    shared.recent.add(appId, { first, count, frames })
   shared.growth.tell(appId, head)
   shared.doorbell.ring(appId, head)
 }

@@ -40,7 +40,22 @@ export async function lockChannel(tx: Transaction, appId: AppId): Promise<boolea
   return rows[0]?.destroyed_at === null
 }
 
-/** Marks the channel as destroyed and forgets its tokens and drains. */
+export type ChannelRow = { appId: AppId; number: number }
+
+/** The channel of that app, or of that number; undefined when there is none, or no longer. */
+export async function findChannel(
+  db: Queryable,
+  by: { appId: AppId } | { number: number },
+): Promise<ChannelRow | undefined> {
+  const { rows } = await db.query<{ app_id: AppId; number: string }>(
+    `select app_id, number from channels
+     where (app_id = $1 or number = $2) and destroyed_at is null`,
+    ['appId' in by ? by.appId : null, 'number' in by ? by.number : null],
+  )
+  return rows[0] && { appId: rows[0].app_id, number: Number(rows[0].number) }
+}
+
+/** Marks the channel as destroyed and forgets its tokens, drains and switches. */
 export async function destroyChannel(tx: Transaction, appId: AppId): Promise<void> {
   await tx.query(
     `insert into channels (app_id, destroyed_at) values ($1, now())
@@ -49,6 +64,7 @@ export async function destroyChannel(tx: Transaction, appId: AppId): Promise<voi
   )
   await tx.query('delete from tokens where app_id = $1', [appId])
   await tx.query('delete from drains where app_id = $1', [appId])
+  await tx.query('delete from switches where scope = $1::text', [appId])
 }
 
 /** The app's own token of that name. */
@@ -93,6 +109,10 @@ export async function insertToken(
       ...[row.holder?.addonId ?? null, row.holder?.attachmentId ?? null],
     ],
   )
+}
+
+export async function deleteToken(db: Queryable, id: string): Promise<void> {
+  await db.query('delete from tokens where id = $1', [id])
 }
 
 /** Answers the app that it was for. */

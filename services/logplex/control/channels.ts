@@ -3,13 +3,16 @@ import { invalidParams, notFound } from '#lib/errors.ts'
 import type { AppId } from '#lib/ids.ts'
 import { transaction, type Queryable } from '#lib/postgres.ts'
 import {
+  deleteToken,
   destroyChannel,
+  findChannel,
   findToken,
   insertToken,
   listTokens,
   lockChannel,
   type TokenRow,
 } from './channels-db.ts'
+import type { Secrets } from '#lib/secrets/secrets.ts'
 import type { ControlContext } from './context.ts'
 import { openToken, tokenContext } from './registry.ts'
 import { revokeAllSessions } from './revocations.ts'
@@ -32,6 +35,47 @@ export async function ensureToken(
   return makeToken(context, { appId, name }, (db) => findToken(db, appId, name))
 }
 
+/**
+ * Makes the channel if need be and gives it exactly these tokens of its own, when they are named:
+ * others are deleted, those that are there keep their value.
+ *
+ * @returns whether the channel was made.
+ * @throws INVALID_PARAMS for a name that cannot be a source, NOT_FOUND for a destroyed app.
+ */
+export async function putChannel(
+  { pool, secrets, registry }: ControlContext,
+  appId: AppId,
+  names: string[] | undefined,
+): Promise<boolean> {
+  for (const name of names ?? []) assertTokenName(name)
+  const created = await transaction(pool, async (tx) => {
+    const isThere = await findChannel(tx, { appId })
+    if (!(await lockChannel(tx, appId))) throw notFound('app')
+    if (!names) return !isThere
+    const rows = (await listTokens(tx, appId)).filter(({ holder }) => holder === undefined)
+    for (const { id, name } of rows) if (!names.includes(name)) await deleteToken(tx, id)
+    const known = new Set(rows.map(({ name }) => name))
+    for (const name of new Set(names))
+      if (!known.has(name)) await insertToken(tx, newToken(secrets, { appId, name }))
+    return !isThere
+  })
+  await registry.changed(appId)
+  return created
+}
+
+function newToken(secrets: Secrets, wanted: Pick<TokenRow, 'appId' | 'name' | 'holder'>) {
+  const id = randomUUID()
+  const token = `t.${randomUUID()}`
+  return { ...wanted, id, token, sealedToken: secrets.seal(token, tokenContext(id)) }
+}
+
+function assertTokenName(name: string): void {
+  if (!namePattern.test(name))
+    throw invalidParams(
+      'Name must be 1 to 64 letters, digits, dots, dashes or underscores, such as "app".',
+    )
+}
+
 /** The token that `find` finds; made when it finds none, not even under the channel's lock. */
 export async function makeToken(
   { pool, secrets, registry }: ControlContext,
@@ -39,21 +83,16 @@ export async function makeToken(
   find: (db: Queryable) => Promise<TokenRow | undefined>,
 ): Promise<ChannelToken> {
   const { appId, name } = wanted
-  if (!namePattern.test(name))
-    throw invalidParams(
-      'Name must be 1 to 64 letters, digits, dots, dashes or underscores, such as "app".',
-    )
+  assertTokenName(name)
   const known = await find(pool)
   if (known) return { name, token: openToken(secrets, known) }
   const token = await transaction(pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
     const meanwhile = await find(tx)
     if (meanwhile) return openToken(secrets, meanwhile)
-    const id = randomUUID()
-    const fresh = `t.${randomUUID()}`
-    const sealedToken = secrets.seal(fresh, tokenContext(id))
-    await insertToken(tx, { ...wanted, id, sealedToken, token: fresh })
-    return fresh
+    const fresh = newToken(secrets, wanted)
+    await insertToken(tx, fresh)
+    return fresh.token
   })
   await registry.changed(appId)
   return { name, token }

@@ -1,9 +1,12 @@
 import type { Pool } from '#lib/postgres.ts'
+import type { RpcClient } from '#lib/rpc.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
+import type { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import type { DrainCheck } from '../drains/drain-check.ts'
+import type { Switches } from '../switches.ts'
 import type { Registry } from './registry.ts'
 
 /** What the control side works with. */
@@ -17,6 +20,8 @@ export type ControlContext = {
     state: (drain: LogDrain) => Promise<LogDrainState>
     check: (drain: Pick<LogDrain, 'url' | 'token'>, by: string) => Promise<DrainCheck>
   }
+  apps: RpcClient<typeof AppsService>
+  switches: Switches
   drainsMayBeLocal: boolean
   /** Where senders post and tails are opened: "http://127.0.0.1:8601". */
   logsUrl: string

@@ -59,10 +59,11 @@ export async function insertDrain(
   return drainRow(row)
 }
 
-/** The drains of an app, or of all, in the order in which they were added. */
+/** The drains of an app, or of all, in the order in which they were added; none without a url. */
 export async function listDrains(db: Queryable, appId?: AppId): Promise<DrainRow[]> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains where $1::uuid is null or app_id = $1 order by created_at, id`,
+    `select ${columns} from drains
+     where ($1::uuid is null or app_id = $1) and sealed_url is not null order by created_at, id`,
     [appId ?? null],
   )
   return rows.map(drainRow)
@@ -76,7 +77,8 @@ export async function findDrain(
 ): Promise<DrainRow | undefined> {
   const { rows } = await db.query<Row>(
     `select ${columns} from drains
-     where app_id = $1 and (id::text = lower($2) or token = $2 or url_sha256 = $3)
+     where app_id = $1 and sealed_url is not null
+       and (id::text = lower($2) or token = $2 or url_sha256 = $3)
      order by addon_id nulls first limit 1`,
     [appId, by.text, by.urlSha256],
   )

@@ -24,6 +24,9 @@ import { drainContext, openDrain } from './registry.ts'
 
 const drainTokenPattern = /^d\.[0-9a-f-]{36}$/
 
+export const urlTaken = 'Url has already been taken'
+export const tooManyDrains = 'You have already added the maximum number of drains allowed.'
+
 /** A drain as its owner sees it. */
 export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState | undefined }
 
@@ -44,12 +47,12 @@ export async function createDrain(
   assertDrainUrl(url, context.drainsMayBeLocal)
   // Who may not add it sends nobody a line either.
   await assertRoom(context.pool, appId)
-  if (await findOwnDrain(context.pool, appId, sha256(url))) throw urlTaken()
+  if (await findOwnDrain(context.pool, appId, sha256(url))) throw invalidParams(urlTaken)
   if (!force) assertPassed(await context.drains.check(drain, by))
   const fresh = await newDrain(context, drain)
   const row = await transaction(context.pool, (tx) => addDrain(tx, fresh)).catch(
     (error: unknown) => {
-      if (isUniqueViolation(error, 'drains_url_once')) throw urlTaken()
+      if (isUniqueViolation(error, 'drains_url_once')) throw invalidParams(urlTaken)
       throw error
     },
   )
@@ -85,8 +88,6 @@ export async function ensureAddonDrain(
 }
 
 const newDrainToken = (): string => `d.${randomUUID()}`
-const urlTaken = (): Error => invalidParams('Url has already been taken')
-
 /**
  * Tries the way to a receiver without changing anything.
  *
@@ -135,8 +136,7 @@ async function addDrain(
 }
 
 async function assertRoom(db: Queryable, appId: AppId): Promise<void> {
-  if ((await countDrains(db, appId)) >= drainsPerAppMax)
-    throw invalidParams('You have already added the maximum number of drains allowed.')
+  if ((await countDrains(db, appId)) >= drainsPerAppMax) throw invalidParams(tooManyDrains)
 }
 
 export async function appDrains(context: ControlContext, appId: AppId): Promise<DrainView[]> {

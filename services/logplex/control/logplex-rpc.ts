@@ -7,6 +7,8 @@ import type { DrainSchema, LogplexService, TokenSchema } from '#proto/logplex/v1
 import { ensureAttachmentToken, removeAddonLogs, removeAttachmentLogs } from './addon-logs.ts'
 import { channelTokens, ensureToken, type ChannelToken } from './channels.ts'
 import type { ControlContext } from './context.ts'
+import { createCredential, removeCredential } from './credentials.ts'
+import { listCredentials, type CredentialRow } from './credentials-db.ts'
 import {
   addonDrains,
   appDrains,
@@ -17,6 +19,8 @@ import {
   testDrain,
   type DrainView,
 } from './drains.ts'
+import { setSwitches } from './switches.ts'
+import { listSwitches, type SwitchesRow } from './switches-db.ts'
 import { createSession } from './sessions.ts'
 
 /** The calls of proto/logplex/v1: decode, ask, encode. */
@@ -51,6 +55,7 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       return { id, url, createdAt: timestampFromDate(createdAt) }
     },
     ...addonHandlers(context),
+    ...operatorHandlers(context),
   }
 }
 
@@ -86,6 +91,29 @@ function addonHandlers(context: ControlContext) {
   } satisfies Partial<RpcHandlers<typeof LogplexService>>
 }
 
+function operatorHandlers(context: ControlContext) {
+  return {
+    createCredential: async (wish) => {
+      const made = await createCredential(context, wish)
+      const input = new URL('/logs', context.logsUrl)
+      input.username = made.id
+      input.password = made.password
+      const logInputUrl = made.permissions.includes('any_channel') ? input.href : ''
+      return { ...credentialMessage(made), password: made.password, logInputUrl }
+    },
+    listCredentials: async () => {
+      const rows = await listCredentials(context.pool)
+      return { credentials: rows.map(credentialMessage) }
+    },
+    setSwitches: async ({ appId, ...wish }) =>
+      switchesMessage(await setSwitches(context, appId ? readAppId(appId) : undefined, wish)),
+    listSwitches: async () => ({
+      switches: (await listSwitches(context.pool)).map(switchesMessage),
+    }),
+    removeCredential: async ({ id }) => credentialMessage(await removeCredential(context, id)),
+  } satisfies Partial<RpcHandlers<typeof LogplexService>>
+}
+
 const readAppId = (text: string): AppId => readId<AppId>('app_id', text)
 
 function readId<Id extends AddonId | AppId | AttachmentId>(field: string, text: string): Id {
@@ -102,6 +130,14 @@ function tokenMessage(
   input.username = 'token'
   input.password = token
   return { name, token, logInputUrl: input.href, syslogAddr }
+}
+
+function switchesMessage({ appId, off, state }: SwitchesRow) {
+  return { appId: appId ?? '', off: [...off], state }
+}
+
+function credentialMessage({ id, name, permissions, createdAt }: CredentialRow) {
+  return { id, name, permissions, createdAt: timestampFromDate(createdAt) }
 }
 
 function drainMessage({ row, drain, state }: DrainView): MessageInitShape<typeof DrainSchema> {

@@ -14,9 +14,15 @@ test("the platform's lines are stored as app[api] writes them", () => {
   expect(() => forEachLine(Buffer.concat(frames), () => undefined)).not.toThrow()
 })
 
-test('a line too long is cut, and words that are none make no line', () => {
-  const long = platformFrames(time, { source: 'app', process: 'api', lines: ['x'.repeat(20_000)] })
-  expect(long[0]?.length).toBe(10_240 + '10240 '.length)
+test('a line too long is split, and words that are none make no line', () => {
+  const lines = ['x'.repeat(15_000), 'short']
+  const frames = platformFrames(time, { source: 'app', process: 'api', lines }).map(String)
+  const [, first, second, third] = /^(.*)\n(.*)\n(.*)$/s.exec(frames.join('\n')) ?? []
+  expect(first?.length).toBeLessThanOrEqual(10_100)
+  expect(first).toMatch(/^\d+ <133>1 .* host app api - x+ part=1\/2 of=[0-9a-f]{8}$/)
+  expect(second).toMatch(/^\d+ <133>1 .* host app api - x+ part=2\/2 of=[0-9a-f]{8}$/)
+  expect(third).toMatch(/ - short$/)
+  expect(frames.join('').match(/x/g)?.length).toBe(15_000)
   for (const word of ['', 'two words', 'a\nb', 'ä'])
     expect(platformFrames(time, { source: word, process: 'api', lines: ['x'] })).toEqual([])
 })

@@ -6,7 +6,7 @@ import type { Log } from '#lib/log.ts'
 import { durables } from '#lib/subjects.ts'
 import type { AppLogged, Event } from '#proto/events/v1/events_pb.ts'
 import type { AppLog } from '../app-log/app-log.ts'
-import { frameBytesMax } from '../limits.ts'
+import { forEachPiece, isTooLong } from '../long-lines.ts'
 import { formatLogTime } from '../log-time.ts'
 
 export type PlatformLinesOptions = {
@@ -62,15 +62,24 @@ async function handle(
     await appLog.append(appId, frames.length, Buffer.concat(frames), `event:${event.id}`)
 }
 
-/** The lines as stored frames; a line that cannot be one is cut or left out. */
+/** The lines as stored frames; a line too long becomes several, one that cannot be one is left out. */
 export function platformFrames(
   time: string,
   { source, process, lines }: Pick<AppLogged, 'source' | 'process' | 'lines'>,
 ): Buffer[] {
   if (!wordPattern.test(source) || !wordPattern.test(process)) return []
-  return lines.map((text) => {
-    const body = Buffer.from(`<${pri}>1 ${time} host ${source} ${process} - ${text}`)
-    const cut = body.subarray(0, frameBytesMax)
-    return Buffer.concat([Buffer.from(`${cut.length} `), cut])
+  const head = Buffer.from(`<${pri}>1 ${time} host ${source} ${process} - `)
+  const frame = (...message: Buffer[]): Buffer => {
+    const body = Buffer.concat([head, ...message])
+    return Buffer.concat([Buffer.from(`${body.length} `), body])
+  }
+  return lines.flatMap((text) => {
+    const message = Buffer.from(text)
+    if (!isTooLong(message, 0, message.length)) return [frame(message)]
+    const frames: Buffer[] = []
+    forEachPiece(message, 0, message.length, (start, end, mark) =>
+      frames.push(frame(message.subarray(start, end), mark)),
+    )
+    return frames
   })
 }

@@ -4,9 +4,13 @@ import type { Log } from '#lib/log.ts'
 import type { Pool } from '#lib/postgres.ts'
 import type { Secrets } from '#lib/secrets/secrets.ts'
 import { logplexChanged } from '#lib/subjects.ts'
+import { CredentialTable, credentialFinder, type FindCredential } from '../credential.ts'
 import type { TokenTable } from '../ingest/token-table.ts'
-import { registryPollMs } from '../limits.ts'
+import { credentialLookupMs, registryPollMs } from '../limits.ts'
+import { listSwitches } from './switches-db.ts'
+import type { Switches } from '../switches.ts'
 import type { LogDrain } from '../log-drain.ts'
+import { listCredentials } from './credentials-db.ts'
 import { findTokenByText, listTokens, type TokenRow } from './channels-db.ts'
 import { listDrains, type DrainRow } from './drains-db.ts'
 
@@ -15,21 +19,25 @@ export type RegistryOptions = {
   secrets: Secrets
   nats: NatsConnection
   tokens: TokenTable
+  switches: Switches
   /** Is given all drains whenever some have changed. */
   onDrains: (drains: LogDrain[]) => void
   log: Log
 }
 
 /**
- * All tokens and drains in memory, as the data path needs them. Read at the start, per app when
+ * All tokens, drains, credentials and switches in memory, as the data path needs them. Read at the start, per app when
  * another process says that something has changed, and wholly from time to time, should a message
  * have been lost.
  */
 export type Registry = {
   /** Reads one app anew, here and in every other process. Call it after the commit. */
   changed: (appId: AppId) => Promise<void>
+  /** Reads what is not any app's anew, here and in every other process: credentials, switches. */
+  settingsChanged: () => Promise<void>
+  findCredential: FindCredential
   /** Learns a token that another process has just made; false when there is none. */
-  learn: (token: string) => Promise<boolean>
+  learnToken: (token: string) => Promise<boolean>
   stop: () => Promise<void>
 }
 
@@ -41,34 +49,51 @@ type State = {
 
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const { pool, nats, log } = options
+  const credentials = new CredentialTable()
   const state: State = { tokens: new Map(), drains: new Map() }
   // One reading at a time, in the order of the changes: an older one never overwrites a newer.
   let reading: Promise<void> = Promise.resolve()
-  const read = (appId?: AppId): Promise<void> => {
-    const next = reading.then(() => refresh(options, state, appId))
+  const inOrder = (work: () => Promise<void>): Promise<void> => {
+    const next = reading.then(work)
     reading = next.catch((error: unknown) => log.warn({ err: error }, 'registry was not read'))
     return next
   }
+  const read = (appId?: AppId): Promise<void> => inOrder(() => refresh(options, state, appId))
+  const readSettings = (): Promise<void> =>
+    inOrder(() => refreshSettings(options, credentials, state))
   /** A reading that fails is said in the log and made up for by the next one. */
   const readSoon = (appId?: AppId): void => void read(appId).catch(() => undefined)
+  const readSettingsSoon = (): void => void readSettings().catch(() => undefined)
   const subscription = nats.subscribe(logplexChanged, {
     // An exception in here would close the whole connection.
     callback: (error, message) => {
-      const appId = error ? undefined : parseId<AppId>(message.string())
+      const changed = error ? '' : message.string()
+      const appId = parseId<AppId>(changed)
       if (appId) readSoon(appId)
+      else if (changed === settings) readSettingsSoon()
       else log.warn({ err: error }, 'change of a channel could not be understood')
     },
   })
   await nats.flush()
+  // Before drains are: those that are switched off do not begin.
+  await readSettings()
   await read()
-  const poll = setInterval(readSoon, registryPollMs)
+  const poll = setInterval(() => {
+    readSoon()
+    readSettingsSoon()
+  }, registryPollMs)
   return {
     changed: async (appId) => {
       nats.publish(logplexChanged, appId)
       // What was committed stays so, even when it cannot be read back just now.
       await read(appId).catch(() => undefined)
     },
-    learn: async (token) => {
+    settingsChanged: async () => {
+      nats.publish(logplexChanged, settings)
+      await readSettings().catch(() => undefined)
+    },
+    findCredential: credentialFinder(credentials, readSettings, { everyMs: credentialLookupMs }),
+    learnToken: async (token) => {
       const row = await findTokenByText(pool, token)
       if (row) await read(row.appId)
       return row !== undefined
@@ -81,8 +106,24 @@ export async function openRegistry(options: RegistryOptions): Promise<Registry> 
   }
 }
 
+/** Stands in the place of an app's id for what is not any app's. */
+const settings = 'settings'
+
+async function refreshSettings(
+  options: RegistryOptions,
+  credentials: CredentialTable,
+  state: State,
+): Promise<void> {
+  const { pool, switches } = options
+  const off = await listSwitches(pool)
+  switches.replace(off.find(({ appId }) => !appId)?.state ?? 'normal', off)
+  tellDrains(options, state)
+  const rows = await listCredentials(pool)
+  credentials.replace(rows.map((row) => ({ ...row, permissions: new Set(row.permissions) })))
+}
+
 async function refresh(options: RegistryOptions, state: State, appId?: AppId): Promise<void> {
-  const { pool, secrets, onDrains } = options
+  const { pool, secrets } = options
   const tokenRows = await listTokens(pool, appId)
   const drainRows = await listDrains(pool, appId)
   const apps = appId ? [appId] : new Set([...state.tokens.keys(), ...byApp(tokenRows).keys()])
@@ -95,7 +136,12 @@ async function refresh(options: RegistryOptions, state: State, appId?: AppId): P
       app,
       rows.map((row) => openDrain(secrets, row)),
     )
-  onDrains([...state.drains.values()].flat())
+  tellDrains(options, state)
+}
+
+function tellDrains({ onDrains, switches }: RegistryOptions, { drains }: State): void {
+  const all = [...drains.values()].flat()
+  onDrains(all.map((drain) => ({ ...drain, paused: switches.isOff('drains', drain.appId) })))
 }
 
 function setTokens(

@@ -119,7 +119,9 @@ class DrainSet {
       if (!this.#wanted.has(id)) await expireCursor(redis, id, limits.removedCursorSeconds)
       this.#removed.delete(id)
     }
-    const missing = [...this.#wanted.keys()].filter((id) => !this.#owned.has(id))
+    const missing = [...this.#wanted.values()]
+      .filter(({ id, paused }) => !paused && !this.#owned.has(id))
+      .map(({ id }) => id)
     const unowned = await findUnowned(redis, missing)
     await this.#inTurns(unowned, (id) => this.#claim(id))
   }
@@ -142,7 +144,7 @@ class DrainSet {
     const { redis, owner, log } = this.#deps
     const drain = this.#owned.get(id)
     const wanted = this.#wanted.get(id)
-    if (!drain || wanted?.url !== drain.url) return this.#giveUp(id)
+    if (!drain || wanted?.url !== drain.url || wanted.paused) return this.#giveUp(id)
     if (drain.lost || !(await renewDrain(redis, owner, id))) {
       log.info({ drain: id }, 'drain was taken over by another process')
       this.#owned.delete(id)

@@ -1,7 +1,8 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
- * know: received = malformed + unknownToken + unknownSource + droppedBufferFull + accepted + those
- * whose token is being looked up, and accepted = appended + pending + droppedRemoved + droppedClosed.
+ * know: received + split = malformed + unknownToken + unknownSource + droppedBufferFull +
+ * droppedSwitchedOff + accepted + those whose token is being looked up, and accepted = appended +
+ * repeated + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
   received: number
@@ -11,14 +12,21 @@ export type IngestCounters = {
   unknownToken: number
   /** Frames of senders that no app is declared for, or one that there is not. */
   unknownSource: number
+  /** Lines on their way into a log: one of each frame, and those that were split off. */
   accepted: number
+  /** Lines that came of one too long beside its first. */
+  split: number
   /** Accepted and in Redis. */
   appended: number
+  /** Accepted and in Redis already: of a post that came again. */
+  repeated: number
   /**
    * Refused because too much waits for Redis already, of UDP as soon as other senders are held
    * back; such frames are received, not accepted.
    */
   droppedBufferFull: number
+  /** Refused because the operator has switched the app's input off, or everybody's. */
+  droppedSwitchedOff: number
   /** Accepted for an app that has been destroyed meanwhile. */
   droppedRemoved: number
   /** Accepted, and not in Redis when the process had to stop. */
@@ -36,8 +44,11 @@ export function newCounters(): IngestCounters {
     unknownToken: 0,
     unknownSource: 0,
     accepted: 0,
+    split: 0,
     appended: 0,
+    repeated: 0,
     droppedBufferFull: 0,
+    droppedSwitchedOff: 0,
     droppedRemoved: 0,
     droppedClosed: 0,
     connectionsClosed: 0,

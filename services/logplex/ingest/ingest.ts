@@ -3,6 +3,8 @@ import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogplexConfig } from '../config.ts'
 import { countersEveryMs, pendingOnStopMs, postBytesInFlightMax } from '../limits.ts'
+import type { FindCredential } from '../credential.ts'
+import type { Switches } from '../switches.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
 import { registerLogsHttp } from './logs-http.ts'
@@ -18,6 +20,8 @@ export type IngestDeps = {
   tokens: TokenTable
   learnToken: FindToken
   findMappedApp: FindMappedApp
+  findCredential: FindCredential
+  switches: Switches
   log: Log
 }
 
@@ -38,16 +42,16 @@ export type Ingest = {
  */
 export async function startIngest(
   config: IngestConfig,
-  { appLog, tokens, learnToken, findMappedApp, log }: IngestDeps,
+  { appLog, tokens, learnToken, findMappedApp, findCredential, switches, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
   const { host, logsPort } = config
   const counters = newCounters()
-  const intake = new Intake(appLog, counters)
+  const intake = new Intake(appLog, counters, switches)
   const lookup = new TokenLookup(tokens, learnToken)
   const server = createLogsServer()
   const inFlight = new BytesInFlight(postBytesInFlightMax)
-  registerLogsHttp(server, { intake, lookup, counters, inFlight, log })
+  registerLogsHttp(server, { intake, lookup, tokens, findCredential, counters, inFlight, log })
   await register(server)
   await server.listen({ host, port: logsPort })
   const syslog = await openSyslogListeners(config, {

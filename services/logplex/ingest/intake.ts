@@ -1,6 +1,6 @@
 import type { AppId } from '#lib/ids.ts'
 import type { AppLog } from '../app-log/app-log.ts'
-import { Chunk } from '../app-log/chunk.ts'
+import { Chunk, type Post } from '../app-log/chunk.ts'
 import {
   lingerMsAtThousand,
   lingerMsMax,
@@ -8,10 +8,13 @@ import {
   pendingBytesMax,
   pendingBytesResume,
 } from '../limits.ts'
+import { isTooLong } from '../long-lines.ts'
 import { logTimeNow } from '../log-time.ts'
 import { Rate } from '../rate.ts'
+import { Switches } from '../switches.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import type { IngestCounters } from './counters.ts'
+import { forEachLongLine } from './long-message.ts'
 import {
   newPendingLog,
   settleLines,
@@ -29,6 +32,7 @@ import type { TokenRoute } from './token-table.ts'
 export class Intake {
   /** Bytes of lines that are accepted and not yet in Redis. */
   pendingBytes = 0
+  readonly switches: Switches
   readonly #appLog: AppLog
   readonly #counters: IngestCounters
   readonly #apps = new Map<AppId, PendingLog>()
@@ -37,7 +41,8 @@ export class Intake {
   readonly #rate: Rate
   #heldBack = false
 
-  constructor(appLog: AppLog, counters: IngestCounters) {
+  constructor(appLog: AppLog, counters: IngestCounters, switches = new Switches()) {
+    this.switches = switches
     this.#appLog = appLog
     this.#counters = counters
     this.#rate = new Rate(() => counters.accepted)
@@ -54,18 +59,38 @@ export class Intake {
   }
 
   /**
-   * Accepts a line, or drops and counts it when there is no room at all.
+   * Accepts a message as a line, or as several when it is too long, or drops and counts it when there is no room at all; `post` is what it came in,
+   * if that may come again.
    *
-   * @returns whether it was accepted.
+   * @returns false when there was no room; what is switched off is dropped, counted, and true.
    */
-  add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage): boolean {
+  add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): boolean {
+    if (this.switches.anyOff && this.switches.isOff('ingest', route.appId)) {
+      this.#counters.droppedSwitchedOff++
+      return true
+    }
     if (this.pendingBytes > pendingBytesHardMax) {
       this.#counters.droppedBufferFull++
       return false
     }
+    if (isTooLong(bytes, message.msgStart, message.end)) this.#addLong(route, bytes, message, post)
+    else this.#addLine(route, bytes, message, post)
+    return true
+  }
+
+  #addLong(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
+    let pieces = 0
+    forEachLongLine(bytes, message, (pieceBytes, piece) => {
+      this.#addLine(route, pieceBytes, piece, post)
+      pieces++
+    })
+    this.#counters.split += pieces - 1
+  }
+
+  #addLine(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
     const pending = (route.pending ??= this.#pendingOf(route))
     const chunk = (pending.chunk ??= new Chunk(route.chunkBytes))
-    this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow)
+    this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow, post)
     pending.accepted++
     this.#counters.accepted++
     if (this.pendingBytes > pendingBytesMax) this.#heldBack = true
@@ -75,7 +100,6 @@ export class Intake {
       // It cannot grow any more, and its app's log must not be overrun while it waits.
       this.#hurry(pending)
     } else if (!pending.sending && !pending.marked) this.#mark(pending)
-    return true
   }
 
   /** Sends what the route's app has without waiting for more: a post is a batch already. */
@@ -175,9 +199,12 @@ export class Intake {
 
   async #append(appId: AppId, chunk: Chunk): Promise<LineFate> {
     try {
-      const first = await this.#appLog.append(appId, chunk.count, chunk.frames)
-      if (first > 0) this.#counters.appended += chunk.count
-      else this.#counters.droppedRemoved += chunk.count
+      const { count, frames, parts } = chunk
+      const once = parts.length > 0 ? parts : undefined
+      const { first, added } = await this.#appLog.append(appId, count, frames, once)
+      this.#counters.appended += added
+      if (first > 0) this.#counters.repeated += count - added
+      else this.#counters.droppedRemoved += count
       return first > 0 ? 'appended' : 'removed'
     } catch {
       // The log rejects only when it is closed: the process stops, and these lines with it.

@@ -1,5 +1,8 @@
+import { frameBytesMax } from '../limits.ts'
 import { FrameScanner, frameIncomplete, frameMalformed, readFrame } from '../syslog/frame.ts'
 import { blankMessage, readMessage, type SyslogMessage } from '../syslog/message.ts'
+
+const noLength = `it does not begin with its length (at most ${frameBytesMax}) and a space`
 
 // A body of POST /logs: frames one behind the other. It is read twice: once to see whether all of
 // it can be accepted, then to accept it, so that a refused body leaves no line behind.
@@ -18,8 +21,7 @@ export function checkBody(body: Uint8Array): BodyCheck {
     const next = readFrame(body, at, body.length, span)
     if (next === frameIncomplete) return { ok: true, frames, unfinished: 1 }
     const place = { ok: false as const, frame: frames + 1, byte: at }
-    if (next === frameMalformed)
-      return { ...place, reason: 'it does not begin with its length (at most 10240) and a space' }
+    if (next === frameMalformed) return { ...place, reason: noLength }
     if (!readMessage(body, span.start, span.end, message))
       return { ...place, reason: 'it is no <PRI>VERSION TIME HOST APP-NAME PROCID MSGID … line' }
     frames++
@@ -38,6 +40,8 @@ export function forEachMessage(
     if (readMessage(bytes, start, end, message)) visit(bytes, message)
   })
   scanner.push(body)
+  // Half a frame at the end is let go, and its memory.
+  scanner.end()
 }
 
 function skipNewlines(body: Uint8Array, from: number): number {

@@ -1,16 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Log } from '#lib/log.ts'
 import { postAppendWaitMs } from '../limits.ts'
+import type { FindCredential } from '../credential.ts'
 import type { IngestCounters } from './counters.ts'
+import { learnTokens, oneRoute, routesByToken, type FrameRoutes } from './frame-routes.ts'
 import type { Intake } from './intake.ts'
 import { checkBody, forEachMessage } from './logs-body.ts'
+import { postId } from './post-id.ts'
 import { NoRoom, readBody, Refusal, type BytesInFlight } from './post-body.ts'
+import { findSender, notAuthorized, type Sender } from './sender.ts'
 import { LookupsUsedUp, type TokenLookup } from './token-lookup.ts'
-import type { TokenRoute } from './token-table.ts'
+import type { TokenTable } from './token-table.ts'
 
 export type LogsHttpOptions = {
   intake: Intake
   lookup: TokenLookup
+  tokens: TokenTable
+  findCredential: FindCredential
   counters: IngestCounters
   inFlight: BytesInFlight
   log: Log
@@ -22,11 +28,11 @@ const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
 /**
  * POST /logs, as Logplex's HTTP input answers:
  * 204 all lines are in the log; 202 (ours) they are accepted and held in memory because Redis is
- * away; 400, 401, 405, 413, 415 nothing was taken, and why. When there is no room even to hold
+ * away; 400, 401, 403, 405, 413, 415, 503 (switched off) nothing was taken, and why. When there is no room even to hold
  * them, or the token cannot be looked up now, the connection is closed without an answer:
  * log-shuttle, the standard sender, tries again after a broken connection, and silently loses a
- * batch that is answered with any 4xx or 5xx. Of a post that room was found for in part only, the
- * lines that were taken come twice.
+ * batch that is answered with any 4xx or 5xx. A post that says which it is (post-id.ts) and comes
+ * again, here or to another process, adds only what of it is not in the log.
  */
 export function registerLogsHttp(server: FastifyInstance, options: LogsHttpOptions): void {
   void server.register((scope, _options, done) => {
@@ -53,32 +59,30 @@ function refuseMethod(_request: FastifyRequest, reply: FastifyReply): FastifyRep
   return reply.code(405).header('allow', 'POST').type('text/plain').send('Method Not Allowed')
 }
 
-/** Logplex's order: who is it, what is it; the route waits in the request for the handler. */
+/** Logplex's order: who is it, what is it; the sender waits in the request for the handler. */
 async function authenticate(
   request: FastifyRequest,
   reply: FastifyReply,
-  { intake, lookup, log }: LogsHttpOptions,
+  { intake, lookup, findCredential, log }: LogsHttpOptions,
 ): Promise<void> {
-  const token = readToken(request.headers.authorization)
-  let route: TokenRoute | undefined
+  const { authorization } = request.headers
   try {
-    route = token === undefined ? undefined : await lookup.route(token)
+    senders.set(request, await findSender(authorization, lookup, findCredential))
   } catch (error) {
-    if (error instanceof LookupsUsedUp) log.debug({ err: error }, 'token is not looked up')
-    else log.warn({ err: error }, 'token could not be looked up')
-    closeConnection(request, reply)
+    if (error instanceof Refusal) throw error
+    closeUnknown(error, request, reply, log)
     return
   }
-  if (!route) {
-    throw notAuthorized()
-  }
+  const sender = senders.get(request)
+  const appId = sender && 'route' in sender ? sender.route.appId : undefined
+  if (intake.switches.isOff('ingest', appId))
+    throw new Refusal(503, 'Log input is switched off by the operator.')
   if (!contentTypes.has(request.headers['content-type'] ?? ''))
     throw new Refusal(415, 'Unsupported Media Type: send application/logplex-1')
   if (intake.heldBack) closeConnection(request, reply)
-  routes.set(request, route)
 }
 
-const routes = new WeakMap<FastifyRequest, TokenRoute>()
+const senders = new WeakMap<FastifyRequest, Sender>()
 
 async function receiveLogs(
   request: FastifyRequest,
@@ -86,37 +90,38 @@ async function receiveLogs(
   options: LogsHttpOptions,
 ): Promise<FastifyReply> {
   const { intake, inFlight } = options
-  const route = routes.get(request)
-  if (!route) throw new Error('a request came past its authentication')
+  const sender = senders.get(request)
+  if (!sender) throw new Error('a request came past its authentication')
+  let routes: FrameRoutes
   try {
-    await inFlight.hold(async (take) =>
-      takeLines(route, await readBody(request.raw, take), request, options),
+    routes = await inFlight.hold(async (take) =>
+      takeBody(sender, await readBody(request.raw, take), request, options),
     )
   } catch (error) {
-    if (!(error instanceof NoRoom)) throw error
-    closeConnection(request, reply)
+    if (error instanceof Refusal) throw error
+    if (error instanceof NoRoom) closeConnection(request, reply)
+    else closeUnknown(error, request, reply, options.log)
     return reply
   }
-  intake.hurry(route)
-  const fate = await intake.settled(route, postAppendWaitMs)
+  for (const route of routes.used()) intake.hurry(route)
+  const waits = [...routes.used()].map((route) => intake.settled(route, postAppendWaitMs))
+  const fates = new Set(await Promise.all(waits))
   // The app was destroyed, and its token with it: the next post would hear the same.
-  if (fate === 'removed') throw notAuthorized()
-  if (fate === 'closed') {
+  if ('route' in sender && fates.has('removed')) throw notAuthorized()
+  if (fates.has('closed')) {
     closeConnection(request, reply)
     return reply
   }
-  return reply.code(fate === 'appended' ? 204 : 202).send()
+  return reply.code(fates.has('waiting') ? 202 : 204).send()
 }
 
-/** Gives all lines of the body to the intake, or throws. */
-function takeLines(
-  route: TokenRoute,
+/** Gives the lines of the body to the intake, or throws; answers where they went. */
+async function takeBody(
+  sender: Sender,
   body: Uint8Array,
   request: FastifyRequest,
-  { intake, counters }: LogsHttpOptions,
-): void {
-  // Much may have come while the body did.
-  if (intake.heldBack) throw new NoRoom('too many lines wait for redis')
+  { intake, lookup, tokens, counters }: LogsHttpOptions,
+): Promise<FrameRoutes> {
   const check = checkBody(body)
   if (!check.ok) {
     counters.received++
@@ -127,31 +132,38 @@ function takeLines(
   const told = request.headers['logplex-msg-count']
   if (told !== undefined && told !== String(check.frames))
     throw new Refusal(400, `Message count mismatch: ${check.frames} frames came.`)
+  const id = postId(request.headers, body)
+  if ('anyChannel' in sender) await learnTokens(body, tokens, lookup)
+  // Much may have come while the body did.
+  if (intake.heldBack) throw new NoRoom('too many lines wait for redis')
+  const routes = 'route' in sender ? oneRoute(sender.route, id) : routesByToken(tokens, id)
   counters.received += check.frames + check.unfinished
   counters.malformed += check.unfinished
   let dropped = 0
   forEachMessage(body, (bytes, message) => {
-    if (!intake.add(route, bytes, message)) dropped++
+    const route = routes.routeOf(bytes, message)
+    if (!route) counters.unknownToken++
+    else if (!intake.add(route, bytes, message, routes.postOf(route))) dropped++
   })
   if (dropped > 0) throw new NoRoom(`no room for ${dropped} lines of a post`)
+  return routes
 }
 
-/** The token of `Basic base64("token:t.…")` or `Bearer t.…`. */
-function readToken(authorization: string | undefined): string | undefined {
-  const [scheme, credentials = ''] = (authorization ?? '').split(' ')
-  if (scheme?.toLowerCase() === 'bearer') return credentials
-  if (scheme?.toLowerCase() !== 'basic') return undefined
-  const [user, token] = Buffer.from(credentials, 'base64').toString('latin1').split(':')
-  return user === 'token' ? token : undefined
+/** Nobody can say now whose it is: it is to be sent again. */
+function closeUnknown(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Log,
+): void {
+  if (error instanceof LookupsUsedUp) log.debug({ err: error }, 'token is not looked up')
+  else log.warn({ err: error }, 'sender could not be looked up')
+  closeConnection(request, reply)
 }
 
 function closeConnection(request: FastifyRequest, reply: FastifyReply): void {
   reply.hijack()
   request.raw.socket.destroy()
-}
-
-function notAuthorized(): Refusal {
-  return new Refusal(401, 'Not Authorized')
 }
 
 function answerError(error: unknown, reply: FastifyReply, log: Log): FastifyReply {

@@ -3,7 +3,7 @@ import type { Chunk } from '../app-log/chunk.ts'
 import type { TokenRoute } from './token-table.ts'
 
 /**
- * What became of lines: in Redis; refused because their app has been destroyed; or the log was
+ * What became of lines: in Redis, now or already; refused because their app has been destroyed; or the log was
  * closed before it had them.
  */
 export type LineFate = 'appended' | 'removed' | 'closed'

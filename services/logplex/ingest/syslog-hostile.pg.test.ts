@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { accounted, countedFrame, openTestIntake } from '../../../test/support/intake.ts'
+import { frameBytesMax } from '../limits.ts'
 import { listenSyslogTcp } from './syslog-tcp.ts'
 
 let intake: Awaited<ReturnType<typeof openTestIntake>>
@@ -47,7 +48,7 @@ test('2,000 connections, each in the middle of a frame, all get their lines in',
 
 test('digits, lengths and noise without end are counted once, and what comes after them is heard', async () => {
   const { appId, token } = intake.newToken()
-  const hostile = ['1', '9', '\0', 'x', '\xff', '10241 ', '<'].map(async (text) => {
+  const hostile = ['1', '9', '\0', 'x', '\xff', `${frameBytesMax + 1} `, '<'].map(async (text) => {
     const socket = await open()
     const megabyte = Buffer.alloc(1024 * 1024, text)
     for (let written = 0; written < 20; written++)

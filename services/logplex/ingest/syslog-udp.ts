@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Log } from '#lib/log.ts'
-import { frameBytesMax, udpReceiveBytes } from '../limits.ts'
+import { udpReceiveBytes } from '../limits.ts'
 import type { IngestCounters } from './counters.ts'
 import type { VisitorFor } from './frame-visitor.ts'
 import type { Intake } from './intake.ts'
@@ -26,7 +26,7 @@ export async function listenSyslogUdp(options: SyslogUdpOptions): Promise<Syslog
   const socket = createSocket({ type, recvBufferSize: udpReceiveBytes })
   socket.on('message', (bytes, { address }) => {
     const end = endOfText(bytes)
-    if (end > 0 && end <= frameBytesMax && !intake.heldBack) {
+    if (end > 0 && !intake.heldBack) {
       visitorFor(address)(bytes, 0, end)
       return
     }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { frameBytesMax, longCarriesBytesMax } from '../limits.ts'
 import { FrameScanner } from './frame.ts'
 
 type Scanned = { frames: string[]; malformed: number; partial: boolean }
@@ -13,7 +14,7 @@ function scan(...pieces: (string | Buffer)[]): Scanned {
 }
 
 const whole = (frames: string[], malformed = 0): Scanned => ({ frames, malformed, partial: false })
-const long = 'x'.repeat(10_240)
+const long = 'x'.repeat(frameBytesMax)
 
 describe('a stream of frames', () => {
   test.each<[string, string | Buffer, Scanned]>([
@@ -22,9 +23,9 @@ describe('a stream of frames', () => {
     ['a newline that is counted', '4 abc\n2 de', whole(['abc\n', 'de'])],
     ['newlines between frames', '3 abc\n2 de\r\n1 f', whole(['abc', 'de', 'f'])],
     ['a frame of spaces and digits', '5 3 abc2 de', whole(['3 abc', 'de'])],
-    ['the longest frame', `10240 ${long}`, whole([long])],
+    ['the longest frame', `${frameBytesMax} ${long}`, whole([long])],
     ['NULs and broken UTF-8', Buffer.from('4 \0\xff\xfe\0', 'latin1'), whole(['\0\xff\xfe\0'])],
-    ['a frame too long', `10241 ${long}y\n1 a`, whole(['a'], 1)],
+    ['a frame too long', `${frameBytesMax + 1} ${long}y\n1 a`, whole(['a'], 1)],
     ['a huge length', '99999999999999999999 x\n1 a', whole(['a'], 1)],
     ['a length with a leading zero', '03 abc\n1 a', whole(['a'], 1)],
     ['no length', '<13>1 - - - hello\n1 a', whole(['a'], 1)],
@@ -76,6 +77,31 @@ describe('a stream of frames', () => {
     expect(scan(...endless, '\n3 abc')).toEqual(whole(['abc'], 1))
   })
 
+  test('long frames that are not whole take up so much together and no more', () => {
+    const taken: number[] = []
+    const open = () => new FrameScanner((_bytes, start, end) => taken.push(end - start))
+    const half = Buffer.from(`${frameBytesMax} ${long.slice(0, -1)}`)
+    const some = Array.from({ length: longCarriesBytesMax / frameBytesMax - 1 }, open)
+    for (const scanner of some) scanner.push(half)
+    expect(some.every(({ malformed, partial }) => malformed === 0 && partial)).toBe(true)
+    const late = open()
+    late.push(half)
+    expect([late.malformed, late.partial]).toEqual([1, true])
+    // Frames of the usual length find room all the same, here and there.
+    late.push(Buffer.from('\n3 ab'))
+    late.push(Buffer.from('c'))
+    const other = open()
+    other.push(Buffer.from(`8000 ${'x'.repeat(7_999)}`))
+    other.push(Buffer.from('x'))
+    expect(taken).toEqual([3, 8_000])
+    for (const scanner of some.slice(1)) scanner.end()
+    some[0]?.push(Buffer.from('x'))
+    late.push(half)
+    late.push(Buffer.from('x'))
+    expect(taken).toEqual([3, 8_000, frameBytesMax, frameBytesMax])
+    expect([late.malformed, late.partial]).toEqual([1, false])
+  })
+
   test('half a frame at the end counts as malformed', () => {
     const scanner = new FrameScanner(() => expect.unreachable())
     scanner.push(Buffer.from('10 abc'))
@@ -84,7 +110,7 @@ describe('a stream of frames', () => {
     expect([scanner.partial, scanner.malformed]).toEqual([false, 1])
   })
 
-  test('the longest frame may come byte by byte', () => {
-    expect(scan(...`10240 ${long}`.split(''))).toEqual(whole([long]))
+  test('a long frame may come byte by byte', () => {
+    expect(scan(...`20000 ${'x'.repeat(20_000)}`.split(''))).toEqual(whole(['x'.repeat(20_000)]))
   })
 })

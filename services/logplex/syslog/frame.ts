@@ -88,17 +88,15 @@ export class FrameScanner implements Scanner {
 
   end(): void {
     if (this.#carry.size > 0) this.malformed++
-    this.#carry.size = 0
+    this.#carry.letGo()
     this.#skipping = false
   }
 
   #read(bytes: Uint8Array, at: number): number {
     const next = readFrame(bytes, at, bytes.length, this.#span)
     if (next === frameMalformed) return this.#startSkipping(at)
-    if (next === frameIncomplete) {
-      this.#carry.keep(bytes, at, bytes.length)
-      return bytes.length
-    }
+    if (next === frameIncomplete)
+      return this.#carry.keep(bytes, at, bytes.length) ? bytes.length : this.#startSkipping(at)
     this.ended++
     this.#visit(bytes, this.#span.start, this.#span.end)
     return next
@@ -111,18 +109,21 @@ export class FrameScanner implements Scanner {
       // Until the length is known, byte by byte: what follows may already be the next frame.
       const missing = this.#span.end > 0 ? this.#span.end - this.#carry.size : 1
       const until = Math.min(at + missing, bytes.length)
-      this.#carry.keep(bytes, at, until)
+      if (!this.#carry.keep(bytes, at, until)) {
+        this.#carry.letGo()
+        return this.#startSkipping(at)
+      }
       const next = readFrame(this.#carry.bytes, 0, this.#carry.size, this.#span)
       if (next === frameMalformed) {
         // The byte that is wrong came last; it may be the newline that ends the malformed piece.
-        this.#carry.size = 0
+        this.#carry.letGo()
         return this.#startSkipping(until - 1)
       }
       at = until
       if (next !== frameIncomplete) {
-        this.#carry.size = 0
         this.ended++
         this.#visit(this.#carry.bytes, this.#span.start, this.#span.end)
+        this.#carry.letGo()
         return at
       }
     }

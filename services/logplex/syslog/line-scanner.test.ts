@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { frameBytesMax } from '../limits.ts'
+import { lineBytesMax } from '../limits.ts'
 import { LineScanner } from './line-scanner.ts'
 
 type Scanned = { lines: string[]; malformed: number }
@@ -15,7 +15,7 @@ function scan(...pieces: string[]): Scanned {
   return { lines, malformed: scanner.malformed }
 }
 
-const longest = 'x'.repeat(frameBytesMax)
+const longest = 'x'.repeat(lineBytesMax)
 
 test.each<[string, string, Scanned]>([
   ['lines', 'one\ntwo\n', { lines: ['one', 'two'], malformed: 0 }],

@@ -1,4 +1,4 @@
-import { frameBytesMax } from '../limits.ts'
+import { lineBytesMax } from '../limits.ts'
 import { Carry } from './carry.ts'
 import type { FrameVisitor, Scanner } from './frame.ts'
 
@@ -8,14 +8,14 @@ const carriageReturn = 0x0d
 /**
  * Lines that end with a newline (RFC 6587 § 3.4.2, non-transparent framing), however the bytes of
  * their connection are cut. Empty ones are let pass, the end of the connection ends the last one,
- * and a line that is longer than a frame may be is malformed.
+ * and a line of more than 64 kB is malformed.
  */
 export class LineScanner implements Scanner {
   malformed = 0
   ended = 0
   readonly #visit: FrameVisitor
   /** A carriage return does not count. */
-  readonly #carry = new Carry(frameBytesMax + 1)
+  readonly #carry = new Carry(lineBytesMax + 1)
   #skipping = false
 
   constructor(visit: FrameVisitor) {
@@ -43,22 +43,23 @@ export class LineScanner implements Scanner {
   /** Adds to what has begun, and ends it. */
   #goOn(bytes: Uint8Array, start: number, end: number, isWhole: boolean): void {
     const carry = this.#carry
-    if (!this.#skipping && carry.size + end - start > frameBytesMax + 1) {
+    const isTooLong = carry.size + end - start > lineBytesMax + 1
+    if (!this.#skipping && (isTooLong || !carry.keep(bytes, start, end))) {
       this.malformed++
       this.#skipping = true
-      carry.size = 0
-    } else if (!this.#skipping) carry.keep(bytes, start, end)
+      carry.letGo()
+    }
     if (!isWhole) return
     if (this.#skipping) this.ended++
     else this.#line(carry.bytes, 0, carry.size)
     this.#skipping = false
-    carry.size = 0
+    carry.letGo()
   }
 
   #line(bytes: Uint8Array, start: number, newlineAt: number): void {
     this.ended++
     const end = bytes[newlineAt - 1] === carriageReturn ? newlineAt - 1 : newlineAt
-    if (end - start > frameBytesMax) this.malformed++
+    if (end - start > lineBytesMax) this.malformed++
     else if (end > start) this.#visit(bytes, start, end)
   }
 }

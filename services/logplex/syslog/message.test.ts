@@ -104,6 +104,8 @@ describe('a message with', () => {
     ['the old form', '<42> blafasel'],
     ['BSD syslog', '<13>Nov 21 09:00:00 host program: hello'],
     ['a newline in a field', `<13>1 ${time} h ${token} p\n2 - - x`],
+    ['a time too long', `<13>1 ${time.padEnd(256, '0')} h ${token} p - - x`],
+    ['a process too long', `<13>1 ${time} h ${token} ${'p'.repeat(256)} - - x`],
     ['a NUL in a field', `<13>1 ${time} h ${token} p\0 - - x`],
   ])('%s is refused', (_name, text) => {
     expect(read(text)).toBeUndefined()

@@ -32,6 +32,8 @@ const del = 0x7f
 /** Facilities up to 31 are taken, as Logplex does: 8 × 31 + 7. */
 const priMax = 255
 const versionDigitsMax = 3
+/** TIME and PROCID are kept with every line: RFC 5424 gives PROCID 128. */
+export const fieldBytesMax = 255
 
 /** A message to be filled again and again by readMessage. */
 export function blankMessage(): SyslogMessage {
@@ -62,7 +64,7 @@ export function readMessage(
   if (versionEnd < 0 || !isNumber(bytes, version, versionEnd)) return false
   message.timeStart = fieldStart(bytes, versionEnd, end)
   message.timeEnd = fieldEnd(bytes, message.timeStart, end)
-  if (message.timeEnd < 0) return false
+  if (message.timeEnd < 0 || message.timeEnd - message.timeStart > fieldBytesMax) return false
   const hostStart = fieldStart(bytes, message.timeEnd, end)
   const hostEnd = fieldEnd(bytes, hostStart, end)
   if (hostEnd < 0) return false
@@ -71,7 +73,7 @@ export function readMessage(
   if (message.appEnd < 0) return false
   message.procStart = fieldStart(bytes, message.appEnd, end)
   message.procEnd = fieldEnd(bytes, message.procStart, end)
-  if (message.procEnd < 0) return false
+  if (message.procEnd < 0 || message.procEnd - message.procStart > fieldBytesMax) return false
   const msgidStart = fieldStart(bytes, message.procEnd, end)
   const msgidEnd = fieldEnd(bytes, msgidStart, end)
   if (msgidEnd < 0) return false

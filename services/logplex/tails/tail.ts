@@ -4,7 +4,8 @@ import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogSession } from '../log-session.ts'
 import { formatLogTime } from '../log-time.ts'
-import { logUnavailableLine, tailLossLine } from '../loss.ts'
+import type { Switches } from '../switches.ts'
+import { logUnavailableLine, tailForbiddenLine, tailLossLine } from '../loss.ts'
 import { watchGrowth } from './growth.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
@@ -21,6 +22,7 @@ export type TailOptions = {
   /** Resolves when the system has taken the bytes, so that a slow reader slows only itself. */
   send: (bytes: Buffer) => Promise<void>
   signal: AbortSignal
+  switches: Switches
   appLog: AppLog
   feed: TailFeed
   limits: TailLimits
@@ -46,6 +48,10 @@ export async function runTail(options: TailOptions): Promise<boolean> {
   try {
     const greeting = format.greeting(session.tail)
     if (greeting) await options.send(greeting)
+    if (session.tail && options.switches.isOff('tails', session.appId)) {
+      await options.send(forbidden(options))
+      return true
+    }
     const start = await begin(options, filter)
     let next = start.from
     let since = ''
@@ -84,13 +90,21 @@ export async function runTail(options: TailOptions): Promise<boolean> {
   }
 }
 
+/** Of a number only to who has one: it is to have its lines when it may follow again. */
+function forbidden({ format, after }: TailOptions): Buffer {
+  const text = tailForbiddenLine()
+  const unnumbered = after === undefined ? format.unavailable(text) : undefined
+  return unnumbered ?? format.notice(after ?? 0, text)
+}
+
 /** Where the tail starts to read, and the head up to which it reads when it does not follow. */
 async function begin(
-  { session, after, appLog, limits }: TailOptions,
+  { session, after, appLog, limits, switches }: TailOptions,
   filter: ReturnType<typeof lineFilter>,
 ): Promise<{ from: number; head: number }> {
   if (after === undefined) {
-    const lines = Math.min(session.lines, limits.historyLinesMax)
+    const isOff = switches.isOff('history', session.appId)
+    const lines = isOff ? 0 : Math.min(session.lines, limits.historyLinesMax)
     return findStart(appLog, session.appId, filter, lines, limits.batchBytesMax)
   }
   const { oldest, head } = await appLog.bounds(session.appId)

@@ -12,6 +12,7 @@ import type { LogSession } from '../log-session.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
 import { lineFilter } from './line-filter.ts'
+import { Switches } from '../switches.ts'
 import { registerTails } from './tails-http.ts'
 
 let log: TestLog
@@ -32,6 +33,7 @@ afterAll(() => log.close())
 const serve = async (limits: Partial<TailLimits> = {}): Promise<string> => {
   const server: FastifyInstance = fastify()
   await registerTails(server, {
+    switches: new Switches(),
     appLog: log.appLog,
     findSession: async (id) => sessions.get(id),
     findRevocations: async () => (of) => revoked.has(of.accountId),
@@ -54,7 +56,7 @@ const session = (appId: AppId, options: Partial<LogSession> = {}): string => {
   return `/sessions/${id}`
 }
 
-const append = (appId: AppId, messages: string[], options = {}): Promise<number> =>
+const append = (appId: AppId, messages: string[], options = {}): Promise<unknown> =>
   log.appLog.append(appId, messages.length, storedLines(messages, options))
 
 const numbered = (from: number, to: number, length = 0): string[] =>
@@ -148,7 +150,7 @@ test('history goes over into what is written meanwhile, without a gap or a repea
 
 test('a filtered history is looked for with no more than a batch in memory', async () => {
   const appId = newId<AppId>()
-  const noise = (): Promise<number> => append(appId, numbered(1, 30, 200))
+  const noise = (): Promise<unknown> => append(appId, numbered(1, 30, 200))
   for (const found of ['a', 'b', 'c', 'd']) {
     for (let chunk = 0; chunk < 5; chunk++) await noise()
     await append(appId, [found], { proc: 'worker.1' })

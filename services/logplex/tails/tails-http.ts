@@ -7,6 +7,7 @@ import { parseId, type SessionId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { FindRevocations, FindSession, LogSession } from '../log-session.ts'
+import type { Switches } from '../switches.ts'
 import { chunked } from './chunked.ts'
 import { tailLimits, type TailLimits } from './limits.ts'
 import { createOpenTails, type OpenTails } from './open-tails.ts'
@@ -21,6 +22,7 @@ export type TailsDeps = {
   /** Also keeps the session valid for a client that comes back. */
   findSession: FindSession
   findRevocations: FindRevocations
+  switches: Switches
   log: Log
   /** Smaller ones for tests. */
   limits?: Partial<TailLimits>
@@ -28,6 +30,7 @@ export type TailsDeps = {
 
 type TailsContext = {
   appLog: AppLog
+  switches: Switches
   feed: TailFeed
   open: OpenTails
   limits: TailLimits
@@ -48,6 +51,9 @@ declare module 'fastify' {
   }
 }
 
+const historyWarning = {
+  'x-heroku-warning': 'Warning: log history discarded due to excessive volume.',
+}
 const gone = 'This log session is unknown, or has ended: ask for a new one.\n'
 const unavailable = 'Log sessions cannot be looked up just now: try again in a moment.\n'
 const full = 'Too many log streams are open for this app: close one, or try again later.\n'
@@ -59,9 +65,9 @@ const full = 'Too many log streams are open for this app: close one, or try agai
  */
 export async function registerTails(server: FastifyInstance, deps: TailsDeps): Promise<void> {
   const limits = { ...tailLimits, ...deps.limits }
-  const { appLog, log } = deps
+  const { appLog, log, switches } = deps
   const feed = createTailFeed(appLog, limits.batchBytesMax)
-  const context = { appLog, log, limits, feed, open: createOpenTails(limits) }
+  const context = { appLog, log, limits, feed, switches, open: createOpenTails(limits) }
   await server.register(fastifyWebsocket, {
     options: { perMessageDeflate: false, maxPayload: 1_024 },
     // Every tail closes its own connection, and says why.
@@ -76,36 +82,43 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
     done()
   })
   server.decorateRequest('logSession', null)
-  server.route<{ Params: { id: string } }>({
-    method: 'GET',
-    url: '/sessions/:id',
-    exposeHeadRoute: false,
-    preHandler: async (request, reply) => {
-      const id = parseId<SessionId>(request.params.id)
-      try {
-        request.logSession = (id && (await deps.findSession(id))) ?? null
-      } catch (error) {
-        log.warn({ err: error }, 'log session could not be looked up')
-        return reply.code(503).header('retry-after', '1').type('text/plain').send(unavailable)
-      }
-      if (!request.logSession) return reply.code(404).type('text/plain').send(gone)
-    },
-    handler: (request, reply) => serveHttp(context, request, reply),
-    wsHandler: (socket, request) => serveWebSocket(context, socket, request),
-  })
+  // The second is how Logplex's v2 calls one that never follows.
+  for (const url of ['/sessions/:id', '/v2/canary-fetch/:id'])
+    server.route<{ Params: { id: string } }>({
+      method: 'GET',
+      url,
+      exposeHeadRoute: false,
+      preHandler: async (request, reply) => {
+        const id = parseId<SessionId>(request.params.id)
+        try {
+          request.logSession = (id && (await deps.findSession(id))) ?? null
+        } catch (error) {
+          log.warn({ err: error }, 'log session could not be looked up')
+          return reply.code(503).header('retry-after', '1').type('text/plain').send(unavailable)
+        }
+        if (!request.logSession) return reply.code(404).type('text/plain').send(gone)
+      },
+      handler: (request, reply) => serveHttp(context, request, reply),
+      wsHandler: (socket, request) => serveWebSocket(context, socket, request),
+    })
 }
 
-/** Ends the tails of revoked sessions from time to time, until it is stopped. */
+/** Ends the tails of revoked sessions, and those switched off, from time to time, until it is stopped. */
 function endRevokedTails(
-  { open, limits, log }: TailsContext,
+  { open, limits, log, switches }: TailsContext,
   findRevocations: FindRevocations,
 ): () => void {
+  const findEnded: FindRevocations = async (appId) => {
+    const isRevoked = await findRevocations(appId)
+    const isOff = switches.isOff('tails', appId)
+    return (session) => isRevoked(session) || (isOff && session.tail)
+  }
   const stop = new AbortController()
   void (async () => {
     for (;;) {
       await delay(limits.revokedCheckSeconds * 1_000, undefined, { signal: stop.signal })
       try {
-        await open.endRevoked(findRevocations)
+        await open.endRevoked(findEnded)
       } catch (error) {
         log.warn({ err: error }, 'revoked log sessions could not be looked up')
       }
@@ -128,6 +141,7 @@ function serveHttp(context: TailsContext, request: FastifyRequest, reply: Fastif
     'content-type': format === sse ? 'text/event-stream' : 'text/plain; charset=utf-8',
     'cache-control': 'no-cache, no-transform',
     'x-accel-buffering': 'no',
+    ...(context.switches.isOff('history', session.appId) && historyWarning),
   })
   raw.flushHeaders()
   raw.once('close', () => tail.abort())
@@ -181,7 +195,7 @@ async function serveTail(
   { session, tail, format, after }: Tail,
   connection: Connection,
 ): Promise<void> {
-  const { limits, appLog, feed, log, open } = context
+  const { limits, appLog, feed, log, open, switches } = context
   const { signal } = tail
   const left = session.endsAt.getTime() - Date.now()
   const life = setTimeout(() => tail.abort(), Math.min(limits.streamSecondsMax * 1_000, left))
@@ -199,7 +213,10 @@ async function serveTail(
   }
   let finished = false
   try {
-    finished = await runTail({ session, after, format, send, signal, appLog, feed, limits, log })
+    finished = await runTail({
+      ...{ session, after, format, send, signal },
+      ...{ appLog, feed, switches, limits, log },
+    })
   } finally {
     clearTimeout(life)
     if (open.leave(session, tail)) feed.forget(session.appId)

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUi/AEKCkRyYWluU3RhdGUSEAoIcmVjZWl2ZWQYASABKAQSEQoJZGVsaXZlcmVkGAIgASgEEg8KB3BlbmRpbmcYAyABKAQSDwoHZHJvcHBlZBgEIAEoBBISCgpsYXN0X2Vycm9yGAUgASgJEhIKCm92ZXJmbG93ZWQYBiABKAQSDwoHcmVmdXNlZBgHIAEoBBIYCgtsYWdfc2Vjb25kcxgIIAEoAUgAiAEBEhMKC2xhc3RfYW5zd2VyGAkgASgJEi8KC2Fuc3dlcmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfbGFnX3NlY29uZHMiTAoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkiPQoQVGVzdERyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFZHJhaW4YAiABKAkSCgoCYnkYAyABKAkiXAoJRHJhaW5UZXN0Eg4KBnBhc3NlZBgBIAEoCBIvCgVzdGVwcxgCIAMoCzIgLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluVGVzdFN0ZXASDgoGYWR2aWNlGAMgASgJIj0KDURyYWluVGVzdFN0ZXASDAoEbmFtZRgBIAEoCRIOCgZyZXN1bHQYAiABKAkSDgoGZGV0YWlsGAMgASgJIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSJ1ChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFbGluZXMYAiABKA0SDAoEdGFpbBgDIAEoCBIOCgZzb3VyY2UYBCABKAkSDAoEZHlubxgFIAEoCRISCgphY2NvdW50X2lkGAYgASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIqChZSZW1vdmVBZGRvbkxvZ3NSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIhkKF1JlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlMo4JCg5Mb2dwbGV4U2VydmljZRJOCgtFbnN1cmVUb2tlbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZVRva2VuUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuElAKCkxpc3RUb2tlbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0VG9rZW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuTGlzdBJOCgtDcmVhdGVEcmFpbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZURyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEk4KCVRlc3REcmFpbhIjLnBsZXh1cy5sb2dwbGV4LnYxLlRlc3REcmFpblJlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpblRlc3QSUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUi/AEKCkRyYWluU3RhdGUSEAoIcmVjZWl2ZWQYASABKAQSEQoJZGVsaXZlcmVkGAIgASgEEg8KB3BlbmRpbmcYAyABKAQSDwoHZHJvcHBlZBgEIAEoBBISCgpsYXN0X2Vycm9yGAUgASgJEhIKCm92ZXJmbG93ZWQYBiABKAQSDwoHcmVmdXNlZBgHIAEoBBIYCgtsYWdfc2Vjb25kcxgIIAEoAUgAiAEBEhMKC2xhc3RfYW5zd2VyGAkgASgJEi8KC2Fuc3dlcmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIOCgxfbGFnX3NlY29uZHMiTAoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkiPQoQVGVzdERyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFZHJhaW4YAiABKAkSCgoCYnkYAyABKAkiXAoJRHJhaW5UZXN0Eg4KBnBhc3NlZBgBIAEoCBIvCgVzdGVwcxgCIAMoCzIgLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluVGVzdFN0ZXASDgoGYWR2aWNlGAMgASgJIj0KDURyYWluVGVzdFN0ZXASDAoEbmFtZRgBIAEoCRIOCgZyZXN1bHQYAiABKAkSDgoGZGV0YWlsGAMgASgJIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSJ1ChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFbGluZXMYAiABKA0SDAoEdGFpbBgDIAEoCBIOCgZzb3VyY2UYBCABKAkSDAoEZHlubxgFIAEoCRISCgphY2NvdW50X2lkGAYgASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKUAQoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3Blcm1pc3Npb25zGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBhc3N3b3JkGAUgASgJEhUKDWxvZ19pbnB1dF91cmwYBiABKAkiPAoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRITCgtwZXJtaXNzaW9ucxgCIAMoCSIYChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0IkQKDkNyZWRlbnRpYWxMaXN0EjIKC2NyZWRlbnRpYWxzGAEgAygLMh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbCIlChdSZW1vdmVDcmVkZW50aWFsUmVxdWVzdBIKCgJpZBgBIAEoCSI2CghTd2l0Y2hlcxIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEg0KBXN0YXRlGAMgASgJIkwKElNldFN3aXRjaGVzUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEgoKAm9uGAMgAygJEg0KBXN0YXRlGAQgASgJIhUKE0xpc3RTd2l0Y2hlc1JlcXVlc3QiPQoMU3dpdGNoZXNMaXN0Ei0KCHN3aXRjaGVzGAEgAygLMhsucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXMiKgoWUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIZChdSZW1vdmVBZGRvbkxvZ3NSZXNwb25zZTLZDAoOTG9ncGxleFNlcnZpY2USTgoLRW5zdXJlVG9rZW4SJS5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJQCgpMaXN0VG9rZW5zEiQucGxleHVzLmxvZ3BsZXgudjEuTGlzdFRva2Vuc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbkxpc3QSTgoLQ3JlYXRlRHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVEcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJOCglUZXN0RHJhaW4SIy5wbGV4dXMubG9ncGxleC52MS5UZXN0RHJhaW5SZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0ElAKCkxpc3REcmFpbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0RHJhaW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluTGlzdBJICghHZXREcmFpbhIiLnBsZXh1cy5sb2dwbGV4LnYxLkdldERyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEksKC0RlbGV0ZURyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SVAoNQ3JlYXRlU2Vzc2lvbhInLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GhoucGxleHVzLmxvZ3BsZXgudjEuU2Vzc2lvbhJiChVFbnN1cmVBdHRhY2htZW50VG9rZW4SLy5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVBdHRhY2htZW50VG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SWAoQRW5zdXJlQWRkb25EcmFpbhIqLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SdwoUUmVtb3ZlQXR0YWNobWVudExvZ3MSLi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50TG9nc1JlcXVlc3QaLy5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50TG9nc1Jlc3BvbnNlEmgKD1JlbW92ZUFkZG9uTG9ncxIpLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QaKi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBZGRvbkxvZ3NSZXNwb25zZRJaCg9MaXN0QWRkb25EcmFpbnMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0QWRkb25EcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0El0KEENyZWF0ZUNyZWRlbnRpYWwSKi5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBodLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWwSXwoPTGlzdENyZWRlbnRpYWxzEikucGxleHVzLmxvZ3BsZXgudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBohLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWxMaXN0El0KEFJlbW92ZUNyZWRlbnRpYWwSKi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVDcmVkZW50aWFsUmVxdWVzdBodLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWwSUQoLU2V0U3dpdGNoZXMSJS5wbGV4dXMubG9ncGxleC52MS5TZXRTd2l0Y2hlc1JlcXVlc3QaGy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlcxJXCgxMaXN0U3dpdGNoZXMSJi5wbGV4dXMubG9ncGxleC52MS5MaXN0U3dpdGNoZXNSZXF1ZXN0Gh8ucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXNMaXN0YgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -631,6 +631,228 @@ export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = 
   messageDesc(file_logplex_v1_logplex, 19);
 
 /**
+ * @generated from message plexus.logplex.v1.Credential
+ */
+export type Credential = Message<"plexus.logplex.v1.Credential"> & {
+  /**
+   * the user name: 32 upper-case hexadecimal digits
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * for whom it is
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * "any_channel", "full_api"
+   *
+   * @generated from field: repeated string permissions = 3;
+   */
+  permissions: string[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * only when it has just been made
+   *
+   * @generated from field: string password = 5;
+   */
+  password: string;
+
+  /**
+   * the same, with the password in it; for any_channel
+   *
+   * @generated from field: string log_input_url = 6;
+   */
+  logInputUrl: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.Credential.
+ * Use `create(CredentialSchema)` to create a new message.
+ */
+export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 20);
+
+/**
+ * @generated from message plexus.logplex.v1.CreateCredentialRequest
+ */
+export type CreateCredentialRequest = Message<"plexus.logplex.v1.CreateCredentialRequest"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string permissions = 2;
+   */
+  permissions: string[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.CreateCredentialRequest.
+ * Use `create(CreateCredentialRequestSchema)` to create a new message.
+ */
+export const CreateCredentialRequestSchema: GenMessage<CreateCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 21);
+
+/**
+ * @generated from message plexus.logplex.v1.ListCredentialsRequest
+ */
+export type ListCredentialsRequest = Message<"plexus.logplex.v1.ListCredentialsRequest"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ListCredentialsRequest.
+ * Use `create(ListCredentialsRequestSchema)` to create a new message.
+ */
+export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 22);
+
+/**
+ * @generated from message plexus.logplex.v1.CredentialList
+ */
+export type CredentialList = Message<"plexus.logplex.v1.CredentialList"> & {
+  /**
+   * @generated from field: repeated plexus.logplex.v1.Credential credentials = 1;
+   */
+  credentials: Credential[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.CredentialList.
+ * Use `create(CredentialListSchema)` to create a new message.
+ */
+export const CredentialListSchema: GenMessage<CredentialList> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 23);
+
+/**
+ * @generated from message plexus.logplex.v1.RemoveCredentialRequest
+ */
+export type RemoveCredentialRequest = Message<"plexus.logplex.v1.RemoveCredentialRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.RemoveCredentialRequest.
+ * Use `create(RemoveCredentialRequestSchema)` to create a new message.
+ */
+export const RemoveCredentialRequestSchema: GenMessage<RemoveCredentialRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 24);
+
+/**
+ * @generated from message plexus.logplex.v1.Switches
+ */
+export type Switches = Message<"plexus.logplex.v1.Switches"> & {
+  /**
+   * empty: for all
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * "tails", "history", "drains", "ingest"
+   *
+   * @generated from field: repeated string off = 2;
+   */
+  off: string[];
+
+  /**
+   * of Logplex's own API, for all: "normal", "read_only", "disabled"
+   *
+   * @generated from field: string state = 3;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.Switches.
+ * Use `create(SwitchesSchema)` to create a new message.
+ */
+export const SwitchesSchema: GenMessage<Switches> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 25);
+
+/**
+ * @generated from message plexus.logplex.v1.SetSwitchesRequest
+ */
+export type SetSwitchesRequest = Message<"plexus.logplex.v1.SetSwitchesRequest"> & {
+  /**
+   * empty: for all
+   *
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: repeated string off = 2;
+   */
+  off: string[];
+
+  /**
+   * @generated from field: repeated string on = 3;
+   */
+  on: string[];
+
+  /**
+   * empty: as it is
+   *
+   * @generated from field: string state = 4;
+   */
+  state: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.SetSwitchesRequest.
+ * Use `create(SetSwitchesRequestSchema)` to create a new message.
+ */
+export const SetSwitchesRequestSchema: GenMessage<SetSwitchesRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 26);
+
+/**
+ * @generated from message plexus.logplex.v1.ListSwitchesRequest
+ */
+export type ListSwitchesRequest = Message<"plexus.logplex.v1.ListSwitchesRequest"> & {
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ListSwitchesRequest.
+ * Use `create(ListSwitchesRequestSchema)` to create a new message.
+ */
+export const ListSwitchesRequestSchema: GenMessage<ListSwitchesRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 27);
+
+/**
+ * Those of all first, then those of apps with something off.
+ *
+ * @generated from message plexus.logplex.v1.SwitchesList
+ */
+export type SwitchesList = Message<"plexus.logplex.v1.SwitchesList"> & {
+  /**
+   * @generated from field: repeated plexus.logplex.v1.Switches switches = 1;
+   */
+  switches: Switches[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.SwitchesList.
+ * Use `create(SwitchesListSchema)` to create a new message.
+ */
+export const SwitchesListSchema: GenMessage<SwitchesList> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 28);
+
+/**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
  */
 export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsRequest"> & {
@@ -645,7 +867,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 20);
+  messageDesc(file_logplex_v1_logplex, 29);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -658,7 +880,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 21);
+  messageDesc(file_logplex_v1_logplex, 30);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -785,6 +1007,50 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof ListAddonDrainsRequestSchema;
     output: typeof DrainListSchema;
+  },
+  /**
+   * The operator's: who may write into every app's log, or use Logplex's own API.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.CreateCredential
+   */
+  createCredential: {
+    methodKind: "unary";
+    input: typeof CreateCredentialRequestSchema;
+    output: typeof CredentialSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.ListCredentials
+   */
+  listCredentials: {
+    methodKind: "unary";
+    input: typeof ListCredentialsRequestSchema;
+    output: typeof CredentialListSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.RemoveCredential
+   */
+  removeCredential: {
+    methodKind: "unary";
+    input: typeof RemoveCredentialRequestSchema;
+    output: typeof CredentialSchema;
+  },
+  /**
+   * The operator's: what is switched off to shed load, and the state of Logplex's own API.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.SetSwitches
+   */
+  setSwitches: {
+    methodKind: "unary";
+    input: typeof SetSwitchesRequestSchema;
+    output: typeof SwitchesSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.ListSwitches
+   */
+  listSwitches: {
+    methodKind: "unary";
+    input: typeof ListSwitchesRequestSchema;
+    output: typeof SwitchesListSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_logplex_v1_logplex, 0);
