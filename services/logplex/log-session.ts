@@ -13,6 +13,10 @@ export type LogSession = {
   source: string
   /** "web.1" exactly, or "web" the type; empty: all. */
   dyno: string
+  /** Text that the message holds, byte for byte; empty: any. */
+  match: string
+  /** Regular expression (RE2) that the message holds a match of; empty: any. */
+  pattern: string
   createdAt: Date
   /** Then it is unknown, and the tails that it opened end. */
   endsAt: Date

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { newId, type AccountId, type AppId } from '#lib/ids.ts'
 import { eventually } from '../../../test/support/eventually.ts'
+import { everyLine } from '../../../test/support/log-filters.ts'
 import { openTestLog, type TestLog } from '../../../test/support/logs.ts'
 import { revokeAllSessions, revokeSessions } from './revocations.ts'
 import { createSession, sessionFinder } from './sessions.ts'
@@ -16,7 +17,14 @@ afterAll(() => log.close())
 const accountId = newId<AccountId>()
 
 test('a session may be come back to until it ends, however often that is done', async () => {
-  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, source: '', dyno: 'web' }
+  const wish = {
+    appId: newId<AppId>(),
+    accountId,
+    lines: 10,
+    tail: true,
+    ...everyLine,
+    dyno: 'web',
+  }
   const session = await createSession(log.redis, wish)
   let seconds = 0
   const find = sessionFinder(log.redis, () => session.createdAt.getTime() + seconds * 1_000)
@@ -26,15 +34,33 @@ test('a session may be come back to until it ends, however often that is done', 
 })
 
 test('a session that is not opened within five minutes is forgotten', async () => {
-  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, source: '', dyno: '' }
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, ...everyLine }
   const { id } = await createSession(log.redis, wish)
   const left = await log.redis.ttl(`plexus:session:${id}`)
   expect(left).toBeGreaterThan(290)
   expect(left).toBeLessThanOrEqual(300)
 })
 
+test.each([
+  [{ dyno: 'x'.repeat(129) }, 'Source and dyno may be 128'],
+  [{ match: 'x'.repeat(257) }, 'Match may be 256'],
+  [{ pattern: 'x'.repeat(257) }, 'Pattern may be 256'],
+  [{ pattern: '(' }, 'Pattern is no regular expression'],
+])('filters %j are refused with a sentence', async (filters, sentence) => {
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, ...everyLine, ...filters }
+  await expect(createSession(log.redis, wish)).rejects.toThrow(sentence)
+})
+
+test('a session that an older version has made is found, without the filters that it has not', async () => {
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, ...everyLine }
+  const session = await createSession(log.redis, wish)
+  const { match: _match, pattern: _pattern, ...older } = session
+  await log.redis.set(`plexus:session:${session.id}`, JSON.stringify(older))
+  expect(await sessionFinder(log.redis)(session.id)).toEqual(session)
+})
+
 describe('revoked', () => {
-  const wish = { lines: 10, tail: true, source: '', dyno: '' }
+  const wish = { lines: 10, tail: true, ...everyLine }
 
   test('sessions that the account made until then are void, and no others', async () => {
     const appId = newId<AppId>()

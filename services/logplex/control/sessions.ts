@@ -1,8 +1,15 @@
 import { invalidParams } from '#lib/errors.ts'
 import { newId, parseId, type AccountId, type AppId, type SessionId } from '#lib/ids.ts'
 import type { Redis } from '../redis.ts'
-import { logLinesMin, sessionOpenedSeconds, sessionOpenSeconds } from '../limits.ts'
+import {
+  filterCharsMax,
+  logLinesMin,
+  matchCharsMax,
+  sessionOpenedSeconds,
+  sessionOpenSeconds,
+} from '../limits.ts'
 import type { FindSession, LogSession } from '../log-session.ts'
+import { patternProblem } from '../tails/pattern.ts'
 import { revocationFinder } from './revocations.ts'
 
 const keyOf = (id: SessionId): string => `plexus:session:${id}`
@@ -14,8 +21,7 @@ export type SessionWish = Omit<LogSession, 'id' | 'createdAt' | 'endsAt'>
  * credential for it.
  */
 export async function createSession(redis: Redis, wish: SessionWish): Promise<LogSession> {
-  for (const filter of [wish.source, wish.dyno])
-    if (filter.length > 128) throw invalidParams('Source and dyno may be 128 characters long.')
+  checkFilters(wish)
   const createdAt = new Date()
   const session: LogSession = {
     ...wish,
@@ -28,6 +34,15 @@ export async function createSession(redis: Redis, wish: SessionWish): Promise<Lo
     expiration: { type: 'EX', value: sessionOpenSeconds },
   })
   return session
+}
+
+function checkFilters({ source, dyno, match, pattern }: SessionWish): void {
+  if (source.length > filterCharsMax || dyno.length > filterCharsMax)
+    throw invalidParams(`Source and dyno may be ${filterCharsMax} characters long.`)
+  if (match.length > matchCharsMax)
+    throw invalidParams(`Match may be ${matchCharsMax} characters long.`)
+  const problem = patternProblem(pattern)
+  if (problem) throw invalidParams(problem)
 }
 
 /** Finds sessions; one that was opened in time may be come back to until it ends or is revoked. */
@@ -43,8 +58,13 @@ export function sessionFinder(redis: Redis, now: () => number = Date.now): FindS
   }
 }
 
+/** As JSON: times are text. */
+type StoredSession = Record<Exclude<keyof LogSession, NewerField>, string> &
+  Partial<Record<NewerField, string>>
+type NewerField = 'match' | 'pattern'
+
 function readSession(text: string): LogSession | undefined {
-  const stored = JSON.parse(text) as Record<keyof LogSession, string>
+  const stored = JSON.parse(text) as StoredSession
   const id = parseId<SessionId>(stored.id)
   const appId = parseId<AppId>(stored.appId)
   const accountId = parseId<AccountId>(stored.accountId)
@@ -59,6 +79,9 @@ function readSession(text: string): LogSession | undefined {
     tail: Boolean(stored.tail),
     source: stored.source,
     dyno: stored.dyno,
+    // Sessions of an older version, which are open for an hour, have none of these.
+    match: stored.match ?? '',
+    pattern: stored.pattern ?? '',
     createdAt: new Date(stored.createdAt),
     endsAt: new Date(stored.endsAt),
   }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import { filterOf } from '../../../test/support/log-filters.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { chunked } from './chunked.ts'
-import { lineFilter } from './line-filter.ts'
 import { renderLines } from './render.ts'
 import { sse } from './sse.ts'
 import type { TailFormat } from './tail-format.ts'
@@ -17,7 +17,7 @@ const chunk = (first: number, ...frames: Buffer[]) => ({
   count: frames.length,
   frames: Buffer.concat(frames),
 })
-const all = lineFilter('', '')
+const all = filterOf()
 const render = (format: TailFormat, ...messages: string[]): string => {
   const frames = messages.map((message) => frame('app', 'web.1', message))
   return renderLines([chunk(7, ...frames)], 0, all, format).bytes.toString()
@@ -88,7 +88,7 @@ test.each([
       frame('heroku', 'router', 'f'),
     ),
   ]
-  const { bytes, lines } = renderLines(chunks, 0, lineFilter(source, dyno), chunked)
+  const { bytes, lines } = renderLines(chunks, 0, filterOf({ source, dyno }), chunked)
   const shown = [...bytes.toString().matchAll(/: (\w)\n/g)].map(([, letter]) => letter).join('')
   expect(shown).toBe(expected)
   expect(lines).toBe(expected.length)

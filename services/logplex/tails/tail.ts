@@ -4,11 +4,12 @@ import type { Log } from '#lib/log.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogSession } from '../log-session.ts'
 import { formatLogTime } from '../log-time.ts'
-import { logUnavailableLine, tailLossLine } from '../loss.ts'
+import { logUnavailableLine, patternTooSlowLine, tailLossLine } from '../loss.ts'
 import { watchGrowth } from './growth.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
-import { lineFilter } from './line-filter.ts'
+import { lineFilter, type LineFilter } from './line-filter.ts'
+import { PatternTooSlow, type MessageTest } from './pattern.ts'
 import { lastNumber, renderLines, timeOfFirstLine } from './render.ts'
 import type { TailFeed } from './tail-feed.ts'
 import type { TailFormat } from './tail-format.ts'
@@ -23,6 +24,7 @@ export type TailOptions = {
   signal: AbortSignal
   appLog: AppLog
   feed: TailFeed
+  testOf: (pattern: string) => MessageTest
   limits: TailLimits
   log: Log
 }
@@ -34,20 +36,21 @@ const readBackoff = { firstMs: 100, maxMs: 5_000 }
  * what it read before. It keeps no queue: while the client is slow the log moves on, and when the
  * buffer has moved past the cursor the numbers say how many lines that were (L11).
  *
- * @returns true when all is said (no tail); false when it was cut short by the signal or because
+ * @returns true when all is said (no tail, or a pattern that takes too long); false when it was cut short by the signal or because
  * the log could not be read, which it has said then.
  */
 export async function runTail(options: TailOptions): Promise<boolean> {
   const { session, format, signal, appLog, limits, log } = options
-  const filter = lineFilter(session.source, session.dyno)
+  const filter = lineFilter(session, options.testOf)
   const growth = watchGrowth(appLog, session.appId)
   const onAbort = (): void => growth.end()
   signal.addEventListener('abort', onAbort)
+  let next = (options.after ?? 0) + 1
   try {
     const greeting = format.greeting(session.tail)
     if (greeting) await options.send(greeting)
     const start = await begin(options, filter)
-    let next = start.from
+    next = start.from
     let since = ''
     let failures = 0
     while (!signal.aborted && (session.tail || next <= start.head)) {
@@ -63,6 +66,7 @@ export async function runTail(options: TailOptions): Promise<boolean> {
         }
       } catch (error) {
         if (signal.aborted) return false
+        if (error instanceof PatternTooSlow) throw error
         log.warn({ err: error, app: session.appId }, 'tail could not read the log')
         await growth.waitPast(Infinity, backoffMs(++failures, readBackoff))
         continue
@@ -74,6 +78,10 @@ export async function runTail(options: TailOptions): Promise<boolean> {
     return !signal.aborted
   } catch (error) {
     if (signal.aborted) return false
+    if (error instanceof PatternTooSlow) {
+      await options.send(format.notice(next - 1, patternTooSlowLine(error.message)))
+      return true
+    }
     log.warn({ err: error, app: session.appId }, 'tail ended early')
     const notice = format.unavailable(logUnavailableLine())
     if (notice) await options.send(notice)
@@ -87,7 +95,7 @@ export async function runTail(options: TailOptions): Promise<boolean> {
 /** Where the tail starts to read, and the head up to which it reads when it does not follow. */
 async function begin(
   { session, after, appLog, limits }: TailOptions,
-  filter: ReturnType<typeof lineFilter>,
+  filter: LineFilter,
 ): Promise<{ from: number; head: number }> {
   if (after === undefined) {
     const lines = Math.min(session.lines, limits.historyLinesMax)
@@ -101,7 +109,7 @@ async function begin(
 /** Reads and sends what there is from `next` on; undefined when there is nothing. */
 async function advance(
   { session, format, send, feed }: TailOptions,
-  filter: ReturnType<typeof lineFilter>,
+  filter: LineFilter,
   { next, since, to }: { next: number; since: string; to: number },
 ): Promise<{ next: number; since: string } | undefined> {
   const reading = await feed.read(session.appId, next)

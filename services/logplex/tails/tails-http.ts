@@ -10,6 +10,7 @@ import type { FindRevocations, FindSession, LogSession } from '../log-session.ts
 import { chunked } from './chunked.ts'
 import { tailLimits, type TailLimits } from './limits.ts'
 import { createOpenTails, type OpenTails } from './open-tails.ts'
+import { createPatterns, type MessageTest } from './pattern.ts'
 import { sse } from './sse.ts'
 import type { TailFormat } from './tail-format.ts'
 import { createTailFeed, type TailFeed } from './tail-feed.ts'
@@ -29,6 +30,7 @@ export type TailsDeps = {
 type TailsContext = {
   appLog: AppLog
   feed: TailFeed
+  testOf: ReturnType<typeof createPatterns>
   open: OpenTails
   limits: TailLimits
   log: Log
@@ -61,7 +63,8 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
   const limits = { ...tailLimits, ...deps.limits }
   const { appLog, log } = deps
   const feed = createTailFeed(appLog, limits.batchBytesMax)
-  const context = { appLog, log, limits, feed, open: createOpenTails(limits) }
+  const testOf = createPatterns(limits)
+  const context = { appLog, log, limits, feed, testOf, open: createOpenTails(limits) }
   await server.register(fastifyWebsocket, {
     options: { perMessageDeflate: false, maxPayload: 1_024 },
     // Every tail closes its own connection, and says why.
@@ -199,7 +202,9 @@ async function serveTail(
   }
   let finished = false
   try {
-    finished = await runTail({ session, after, format, send, signal, appLog, feed, limits, log })
+    const testOf = (pattern: string): MessageTest => context.testOf(session.appId, pattern)
+    const reading = { appLog, feed, testOf, limits, log }
+    finished = await runTail({ session, after, format, send, signal, ...reading })
   } finally {
     clearTimeout(life)
     if (open.leave(session, tail)) feed.forget(session.appId)
