@@ -25,15 +25,21 @@ test('a session takes filters beyond those of the CLI, and says what is wrong wi
   const asAda = apiClient(base, ada.token)
   const { name: app } = (await asAda('POST', '/apps')).body as { name: string }
   const ask = (body: unknown) => asAda('POST', `/apps/${app}/log-sessions`, { body })
-  const { status, body } = await ask({ match: 'Initial', pattern: '^Initial rel' })
+  const { status, body } = await ask({
+    ...{ match: 'Initial', pattern: '^Initial rel', since: '10m', type: 'api' },
+    until: new Date(Date.now() + 60_000).toISOString(),
+  })
   expect(status).toBe(201)
   const { logplex_url: url } = body as { logplex_url: string }
   await eventually(async () => {
     const lines = (await (await fetch(url)).text()).trim().split('\n')
     expect(lines).toEqual([expect.stringMatching(/: Initial release by /)])
   })
+  const { body: other } = await ask({ type: 'web' })
+  expect(await (await fetch((other as { logplex_url: string }).logplex_url)).text()).toBe('')
   for (const [wrong, sentence] of [
     [{ match: 7 }, 'match'],
+    [{ until: 'soon' }, 'Until must be a time as '],
     [{ pattern: '(' }, 'Pattern is no regular expression of RE2: '],
   ] as const) {
     const answer = await ask(wrong)

@@ -8,7 +8,10 @@ import { createPatterns } from '../../services/logplex/tails/pattern.ts'
 import { newId, type AppId } from '#lib/ids.ts'
 
 /** The filters of a log session that shows every line. */
-export const everyLine: FilterWish = { source: '', dyno: '', match: '', pattern: '' }
+export const everyLine: FilterWish = {
+  ...{ source: '', dyno: '', match: '', pattern: '' },
+  ...{ sinceMs: undefined, untilMs: undefined },
+}
 
 /** A filter with these wishes, whose pattern has all the time that an app's tails have. */
 export function filterOf(wish: Partial<FilterWish> = {}): LineFilter {

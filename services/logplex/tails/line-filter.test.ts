@@ -72,3 +72,40 @@ test('a line passes when it passes all filters', () => {
   expect(letsAllPass(filterOf({ match: 'x' }))).toBe(false)
   expect(letsAllPass(filterOf({ pattern: 'x' }))).toBe(false)
 })
+
+const at = (...times: string[]): Buffer =>
+  Buffer.concat(times.map((time) => storedLines(['x'], { time })))
+const ten = Date.parse('2026-11-21T10:00:00Z')
+
+test('since and until choose by the time of the line itself: since is in, until is not', () => {
+  const chunk = at(
+    '2026-11-21T09:59:59.999999+00:00',
+    '2026-11-21T10:00:00Z',
+    '2026-11-21T12:00:30+02:00',
+    '2026-11-21T10:00:59.999999Z',
+    '2026-11-21T10:01:00Z',
+    '2026-11-21T09:00:00Z',
+  )
+  expect(passing(chunk, { sinceMs: ten })).toEqual([1, 2, 3, 4])
+  expect(passing(chunk, { untilMs: ten + 60_000 })).toEqual([0, 1, 2, 3, 5])
+  expect(passing(chunk, { sinceMs: ten, untilMs: ten + 60_000 })).toEqual([1, 2, 3])
+  expect(letsAllPass(filterOf({ sinceMs: ten }))).toBe(false)
+  expect(letsAllPass(filterOf({ untilMs: ten }))).toBe(false)
+})
+
+test('a line whose time cannot be read counts as the one that arrived before it', () => {
+  const chunk = at('yesterday', '2026-11-21T09:00:00Z', 'now', '2026-11-21T10:00:00Z', 'then')
+  expect(passing(chunk, { sinceMs: ten })).toEqual([3, 4])
+  expect(passing(chunk, { untilMs: ten })).toEqual([0, 1, 2])
+  // Also when that one does not pass for another reason.
+  const mixed = Buffer.concat([
+    storedLines(['x'], { time: '2026-11-21T10:00:00Z', proc: 'web.1' }),
+    storedLines(['x'], { time: 'now', proc: 'worker.1' }),
+  ])
+  expect(passing(mixed, { sinceMs: ten, dyno: 'worker' })).toEqual([1])
+  expect(passing(mixed, { untilMs: ten, dyno: 'worker' })).toEqual([])
+})
+
+test('lines pass where no time near them can be read', () => {
+  expect(passing(at('now', 'then'), { sinceMs: ten, untilMs: ten + 1 })).toEqual([0, 1])
+})

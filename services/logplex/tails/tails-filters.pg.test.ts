@@ -63,11 +63,30 @@ test('text and patterns are looked for before the count, and in what is written 
   for (let chunk = 0; chunk < 10; chunk++) await tails.append(appId, ['at=info', 'at=info'])
   const text = await tails.openSse(url + tails.session(appId, { lines: 3, match: 'n1' }))
   const pattern = await tails.openSse(url + tails.session(appId, { lines: 2, pattern: '^n[3-5]$' }))
+  await eventually(() => expect(events(text.text)).toEqual(['17 n17', '18 n18', '19 n19']))
+  await eventually(() => expect(events(pattern.text)).toEqual(['4 n4', '5 n5']))
   await tails.append(appId, ['n100', 'N1', 'n5'])
-  await eventually(() =>
-    expect(events(text.text)).toEqual(['17 n17', '18 n18', '19 n19', '41 n100']),
-  )
-  await eventually(() => expect(events(pattern.text)).toEqual(['4 n4', '5 n5', '43 n5']))
+  await eventually(() => expect(events(text.text).slice(3)).toEqual(['41 n100']))
+  await eventually(() => expect(events(pattern.text).slice(2)).toEqual(['43 n5']))
+})
+
+test('times count before the count, and hold for what is written meanwhile', async () => {
+  const url = await tails.serve()
+  const appId = newId<AppId>()
+  const [early, late] = [{ time: '2026-11-21T09:00:00Z' }, { time: '2026-11-21T11:00:00Z' }]
+  const sinceMs = Date.parse('2026-11-21T10:00:00Z')
+  await tails.append(appId, numbered(1, 3), early)
+  await tails.append(appId, numbered(4, 6), late)
+  await tails.append(appId, numbered(7, 9), early)
+  const after = await tails.openSse(url + tails.session(appId, { lines: 2, sinceMs }))
+  const until = { lines: 4, tail: false, untilMs: sinceMs }
+  const before = await tails.openSse(url + tails.session(appId, until))
+  await eventually(() => expect(before.ended).toBe(true))
+  expect(events(before.text)).toEqual(['3 n3', '7 n7', '8 n8', '9 n9'])
+  await eventually(() => expect(events(after.text)).toEqual(['5 n5', '6 n6']))
+  await tails.append(appId, ['n10'], early)
+  await tails.append(appId, ['n11'], late)
+  await eventually(() => expect(events(after.text).slice(2)).toEqual(['11 n11']))
 })
 
 test.each([true, false])(
