@@ -72,7 +72,7 @@ export async function openTestTails(...log: Parameters<typeof openTestLog>) {
     })
 
   /** A WebSocket whose lines so far, last number and close code can be looked at. */
-  const follow = async (url: string) => {
+  const follow = async (url: string, messageOf = textAfterHead) => {
     const socket = new WebSocket(url)
     closing.push(() => socket.terminate())
     const seen = { lines: [] as string[], last: 0, code: 0, socket }
@@ -80,7 +80,7 @@ export async function openTestTails(...log: Parameters<typeof openTestLog>) {
       expect(isBinary).toBe(false)
       const [number, ...lines] = data.toString().split('\n')
       seen.last = Number(number)
-      seen.lines.push(...lines.filter(Boolean).map((line) => line.slice(line.indexOf(': ') + 2)))
+      seen.lines.push(...lines.filter(Boolean).map(messageOf))
     })
     socket.on('close', (code) => (seen.code = code))
     await new Promise((resolve) => socket.once('open', resolve))
@@ -94,6 +94,8 @@ export async function openTestTails(...log: Parameters<typeof openTestLog>) {
     },
   }
 }
+
+const textAfterHead = (line: string): string => line.slice(line.indexOf(': ') + 2)
 
 export const numbered = (from: number, to: number, length = 0): string[] =>
   Array.from({ length: to - from + 1 }, (_, index) => `n${from + index}`.padEnd(length, '.'))

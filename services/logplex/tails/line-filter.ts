@@ -3,6 +3,7 @@ import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-li
 import type { LogSession } from '../log-session.ts'
 import { readLineTime } from './line-time.ts'
 import type { MessageTest } from './pattern.ts'
+import { endOfText } from './tail-format.ts'
 
 /** Which lines a tail shows. `key` is the same for filters that let the same lines pass. */
 export type LineFilter = {
@@ -22,8 +23,6 @@ export type FilterWish = Pick<
 >
 
 const dot = 0x2e
-const newline = 0x0a
-const carriageReturn = 0x0d
 
 /**
  * `source` is matched exactly, `dyno` exactly ("web.1") or by type ("web"), `match` and `pattern`
@@ -126,12 +125,4 @@ function firstTime(frames: Uint8Array): number {
     if (!Number.isNaN(time)) return time
   }
   return NaN
-}
-
-/** Where the message ends without its end of line, so that `$` is what one expects. */
-function endOfText(frames: Uint8Array, line: StoredLine): number {
-  let { end } = line
-  if (end > line.msgStart && frames[end - 1] === newline) end--
-  if (end > line.msgStart && frames[end - 1] === carriageReturn) end--
-  return end
 }

@@ -238,6 +238,16 @@ test('a WebSocket without tail is closed when all is said', async () => {
   expect(whole.lines).toEqual(numbered(1, 8))
 })
 
+test('a WebSocket that asks for JSON gets it', async () => {
+  const url = (await tails.serve()).replace('http', 'ws')
+  const appId = newId<AppId>()
+  await tails.append(appId, ['a\nb'])
+  const path = tails.session(appId, { tail: false })
+  const { lines } = await tails.follow(`${url}${path}?format=json`, (text) => text)
+  await eventually(() => expect(lines).toHaveLength(1))
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ number: 1, message: 'a\nb' })
+})
+
 test('bytes that are no UTF-8 do not break a WebSocket', async () => {
   const url = (await tails.serve()).replace('http', 'ws')
   const appId = newId<AppId>()

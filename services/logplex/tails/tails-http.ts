@@ -15,7 +15,7 @@ import { sse } from './sse.ts'
 import type { TailFormat } from './tail-format.ts'
 import { createTailFeed, type TailFeed } from './tail-feed.ts'
 import { runTail } from './tail.ts'
-import { websocketText } from './websocket.ts'
+import { websocketJson, websocketText } from './websocket.ts'
 
 export type TailsDeps = {
   appLog: AppLog
@@ -56,7 +56,7 @@ const full = 'Too many log streams are open for this app: close one, or try agai
 
 /**
  * Serves `GET /sessions/:id` in the form that the client asks for: server-sent events (`Accept:
- * text/event-stream`), WebSocket (an upgrade) or plain text in chunks. The url is the credential.
+ * text/event-stream`), WebSocket (an upgrade; `?format=json`) or plain text in chunks. The url is the credential.
  * A client that comes back says what it has by `Last-Event-ID` or `?after=`.
  */
 export async function registerTails(server: FastifyInstance, deps: TailsDeps): Promise<void> {
@@ -153,11 +153,13 @@ function serveWebSocket(context: TailsContext, socket: WebSocket, request: Fasti
   const session = request.logSession
   const tail = session && context.open.enter(session)
   if (!session || !tail) return socket.close(1013, full.trim())
+  const { format: asked } = request.query as { format?: unknown }
+  const format = asked === 'json' ? websocketJson : websocketText
   socket.on('error', () => tail.abort())
   socket.once('close', () => tail.abort())
   void serveTail(
     context,
-    { session, tail, format: websocketText, after: readAfter(request) },
+    { session, tail, format, after: readAfter(request) },
     {
       send: (bytes) =>
         new Promise((resolve) => {
