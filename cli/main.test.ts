@@ -39,6 +39,15 @@ test.each([
   }
 })
 
+test.each([
+  [['logs', '-a', 'x', '-n', '1501'], '-n must be from 0 to 1500'],
+  [['logs', '-a', 'x', '--match', ''], '--match is empty'],
+  [['logs', '-a', 'x', '--tail', '--until', '10m'], 'no --until'],
+])('%j says what is wrong with it', async (args, sentence) => {
+  const { code, stderr } = await plexus(args)
+  expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(sentence) })
+})
+
 test('account:create without an address says what is missing', async () => {
   const { code, stderr } = await plexus(['account:create'])
   expect({ code, stderr }).toMatchObject({

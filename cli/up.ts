@@ -1,4 +1,4 @@
-import { streamLogs } from '../client/log-stream.ts'
+import { lineText, streamLogs } from '../client/log-stream.ts'
 import { startDemo, demoApp } from '../demo/start-demo.ts'
 import { fetchedPrograms } from '../local-platform/binaries.ts'
 import { ensureMasterKey, loadCredentials } from '../local-platform/credentials.ts'
@@ -176,7 +176,7 @@ async function showLog(access: Access, { signal }: Stages): Promise<void> {
     lines: logLinesShown,
     tail: true,
     signal,
-    onLine: (line) => process.stdout.write(`${line}\n`),
+    onLine: (line) => process.stdout.write(`${lineText(line)}\n`),
   }).catch((error: Error) => {
     process.stdout.write(`The log of ${demoApp} cannot be shown: ${error.message}\n`)
   })

@@ -3,16 +3,41 @@ import { WebSocket } from 'ws'
 import { backoffMs } from '#lib/backoff.ts'
 import { ApiError, platformApi, type ApiAccess } from './platform-api.ts'
 
+/** One line of an app's log. */
+export type LogLine = {
+  /** Of the line in the app's log: later ones have greater ones. */
+  number: number
+  /** As it is shown: RFC 3339 to the microsecond, unless the sender wrote something else. */
+  time: string
+  source: string
+  dyno: string
+  /** May hold newlines; ends with none. */
+  message: string
+}
+
+/** Which lines, as the API takes them; a line passes all that are given. */
+export type LogFilters = {
+  source?: string
+  /** "web.1", or the type "web". */
+  dyno?: string
+  /** Text that the message holds. */
+  match?: string
+  /** Regular expression (RE2) that the message holds a match of. */
+  pattern?: string
+  /** RFC 3339, or how long ago: "10m". */
+  since?: string
+  until?: string
+}
+
 export type LogStreamOptions = ApiAccess & {
   app: string
   /** How many of the newest lines come first. */
   lines: number
   /** Go on with lines as they come, until `signal`. */
   tail: boolean
-  source?: string
-  dyno?: string
+  filters?: LogFilters
   signal: AbortSignal
-  onLine: (line: string) => void
+  onLine: (line: LogLine) => void
   /** Told at each try after which another one is made. */
   onRetry?: (why: string) => void
   /** Told when a connection is there, the first one or one that was lost. */
@@ -59,16 +84,21 @@ export async function streamLogs(options: LogStreamOptions): Promise<void> {
   }
 }
 
+/** The line as `heroku logs` shows it. */
+export function lineText({ time, source, dyno, message }: LogLine): string {
+  return `${time} ${source}[${dyno}]: ${message}`
+}
+
 class SessionGone extends Error {
   override readonly message = 'the log session has ended: try again'
 }
 
 async function openSession(options: LogStreamOptions, lines: number): Promise<string> {
-  const { app, tail, source, dyno, signal } = options
+  const { app, tail, filters, signal } = options
   const session = await platformApi(options)<{ logplex_url: string }>(
     'POST',
     `/apps/${encodeURIComponent(app)}/log-sessions`,
-    { body: { lines, tail, ...(source && { source }), ...(dyno && { dyno }) }, signal },
+    { body: { lines, tail, ...filters }, signal },
   )
   return session.logplex_url
 }
@@ -81,6 +111,7 @@ function readSession(
 ): Promise<Ending> {
   const url = new URL(sessionUrl)
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:'
+  url.searchParams.set('format', 'json')
   if (after !== undefined) url.searchParams.set('after', String(after))
   const socket = new WebSocket(url, { maxPayload: messageBytesMax, handshakeTimeout: 10_000 })
   const cut = (): void => socket.terminate()
@@ -93,7 +124,7 @@ function readSession(
       silence = setTimeout(cut, silenceMaxMs)
       const [number = '', ...lines] = data.toString('utf8').split('\n')
       // Each line is ended by a newline, so the last piece is empty.
-      for (const line of lines.slice(0, -1)) onLine(line)
+      for (const line of lines.slice(0, -1)) onLine(JSON.parse(line) as LogLine)
       if (/^\d+$/.test(number)) onNumber(Number(number))
     })
     socket.on('unexpected-response', (request, response) => {

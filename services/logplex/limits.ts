@@ -136,6 +136,15 @@ export const sessionOpenSeconds = 300
  * that was possible: who may no longer see the app asks in vain for a new one.
  */
 export const sessionOpenedSeconds = 3_600
+/** Longest source, dyno and text that a session may ask for. */
+export const filterCharsMax = 128
+export const matchCharsMax = 256
+export const patternCharsMax = 256
+/**
+ * RE2's instructions of a session's pattern. The worst one of this size takes about 100 ms for a
+ * line of 10 kB (measured), an honest one less than 1 ms.
+ */
+export const patternProgramMax = 200
 /** Between two complete readings of tokens and drains, should a broadcast have been lost. */
 export const registryPollMs = 60_000
 /** Between two looks at the apps that listeners are declared for: how late a new name is seen. */

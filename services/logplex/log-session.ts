@@ -13,6 +13,13 @@ export type LogSession = {
   source: string
   /** "web.1" exactly, or "web" the type; empty: all. */
   dyno: string
+  /** Text that the message holds, byte for byte; empty: any. */
+  match: string
+  /** Regular expression (RE2) that the message holds a match of; empty: any. */
+  pattern: string
+  /** Only lines from this time on, and only those before that one: ms since the epoch. */
+  sinceMs: number | undefined
+  untilMs: number | undefined
   createdAt: Date
   /** Then it is unknown, and the tails that it opened end. */
   endsAt: Date

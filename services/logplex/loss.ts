@@ -20,6 +20,11 @@ export function logUnavailableLine(): string {
   return `${formatLogTime(new Date())} heroku[logplex]: L15: Error displaying log lines. Please try again.`
 }
 
+/** What a tail is told when it ends because of its pattern. */
+export function patternTooSlowLine(why: string): string {
+  return `${formatLogTime(new Date())} heroku[logplex]: ${why}`
+}
+
 /** What a drain is told in front of the next batch that it takes. */
 export function drainLossMessage({ count, since }: Loss): string {
   return `Error L10 (output buffer overflow): ${count} messages dropped since ${since}.`

@@ -21,6 +21,33 @@ afterAll(async () => {
   for (const service of services.toReversed()) await service.stop()
 })
 
+test('a session takes filters beyond those of the CLI, and says what is wrong with them', async () => {
+  const asAda = apiClient(base, ada.token)
+  const { name: app } = (await asAda('POST', '/apps')).body as { name: string }
+  const ask = (body: unknown) => asAda('POST', `/apps/${app}/log-sessions`, { body })
+  const { status, body } = await ask({
+    ...{ match: 'Initial', pattern: '^Initial rel', since: '10m', type: 'api' },
+    until: new Date(Date.now() + 60_000).toISOString(),
+  })
+  expect(status).toBe(201)
+  const { logplex_url: url } = body as { logplex_url: string }
+  await eventually(async () => {
+    const lines = (await (await fetch(url)).text()).trim().split('\n')
+    expect(lines).toEqual([expect.stringMatching(/: Initial release by /)])
+  })
+  const { body: other } = await ask({ type: 'web' })
+  expect(await (await fetch((other as { logplex_url: string }).logplex_url)).text()).toBe('')
+  for (const [wrong, sentence] of [
+    [{ match: 7 }, 'match'],
+    [{ until: 'soon' }, 'Until must be a time as '],
+    [{ pattern: '(' }, 'Pattern is no regular expression of RE2: '],
+  ] as const) {
+    const answer = await ask(wrong)
+    expect(answer).toMatchObject({ status: 422, body: { id: 'invalid_params' } })
+    expect((answer.body as { message: string }).message).toContain(sentence)
+  }
+})
+
 test('the url of a session is good for as long as its account may see the app', async () => {
   const asAda = apiClient(base, ada.token)
   const { name: app } = (await asAda('POST', '/apps')).body as { name: string }

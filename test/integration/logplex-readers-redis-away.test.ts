@@ -15,6 +15,7 @@ import { Switches } from '../../services/logplex/switches.ts'
 import { registerTails } from '../../services/logplex/tails/tails-http.ts'
 import { eventually } from '../support/eventually.ts'
 import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
+import { everyLine } from '../support/log-filters.ts'
 import { openTestLog, type TestLog } from '../support/logs.ts'
 import { freePortBase } from '../support/ports.ts'
 import { storedLines } from '../support/stored-lines.ts'
@@ -50,7 +51,7 @@ beforeEach(async () => {
   server = fastify()
   const times = { createdAt: new Date(), endsAt: new Date(Date.now() + 3_600_000) }
   const accountId = newId<AccountId>()
-  const session = { appId, accountId, lines: 100, tail: true, source: '', dyno: '', ...times }
+  const session = { appId, accountId, lines: 100, tail: true, ...everyLine, ...times }
   await registerTails(server, {
     switches: new Switches(),
     appLog: log.appLog,

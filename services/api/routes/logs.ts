@@ -16,13 +16,17 @@ export function logSessionRoutes(api: Api, context: ApiContext): void {
     { schema: { params: AppParams, body: CreateLogSession } },
     async (request, reply) => {
       const { id } = await targetApp(context, request)
-      const { lines, tail, source, dyno } = request.body ?? {}
+      const { lines, tail, source, dyno, type, match, pattern, since, until } = request.body ?? {}
       const session = await context.logplex.createSession({
         appId: id,
         lines: Math.min(lines ?? logLinesDefault, logLinesMax),
         tail: tail ?? false,
         source: source ?? '',
-        dyno: dyno ?? '',
+        dyno: dyno ?? type ?? '',
+        match: match ?? '',
+        pattern: pattern ?? '',
+        since: since ?? '',
+        until: until ?? '',
         accountId: identityOf(request).accountId,
       })
       // Who was removed while the session was being made does not get it: asked after it was made,

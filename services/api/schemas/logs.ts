@@ -1,12 +1,17 @@
 import { Type } from '@fastify/type-provider-typebox'
-import { AppParams, closed, Ignored, NullableString, optionalBody } from './fields.ts'
+import { AppParams, closed, NullableString, optionalBody } from './fields.ts'
 
+/** The last four are ours, beyond the published schema. */
 export const CreateLogSession = optionalBody({
   lines: Type.Optional(Type.Unsafe<number | null>({ type: ['integer', 'null'], minimum: 0 })),
   tail: Type.Optional(Type.Unsafe<boolean | null>({ type: ['boolean', 'null'] })),
   source: Type.Optional(NullableString),
   dyno: Type.Optional(NullableString),
-  type: Ignored,
+  type: Type.Optional(NullableString),
+  match: Type.Optional(NullableString),
+  pattern: Type.Optional(NullableString),
+  since: Type.Optional(NullableString),
+  until: Type.Optional(NullableString),
 })
 
 export const DrainParams = Type.Object({ ...AppParams.properties, drain: Type.String() })

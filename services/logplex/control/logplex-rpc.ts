@@ -45,11 +45,12 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
     deleteDrain: async ({ appId, drain }) =>
       drainMessage(await removeDrain(context, readAppId(appId), drain)),
     createSession: async (request) => {
-      const { lines, tail, source, dyno } = request
+      const { lines, tail, source, dyno, match, pattern, since, until } = request
       const accountId = parseId<AccountId>(request.accountId)
       if (!accountId) throw badRequest('account_id is no uuid.')
       const appId = readAppId(request.appId)
-      const wish = { appId, accountId, lines, tail, source, dyno }
+      const filters = { source, dyno, match, pattern, since, until }
+      const wish = { appId, accountId, lines, tail, ...filters }
       const { id, createdAt } = await createSession(context.redis, wish)
       const url = `${context.logsUrl}/sessions/${id}`
       return { id, url, createdAt: timestampFromDate(createdAt) }

@@ -14,9 +14,18 @@ beforeAll(async () => {
 afterAll(() => log.close())
 
 const accountId = newId<AccountId>()
+const texts = { source: '', dyno: '', match: '', pattern: '' }
+const noFilters = { ...texts, since: '', until: '' }
 
 test('a session may be come back to until it ends, however often that is done', async () => {
-  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, source: '', dyno: 'web' }
+  const wish = {
+    appId: newId<AppId>(),
+    accountId,
+    lines: 10,
+    tail: true,
+    ...noFilters,
+    dyno: 'web',
+  }
   const session = await createSession(log.redis, wish)
   let seconds = 0
   const find = sessionFinder(log.redis, () => session.createdAt.getTime() + seconds * 1_000)
@@ -26,15 +35,45 @@ test('a session may be come back to until it ends, however often that is done', 
 })
 
 test('a session that is not opened within five minutes is forgotten', async () => {
-  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, source: '', dyno: '' }
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, ...noFilters }
   const { id } = await createSession(log.redis, wish)
   const left = await log.redis.ttl(`plexus:session:${id}`)
   expect(left).toBeGreaterThan(290)
   expect(left).toBeLessThanOrEqual(300)
 })
 
+test.each([
+  [{ dyno: 'x'.repeat(129) }, 'Source and dyno may be 128'],
+  [{ match: 'x'.repeat(257) }, 'Match may be 256'],
+  [{ pattern: 'x'.repeat(257) }, 'Pattern may be 256'],
+  [{ pattern: '(' }, 'Pattern is no regular expression'],
+  [{ since: 'yesterday' }, 'Since must be a time'],
+  [{ until: '10', tail: false }, 'Until must be a time'],
+  [{ until: '10m', tail: true }, 'Until and tail do not go together'],
+  [{ since: '10m', until: '10m', tail: false }, 'Since must be before until'],
+])('filters %j are refused with a sentence', async (filters, sentence) => {
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, ...noFilters, ...filters }
+  await expect(createSession(log.redis, wish)).rejects.toThrow(sentence)
+})
+
+test('how long ago is reckoned from the moment at which the session is made', async () => {
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: false, ...noFilters }
+  const session = await createSession(log.redis, { ...wish, since: '10m', until: '30s' })
+  const made = session.createdAt.getTime()
+  const period = { sinceMs: made - 600_000, untilMs: made - 30_000 }
+  expect(await sessionFinder(log.redis)(session.id)).toMatchObject(period)
+})
+
+test('a session that an older version has made is found, without the filters that it has not', async () => {
+  const wish = { appId: newId<AppId>(), accountId, lines: 10, tail: true, ...noFilters }
+  const session = await createSession(log.redis, wish)
+  const { match: _match, pattern: _pattern, ...older } = session
+  await log.redis.set(`plexus:session:${session.id}`, JSON.stringify(older))
+  expect(await sessionFinder(log.redis)(session.id)).toEqual(session)
+})
+
 describe('revoked', () => {
-  const wish = { lines: 10, tail: true, source: '', dyno: '' }
+  const wish = { lines: 10, tail: true, ...noFilters }
 
   test('sessions that the account made until then are void, and no others', async () => {
     const appId = newId<AppId>()

@@ -73,6 +73,7 @@ async function newSession(
     tail,
     source: typeof source === 'string' ? source : '',
     dyno: typeof ps === 'string' ? ps : '',
+    ...{ match: '', pattern: '', since: '', until: '' },
   })
   return id
 }

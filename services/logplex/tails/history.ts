@@ -1,6 +1,6 @@
 import type { AppLog, LogChunk } from '../app-log/app-log.ts'
 import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
-import { letsAllPass, passes, type LineFilter } from './line-filter.ts'
+import { chunkFilter, letsAllPass, type LineFilter } from './line-filter.ts'
 
 /**
  * Where a tail begins so that it shows the newest `lines` lines that pass the filter: their first
@@ -35,13 +35,15 @@ export async function findStart(
   return { from, head }
 }
 
-function passingNumbers({ first, frames }: LogChunk, filter: LineFilter): number[] {
+function passingNumbers(chunk: LogChunk, filter: LineFilter): number[] {
+  const { first, frames } = chunk
+  const passes = chunkFilter(filter, chunk)
   const numbers: number[] = []
   const line = blankLine()
   let number = first
   for (let at = 0; at < frames.length; number++) {
     at = readStoredLine(frames, at, line)
-    if (passes(filter, frames, line)) numbers.push(number)
+    if (passes(line)) numbers.push(number)
   }
   return numbers
 }

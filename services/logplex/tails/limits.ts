@@ -20,6 +20,14 @@ export const tailLimits = {
   revokedCheckSeconds: 10,
   /** What a stream that was ended still has in its socket may be taken for so long. */
   endSecondsMax: 5,
+  /** End, with a sentence: what matching patterns may take of an app's tails at once … */
+  patternMsMax: 1_000,
+  /** … and from then on: a twentieth of one core. */
+  patternMsPerSecond: 50,
+  /** Compiled patterns kept: each holds up to some 8 MB of what it has learnt about its lines. */
+  patternsKeptMax: 32,
+  /** Apps whose use of that time is remembered; of these the one that is longest ago is forgotten. */
+  patternAppsMax: 10_000,
   /** A reader that takes no byte for this long is cut off. */
   stalledSecondsMax: 300,
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { ByteWriter } from '../byte-writer.ts'
-import { writeLineTime } from './line-time.ts'
+import { readLineTime, writeLineTime } from './line-time.ts'
 
 const shown = (time: string): string => {
   const bytes = Buffer.from(`x${time} host`)
@@ -33,4 +33,39 @@ test.each([
   '2019-01-12T11:45:26Zulu',
 ])('the time %s is no RFC 3339 time and stays as it was sent', (sent) => {
   expect(shown(sent)).toBe(sent)
+})
+
+const read = (time: string): number =>
+  readLineTime(Buffer.from(`x${time} host`), 1, 1 + Buffer.byteLength(time))
+
+test.each([
+  ['2019-01-12T11:45:26.371000+00:00', '2019-01-12T11:45:26.371Z'],
+  ['2019-01-12T11:45:26Z', '2019-01-12T11:45:26Z'],
+  ['2019-01-12T11:45:26.5z', '2019-01-12T11:45:26.500Z'],
+  ['2012-01-01T01:30:00+02:00', '2011-12-31T23:30:00Z'],
+  ['2012-12-31T23:30:00.25-01:30', '2013-01-01T01:00:00.250Z'],
+  ['2016-12-31T23:59:60Z', '2017-01-01T00:00:00Z'],
+])('the time %s is read as %s', (sent, expected) => {
+  expect(read(sent)).toBe(Date.parse(expected))
+})
+
+test('times are read to the microsecond, in order', () => {
+  const [one, two] = [read('2019-01-12T11:45:26.371001Z'), read('2019-01-12T11:45:26.371002Z')]
+  expect(two).toBeGreaterThan(one)
+  expect(one).toBeCloseTo(Date.parse('2019-01-12T11:45:26.371Z') + 0.001, 2)
+})
+
+test.each([
+  '-',
+  'Jan',
+  '2019-01-12T11:45:26',
+  '2019-13-12T11:45:26Z',
+  '2019-01-42T11:45:26Z',
+  '2019-00-12T11:45:26Z',
+  '2019-01-12T24:45:26Z',
+  '2019-01-12T11:60:26Z',
+  '2019-01-12T11:45:61Z',
+  '2019-01-12T11:45:26+24:00',
+])('the time %s cannot be read', (sent) => {
+  expect(read(sent)).toBeNaN()
 })

@@ -37,6 +37,26 @@ export function writeLineTime(
   writer.copy(utc)
 }
 
+/** A line's TIME in ms since the epoch, to the microsecond; NaN when it is no RFC 3339 time. */
+export function readLineTime(bytes: Uint8Array, start: number, end: number): number {
+  const fractionEnd = endOfFraction(bytes, start, end)
+  if (fractionEnd === undefined) return NaN
+  const offsetMinutes = readOffset(bytes, fractionEnd, end)
+  if (offsetMinutes === undefined) return NaN
+  const year = twoDigits(bytes, start) * 100 + twoDigits(bytes, start + 2)
+  const month = twoDigits(bytes, start + 5)
+  const day = twoDigits(bytes, start + 8)
+  const hour = twoDigits(bytes, start + 11)
+  const minute = twoDigits(bytes, start + 14)
+  const second = twoDigits(bytes, start + 17)
+  if (month < 1 || month > 12 || day < 1 || day > 31) return NaN
+  if (hour > 23 || minute > 59 || second > 60) return NaN
+  let micros = 0
+  for (let digit = 0, at = start + secondsEnd + 1; digit < 6; digit++, at++)
+    micros = micros * 10 + (at < fractionEnd ? (bytes[at] ?? zero) - zero : 0)
+  return Date.UTC(year, month - 1, day, hour, minute - offsetMinutes, second) + micros / 1_000
+}
+
 /** True when the offset is written `+00:00`. */
 function endsInZero(bytes: Uint8Array, end: number): boolean {
   for (let i = 0; i < utc.length; i++) if (bytes[end - utc.length + i] !== utc[i]) return false

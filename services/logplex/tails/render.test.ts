@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
+import { filterOf } from '../../../test/support/log-filters.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { chunked } from './chunked.ts'
-import { lineFilter } from './line-filter.ts'
 import { renderLines } from './render.ts'
 import { sse } from './sse.ts'
 import type { TailFormat } from './tail-format.ts'
-import { websocketText } from './websocket.ts'
+import { websocketJson, websocketText } from './websocket.ts'
 
 const time = '2019-01-12T11:45:26.371000+00:00'
 const frame = (source: string, proc: string, message: string): Buffer => {
@@ -17,7 +17,7 @@ const chunk = (first: number, ...frames: Buffer[]) => ({
   count: frames.length,
   frames: Buffer.concat(frames),
 })
-const all = lineFilter('', '')
+const all = filterOf()
 const render = (format: TailFormat, ...messages: string[]): string => {
   const frames = messages.map((message) => frame('app', 'web.1', message))
   return renderLines([chunk(7, ...frames)], 0, all, format).bytes.toString()
@@ -48,6 +48,38 @@ test('text keeps the newlines of a message and ends it with one', () => {
 
 test('a WebSocket message begins with the number of its newest line', () => {
   expect(render(websocketText, 'a', 'b')).toBe(`8\n${time} app[web.1]: a\n${time} app[web.1]: b\n`)
+})
+
+test('a WebSocket message of JSON holds each line, whatever is in it, on a line of its own', () => {
+  const message = 'say "hi"\\ \t\u0001\u001b[1mü\u2028\nagain\r\n'
+  const [head, ...lines] = render(websocketJson, message, '', '\n').trimEnd().split('\n')
+  expect(head).toBe('9')
+  const line = { time, source: 'app', dyno: 'web.1' }
+  expect(lines.map((text) => JSON.parse(text) as unknown)).toEqual([
+    { number: 7, ...line, message: message.slice(0, -2) },
+    { number: 8, ...line, message: '' },
+    { number: 9, ...line, message: '' },
+  ])
+})
+
+test('names and times that are no such thing are JSON as well', () => {
+  const body = Buffer.from('<190>1 "now" host a"p web\\1 - x')
+  const frames = Buffer.concat([Buffer.from(`${body.length} `), body])
+  const { bytes } = renderLines([{ first: 1, count: 1, frames }], 0, all, websocketJson)
+  const line = { number: 1, time: '"now"', source: 'a"p', dyno: 'web\\1', message: 'x' }
+  expect(JSON.parse(bytes.toString().slice(2))).toEqual(line)
+})
+
+test('what the plexer says itself is JSON like the lines', () => {
+  const [number, text = ''] = websocketJson
+    .notice(5, `${time} heroku[logplex]: Error L11 (x) -> "y"`)
+    .toString()
+    .split('\n')
+  expect(number).toBe('5')
+  expect(JSON.parse(text)).toEqual({
+    ...{ number: 5, time, source: 'heroku', dyno: 'logplex' },
+    message: 'Error L11 (x) -> "y"',
+  })
 })
 
 test('lines before the wanted number are left out, in the middle of a chunk too', () => {
@@ -88,7 +120,7 @@ test.each([
       frame('heroku', 'router', 'f'),
     ),
   ]
-  const { bytes, lines } = renderLines(chunks, 0, lineFilter(source, dyno), chunked)
+  const { bytes, lines } = renderLines(chunks, 0, filterOf({ source, dyno }), chunked)
   const shown = [...bytes.toString().matchAll(/: (\w)\n/g)].map(([, letter]) => letter).join('')
   expect(shown).toBe(expected)
   expect(lines).toBe(expected.length)

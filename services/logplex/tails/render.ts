@@ -1,7 +1,7 @@
 import type { LogChunk } from '../app-log/app-log.ts'
 import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
 import { ByteWriter } from '../byte-writer.ts'
-import { passes, type LineFilter } from './line-filter.ts'
+import { chunkFilter, type LineFilter } from './line-filter.ts'
 import type { TailFormat } from './tail-format.ts'
 
 /** Lines of one reading as a tail shows them. */
@@ -20,11 +20,13 @@ export function renderLines(
   const line = blankLine()
   let lines = 0
   format.writeStart(writer, Math.min(lastNumber(chunks), to))
-  for (const { first, frames } of chunks) {
+  for (const chunk of chunks) {
+    const { first, frames } = chunk
+    const passes = chunkFilter(filter, chunk)
     let number = first
     for (let at = 0; at < frames.length; number++) {
       at = readStoredLine(frames, at, line)
-      if (number < from || number > to || !passes(filter, frames, line)) continue
+      if (number < from || number > to || !passes(line)) continue
       format.writeLine(writer, number, frames, line)
       lines++
     }

@@ -4,7 +4,7 @@ import { writeLineTime } from './line-time.ts'
 
 /** How lines look on one kind of tail: sse.ts, websocket.ts, chunked.ts. */
 export type TailFormat = {
-  name: 'sse' | 'websocket' | 'chunked'
+  name: 'sse' | 'websocket' | 'websocket-json' | 'chunked'
   /** Written once at the start of a stream, if anything. */
   greeting: (tail: boolean) => Buffer | undefined
   /** Written in front of a batch whose newest line, shown or not, is number `last`. */
@@ -38,6 +38,14 @@ export function writeTextLine(writer: ByteWriter, frames: Uint8Array, line: Stor
   writeLineHead(writer, frames, line)
   writer.copy(frames, line.msgStart, line.end)
   if (line.msgStart === line.end || frames[line.end - 1] !== newline) writer.byte(newline)
+}
+
+/** Where the message ends without its end of line. */
+export function endOfText(frames: Uint8Array, line: StoredLine): number {
+  let { end } = line
+  if (end > line.msgStart && frames[end - 1] === newline) end--
+  if (end > line.msgStart && frames[end - 1] === carriageReturn) end--
+  return end
 }
 
 /**

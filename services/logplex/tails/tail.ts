@@ -5,11 +5,12 @@ import type { AppLog } from '../app-log/app-log.ts'
 import type { LogSession } from '../log-session.ts'
 import { formatLogTime } from '../log-time.ts'
 import type { Switches } from '../switches.ts'
-import { logUnavailableLine, tailForbiddenLine, tailLossLine } from '../loss.ts'
+import { logUnavailableLine, patternTooSlowLine, tailForbiddenLine, tailLossLine } from '../loss.ts'
 import { watchGrowth } from './growth.ts'
 import { findStart } from './history.ts'
 import type { TailLimits } from './limits.ts'
-import { lineFilter } from './line-filter.ts'
+import { lineFilter, type LineFilter } from './line-filter.ts'
+import { PatternTooSlow, type MessageTest } from './pattern.ts'
 import { lastNumber, renderLines, timeOfFirstLine } from './render.ts'
 import type { TailFeed } from './tail-feed.ts'
 import type { TailFormat } from './tail-format.ts'
@@ -25,6 +26,7 @@ export type TailOptions = {
   switches: Switches
   appLog: AppLog
   feed: TailFeed
+  testOf: (pattern: string) => MessageTest
   limits: TailLimits
   log: Log
 }
@@ -36,15 +38,16 @@ const readBackoff = { firstMs: 100, maxMs: 5_000 }
  * what it read before. It keeps no queue: while the client is slow the log moves on, and when the
  * buffer has moved past the cursor the numbers say how many lines that were (L11).
  *
- * @returns true when all is said (no tail); false when it was cut short by the signal or because
+ * @returns true when all is said (no tail, or a pattern that takes too long); false when it was cut short by the signal or because
  * the log could not be read, which it has said then.
  */
 export async function runTail(options: TailOptions): Promise<boolean> {
   const { session, format, signal, appLog, limits, log } = options
-  const filter = lineFilter(session.source, session.dyno)
+  const filter = lineFilter(session, options.testOf)
   const growth = watchGrowth(appLog, session.appId)
   const onAbort = (): void => growth.end()
   signal.addEventListener('abort', onAbort)
+  let next = (options.after ?? 0) + 1
   try {
     const greeting = format.greeting(session.tail)
     if (greeting) await options.send(greeting)
@@ -53,7 +56,7 @@ export async function runTail(options: TailOptions): Promise<boolean> {
       return true
     }
     const start = await begin(options, filter)
-    let next = start.from
+    next = start.from
     let since = ''
     let failures = 0
     while (!signal.aborted && (session.tail || next <= start.head)) {
@@ -69,6 +72,7 @@ export async function runTail(options: TailOptions): Promise<boolean> {
         }
       } catch (error) {
         if (signal.aborted) return false
+        if (error instanceof PatternTooSlow) throw error
         log.warn({ err: error, app: session.appId }, 'tail could not read the log')
         await growth.waitPast(Infinity, backoffMs(++failures, readBackoff))
         continue
@@ -80,6 +84,10 @@ export async function runTail(options: TailOptions): Promise<boolean> {
     return !signal.aborted
   } catch (error) {
     if (signal.aborted) return false
+    if (error instanceof PatternTooSlow) {
+      await options.send(format.notice(next - 1, patternTooSlowLine(error.message)))
+      return true
+    }
     log.warn({ err: error, app: session.appId }, 'tail ended early')
     const notice = format.unavailable(logUnavailableLine())
     if (notice) await options.send(notice)
@@ -100,7 +108,7 @@ function forbidden({ format, after }: TailOptions): Buffer {
 /** Where the tail starts to read, and the head up to which it reads when it does not follow. */
 async function begin(
   { session, after, appLog, limits, switches }: TailOptions,
-  filter: ReturnType<typeof lineFilter>,
+  filter: LineFilter,
 ): Promise<{ from: number; head: number }> {
   if (after === undefined) {
     const isOff = switches.isOff('history', session.appId)
@@ -115,7 +123,7 @@ async function begin(
 /** Reads and sends what there is from `next` on; undefined when there is nothing. */
 async function advance(
   { session, format, send, feed }: TailOptions,
-  filter: ReturnType<typeof lineFilter>,
+  filter: LineFilter,
   { next, since, to }: { next: number; since: string; to: number },
 ): Promise<{ next: number; since: string } | undefined> {
   const reading = await feed.read(session.appId, next)

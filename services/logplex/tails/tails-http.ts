@@ -11,11 +11,12 @@ import type { Switches } from '../switches.ts'
 import { chunked } from './chunked.ts'
 import { tailLimits, type TailLimits } from './limits.ts'
 import { createOpenTails, type OpenTails } from './open-tails.ts'
+import { createPatterns, type MessageTest } from './pattern.ts'
 import { sse } from './sse.ts'
 import type { TailFormat } from './tail-format.ts'
 import { createTailFeed, type TailFeed } from './tail-feed.ts'
 import { runTail } from './tail.ts'
-import { websocketText } from './websocket.ts'
+import { websocketJson, websocketText } from './websocket.ts'
 
 export type TailsDeps = {
   appLog: AppLog
@@ -32,6 +33,7 @@ type TailsContext = {
   appLog: AppLog
   switches: Switches
   feed: TailFeed
+  testOf: ReturnType<typeof createPatterns>
   open: OpenTails
   limits: TailLimits
   log: Log
@@ -60,14 +62,16 @@ const full = 'Too many log streams are open for this app: close one, or try agai
 
 /**
  * Serves `GET /sessions/:id` in the form that the client asks for: server-sent events (`Accept:
- * text/event-stream`), WebSocket (an upgrade) or plain text in chunks. The url is the credential.
+ * text/event-stream`), WebSocket (an upgrade; `?format=json`) or plain text in chunks. The url is the credential.
  * A client that comes back says what it has by `Last-Event-ID` or `?after=`.
  */
 export async function registerTails(server: FastifyInstance, deps: TailsDeps): Promise<void> {
   const limits = { ...tailLimits, ...deps.limits }
   const { appLog, log, switches } = deps
   const feed = createTailFeed(appLog, limits.batchBytesMax)
-  const context = { appLog, log, limits, feed, switches, open: createOpenTails(limits) }
+  const testOf = createPatterns(limits)
+  const open = createOpenTails(limits)
+  const context = { appLog, log, limits, feed, testOf, switches, open }
   await server.register(fastifyWebsocket, {
     options: { perMessageDeflate: false, maxPayload: 1_024 },
     // Every tail closes its own connection, and says why.
@@ -164,11 +168,13 @@ function serveWebSocket(context: TailsContext, socket: WebSocket, request: Fasti
   const session = request.logSession
   const tail = session && context.open.enter(session)
   if (!session || !tail) return socket.close(1013, full.trim())
+  const { format: asked } = request.query as { format?: unknown }
+  const format = asked === 'json' ? websocketJson : websocketText
   socket.on('error', () => tail.abort())
   socket.once('close', () => tail.abort())
   void serveTail(
     context,
-    { session, tail, format: websocketText, after: readAfter(request) },
+    { session, tail, format, after: readAfter(request) },
     {
       send: (bytes) =>
         new Promise((resolve) => {
@@ -213,10 +219,9 @@ async function serveTail(
   }
   let finished = false
   try {
-    finished = await runTail({
-      ...{ session, after, format, send, signal },
-      ...{ appLog, feed, switches, limits, log },
-    })
+    const testOf = (pattern: string): MessageTest => context.testOf(session.appId, pattern)
+    const reading = { appLog, feed, testOf, switches, limits, log }
+    finished = await runTail({ session, after, format, send, signal, ...reading })
   } finally {
     clearTimeout(life)
     if (open.leave(session, tail)) feed.forget(session.appId)

@@ -1,3 +1,4 @@
+import { writeJsonLine } from './json-line.ts'
 import { writeTextLine, type TailFormat } from './tail-format.ts'
 
 /**
@@ -21,4 +22,21 @@ export const websocketText: TailFormat = {
   notice: (last, text) => Buffer.from(`${last}\n${text}\n`),
   unavailable: () => undefined,
   heartbeat: (last) => Buffer.from(`${last}\n`),
+}
+
+/**
+ * The same for `?format=json`: each LINE is an object with the line's own `number`, its `time`,
+ * `source`, `dyno` and `message`, newlines and all. What the plexer says itself has the number of
+ * the lines in whose place it stands.
+ */
+export const websocketJson: TailFormat = {
+  ...websocketText,
+  name: 'websocket-json',
+  writeLine: writeJsonLine,
+  notice: (last, text) => {
+    const [, time, source, dyno, message] = /^(\S+) (\S+)\[(\S+)\]: (.*)$/s.exec(text) ?? []
+    return Buffer.from(
+      `${last}\n${JSON.stringify({ number: last, time, source, dyno, message })}\n`,
+    )
+  },
 }
