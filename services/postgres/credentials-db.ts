@@ -4,7 +4,14 @@ import { isVerifierOf, scramVerifier } from '#lib/scram-verifier.ts'
 import type { AddonServer } from './addon-server.ts'
 import { sessionEndTimeoutMs } from './limits.ts'
 import { isTransferRole } from './scratch-db.ts'
-import { closeRole, dropRole, endSessions, insist, type AdminSession } from './server-admin.ts'
+import {
+  closeRole,
+  dropRole,
+  endSessions,
+  hinderingSettings,
+  insist,
+  type AdminSession,
+} from './server-admin.ts'
 
 // What a rotation does on the add-on server. A database has one role that owns it and that its
 // customer logs in as. A rotation renames this role and gives it the new password, so that nothing
@@ -94,9 +101,25 @@ export async function closeFormer(
   const { owner, former, database, members, rotatedAt } = login
   await closeRole(server, session, former)
   await awaitFormerSessionsEnd(session, { owner: owner.name, former, rotatedAt })
-  await revokeMemberships(server, session, {
-    ...{ owner: owner.name, database, members: [former, ...members] },
-  })
+  await holdLogin(server, session, { owner, database, members: [former, ...members] })
+}
+
+/**
+ * Takes from a login what somebody may have given himself by it: a share in it, a password of his
+ * own, and settings with which no session begins. With another password every session is ended.
+ *
+ * @param login.members who may have a share in it
+ */
+export async function holdLogin(
+  server: AddonServer,
+  session: AdminSession,
+  login: { owner: Login; database: string; members: string[] },
+): Promise<void> {
+  const { owner, database, members } = login
+  await revokeMemberships(server, session, { owner: owner.name, database, members })
+  for (const setting of hinderingSettings)
+    for (const where of ['', ` in database ${quote(database)}`])
+      await insist(server, session, `alter role ${quote(owner.name)}${where} reset ${setting}`)
   const { rows } = await session.query<{ verifier: string | null }>(
     'select rolpassword as verifier from pg_authid where rolname = $1',
     [owner.name],

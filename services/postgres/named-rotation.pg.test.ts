@@ -155,3 +155,20 @@ test('one that there is not is refused', async () => {
     message: expect.stringContaining('no credential "none"'),
   })
 })
+
+test('whoever had the owner’s former credential keeps no named one either, nor shuts anybody out', async () => {
+  const { addonId, url, named } = await shared()
+  const thief = await connect(url)
+  await thief.query(`alter role current_user set local_preload_libraries = 'plugins/none'`)
+  await thief.query(`set role ${userOf(named)}; alter role current_user password 'mine'`)
+  const mine = new URL(named)
+  mine.password = 'mine'
+  const session = await connect(mine.href)
+  await session.query(`alter role current_user set local_preload_libraries = 'plugins/none'`)
+  await databases.drive.finish(await databases.requestRotation(addonId))
+  await revoke(addonId, true)
+  await expect(session.query('select 1')).rejects.toThrow(ended)
+  await expect(connectCustomer(mine.href)).rejects.toThrow(refused)
+  await (await connect(named)).query('select i from t')
+  await (await connect(await databases.urlOf(addonId))).query('select i from t')
+})

@@ -112,6 +112,9 @@ async function endBlockers(watch: pg.Pool, pid: number, signal: AbortSignal): Pr
   }
 }
 
+/** A role may give itself such that its sessions do not begin: nobody could take them back. */
+export const hinderingSettings = ['local_preload_libraries', 'role'] as const
+
 /** Makes the login role, or sets everything of it again to what the plan says. */
 export async function ensureRole(
   server: AddonServer,
@@ -129,6 +132,8 @@ export async function ensureRole(
      login nosuperuser nocreatedb nocreaterole noreplication nobypassrls
      connection limit ${plan.connectionsMax} password ${verifier}`,
   )
+  for (const setting of hinderingSettings)
+    await insist(server, session, `alter role ${name} reset ${setting}`)
   await insist(server, session, limitTempFiles(role.name, plan))
   await insist(
     server,

@@ -1,10 +1,12 @@
 import { must } from '#lib/assert.ts'
 import { defineWorkflow } from '#lib/workflow/define-workflow.ts'
-import { closeFormer, dropFormer, revokeConnects } from '../credentials-db.ts'
-import { deleteFormerCredential } from '../databases-db.ts'
+import { closeFormer, dropFormer, holdLogin, revokeConnects } from '../credentials-db.ts'
+import { deleteFormerCredential, type DatabaseRow } from '../databases-db.ts'
 import { rolesOf, type DatabasesContext } from '../databases.ts'
-import { deleteFormerLogins } from '../named-credentials-db.ts'
+import { deleteFormerLogins, listNamedCredentials } from '../named-credentials-db.ts'
+import { namedRoleOf } from '../named-credentials.ts'
 import { rotatedLogins } from '../rotated-logins.ts'
+import type { AdminSession } from '../server-admin.ts'
 import { followWishes } from './change-plan.ts'
 import { unlessRemoved } from './unless-removed.ts'
 
@@ -25,8 +27,9 @@ export const revokeDatabaseCredential = defineWorkflow<DatabasesContext>()({
           const members = isDatabaseOwner ? [] : [row.roleName]
           const login = { owner, former, database, members, rotatedAt }
           await closeFormer(context.server, session, login)
-          if (isDatabaseOwner)
-            await revokeConnects(context.server, session, { database, roles: rolesOf(row) })
+          if (!isDatabaseOwner) continue
+          await revokeConnects(context.server, session, { database, roles: rolesOf(row) })
+          await holdNamedLogins(context, session, row)
         }
         return { go: 'drop-former' }
       }),
@@ -45,3 +48,17 @@ export const revokeDatabaseCredential = defineWorkflow<DatabasesContext>()({
       }),
   },
 })
+
+/** Who knew the owner's credential could be each of the named ones as well. */
+async function holdNamedLogins(
+  context: DatabasesContext,
+  session: AdminSession,
+  row: DatabaseRow,
+): Promise<void> {
+  for (const credential of await listNamedCredentials(context.pool, row.addonId)) {
+    const owner = namedRoleOf(context, row, credential)
+    const { formerRoleName } = credential
+    const members = formerRoleName === null ? [row.roleName] : [row.roleName, formerRoleName]
+    await holdLogin(context.server, session, { owner, database: row.databaseName, members })
+  }
+}
