@@ -10,7 +10,11 @@ import { rotateCredentials } from './workflows/rotate-credentials.ts'
 
 /** How the customers of our own services force a rotation, by slug; those of others cannot. */
 const howToForce = new Map([
-  ['heroku-postgresql', (addon: string) => `heroku pg:credentials:rotate ${addon} --force`],
+  [
+    'heroku-postgresql',
+    (addon: string, credential: string) =>
+      `heroku pg:credentials:rotate ${addon}${flagOf(credential)} --force`,
+  ],
   [
     'heroku-redis',
     (addon: string) =>
@@ -28,16 +32,21 @@ export async function refuseMoved(tx: Transaction, addon: AddonRow): Promise<voi
   if (busy) throw conflict(busy)
   const running = await getRunningWorkflow(tx, addon.id)
   if (!running) return
-  const { formerUntil } =
-    running.kind === rotateCredentials.name
-      ? await mustFindRotation(tx, addon.id)
-      : { formerUntil: null }
+  const isRotation = running.kind === rotateCredentials.name
+  const rotation = isRotation ? await mustFindRotation(tx, addon.id) : undefined
+  const { formerUntil = null, credential = '' } = rotation ?? {}
   if (!formerUntil) throw conflict(`${addon.name} is being changed. Try again when that is done.`)
   const { service } = await planOf(tx, addon)
-  const force = howToForce.get(service.slug)?.(addon.name)
+  const force = howToForce.get(service.slug)?.(addon.name, credential)
   throw conflict(
     `The credentials of ${addon.name} are being rotated, and the former ones are good until` +
       ` ${isoSeconds(formerUntil)}. Try again after that.` +
       (force === undefined ? '' : ` A forced rotation ends them at once: ${force}.`),
   )
+}
+
+/** Which credential the CLI is to name, so that no other one ends. */
+function flagOf(credential: string): string {
+  if (credential === '') return ' --all'
+  return credential === 'default' ? '' : ` --name ${credential}`
 }

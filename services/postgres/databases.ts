@@ -196,7 +196,8 @@ export function assertOneCredential({ formerValid }: DatabaseRow): void {
   if (formerValid)
     throw conflict(
       'The credentials of the database are being rotated, and the former ones are still good. Try' +
-        ' again when they have ended; heroku pg:credentials:rotate --force ends them at once.',
+        ' again when they have ended. heroku pg:credentials:rotate with --force, and with --name or' +
+        ' --all as before, ends them at once, and makes others.',
     )
 }
 
