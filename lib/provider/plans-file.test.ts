@@ -12,7 +12,11 @@ afterAll(() => rm(folder, { recursive: true }))
 
 const read = async (...plans: unknown[]) => {
   await writeFile(join(folder, 'acme.plans.json'), JSON.stringify({ plans }))
-  return readPlanLimits({ folder, addonService: 'acme', names: ['size_mb', 'connections'] })
+  return readPlanLimits({
+    folder,
+    addonService: 'acme',
+    most: { size_mb: 2_000, connections: 100 },
+  })
 }
 const limits = { size_mb: 10, connections: 2 }
 
@@ -37,6 +41,10 @@ test.each([
   [
     { slug: 'large', limits: { ...limits, connections: 0 } },
     'plans[1].limits.connections must be a whole number, 1 or more, got 0',
+  ],
+  [
+    { slug: 'large', limits: { ...limits, connections: 101 } },
+    'plans[1].limits.connections must be at most 100, got 101',
   ],
   [{ limits }, 'plans[1].slug is required, got nothing'],
 ])('%j is refused with file, field, rule and value', async (plan, reason) => {

@@ -11,34 +11,38 @@ const plansFile = (addonService: string): string => `${addonService}.plans.json`
 /**
  * The limits of every plan, by its slug.
  *
- * @param plans.names those that the provider holds: each plan has them, and no others, which nobody
- *   held.
+ * @param plans.most of those that the provider holds, what it can hold at most: each plan has them,
+ *   and no others, which nobody held.
  * @throws Error that names file, field, rule and value.
  */
 export async function readPlanLimits<Name extends string>({
   folder,
   addonService,
-  names,
+  most,
 }: {
   folder: string
   addonService: string
-  names: readonly Name[]
+  most: Readonly<Record<Name, number>>
 }): Promise<Record<string, Record<Name, number>>> {
   const file = plansFile(addonService)
   const plans = jsonFields(file, '', await readJsonFile(join(folder, file))).objects('plans')
-  return Object.fromEntries(plans.map((plan) => [plan.text('slug'), heldLimits(plan, names)]))
+  return Object.fromEntries(plans.map((plan) => [plan.text('slug'), heldLimits(plan, most)]))
 }
 
 function heldLimits<Name extends string>(
   plan: JsonFields,
-  names: readonly Name[],
+  most: Readonly<Record<Name, number>>,
 ): Record<Name, number> {
+  const names = Object.keys(most) as Name[]
   const limits = parsePlanLimits(plan)
   const rule = `must be ${names.join(' and ')}, to which the provider holds what has the plan`
   const isHeld = names.every((name) => limits[name] !== undefined)
-  return isHeld && Object.keys(limits).length === names.length
-    ? (limits as Record<Name, number>)
-    : plan.fail('limits', rule, plan.raw('limits'))
+  if (!isHeld || Object.keys(limits).length !== names.length)
+    plan.fail('limits', rule, plan.raw('limits'))
+  for (const name of names)
+    if ((limits[name] ?? 0) > most[name])
+      plan.fail(`limits.${name}`, `must be at most ${most[name]}`, limits[name])
+  return limits as Record<Name, number>
 }
 
 /** Throws when the file has lost a plan that some resource has: nothing says what holds it then. */

@@ -10,6 +10,8 @@ export type Plan = {
 export type Plans = Readonly<Record<string, Plan>>
 
 const megabyte = 1024 ** 2
+/** Below what PostgreSQL can be told: temp_file_limit, in kB, has 31 bits. */
+const most = { size_mb: 10_000_000, connections: 10_000 }
 
 /** Whose plans they are. */
 export const addonService = 'heroku-postgresql'
@@ -20,7 +22,7 @@ export const addonService = 'heroku-postgresql'
  * @throws Error that names file, field, rule and value.
  */
 export async function loadPlans(folder: string): Promise<Plans> {
-  const limits = await readPlanLimits({ folder, addonService, names: ['size_mb', 'connections'] })
+  const limits = await readPlanLimits({ folder, addonService, most })
   return Object.fromEntries(
     Object.entries(limits).map(([slug, { size_mb, connections }]) => [
       slug,

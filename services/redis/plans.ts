@@ -23,7 +23,7 @@ export async function loadPlans(folder: string): Promise<Plans> {
   const limits = await readPlanLimits({
     folder,
     addonService,
-    names: ['maxmemory_mb', 'connections'],
+    most: { maxmemory_mb: 1_000_000, connections: 100_000 },
   })
   return Object.fromEntries(
     Object.entries(limits).map(([slug, { maxmemory_mb, connections }]) => [
