@@ -168,6 +168,28 @@ describe('drains', () => {
     }
   })
 
+  test('a drain of an add-on that comes after its removal is not made', async () => {
+    const appId = newId<AppId>()
+    await rpc.ensureToken({ appId, name: 'app' })
+    const broker = rpcClient(brokerNats, 'logplex', LogplexService)
+    const late = () => ({
+      appId,
+      addonId: newId(),
+      token: `d.${newId()}`,
+      url: 'https://x.example',
+    })
+    const [ofAttachment, ofAddon] = [late(), late()]
+    expect(await broker.ensureAddonDrain(ofAttachment)).toMatchObject({ url: 'https://x.example' })
+    const drainToken = ofAttachment.token
+    await broker.removeAttachmentLogs({ attachmentId: newId(), drainToken })
+    await broker.removeAddonLogs({ addonId: ofAddon.addonId })
+    for (const removed of [ofAttachment, ofAddon])
+      await expect(broker.ensureAddonDrain(removed)).rejects.toMatchObject({
+        code: ErrorCode.NOT_FOUND,
+      })
+    expect((await rpc.listDrains({ appId })).drains).toEqual([])
+  })
+
   test('neither urls nor tokens of channels are readable in the database', async () => {
     const appId = newId<AppId>()
     const { token } = await rpc.ensureToken({ appId, name: 'app' })

@@ -1,4 +1,4 @@
-import { must } from '#lib/assert.ts'
+import { notFound } from '#lib/errors.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { actorOf, partnerTarget, type Identified, type PartnerIdentity } from '../hooks/identity.ts'
 import { requireProvider } from '../provider-only.ts'
@@ -28,10 +28,10 @@ export function addonLogDrainRoutes(api: Api, context: ApiContext): void {
       const { drain } = request.params
       const { token } = await broker.setPartnerLogDrain({ addonId, drain, url: request.body.url })
       const drains = await listDrains(context, request)
-      return must(
-        drains.find((each) => each.token === token),
-        'log drain',
-      )
+      const found = drains.find((each) => each.token === token)
+      // It may have gone with its attachment meanwhile.
+      if (!found) throw notFound('log drain')
+      return found
     },
   )
 }

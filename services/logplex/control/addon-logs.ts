@@ -9,7 +9,7 @@ import {
   type TokenHolder,
 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
-import { deleteAddonDrain, deleteDrainsOfAddon } from './drains-db.ts'
+import { deleteAddonDrain, deleteDrainsOfAddon, lockRemovable, markRemoved } from './drains-db.ts'
 
 // What add-ons have of an app's log, as the broker says: a token and a drain for each attachment.
 
@@ -42,10 +42,13 @@ export async function removeAttachmentLogs(
   { pool, registry }: ControlContext,
   { attachmentId, drainToken }: { attachmentId: AttachmentId; drainToken: string },
 ): Promise<void> {
-  const appIds = await transaction(pool, async (tx) => [
-    await deleteAttachmentToken(tx, attachmentId),
-    await deleteAddonDrain(tx, drainToken),
-  ])
+  const appIds = await transaction(pool, async (tx) => {
+    if (drainToken !== '') {
+      await lockRemovable(tx, [drainToken])
+      await markRemoved(tx, drainToken)
+    }
+    return [await deleteAttachmentToken(tx, attachmentId), await deleteAddonDrain(tx, drainToken)]
+  })
   for (const appId of new Set(appIds)) if (appId) await registry.changed(appId)
 }
 
@@ -54,9 +57,13 @@ export async function removeAddonLogs(
   { pool, registry }: ControlContext,
   addonId: AddonId,
 ): Promise<void> {
-  const appIds = await transaction(pool, async (tx) => [
-    ...(await deleteTokensOfAddon(tx, addonId)),
-    ...(await deleteDrainsOfAddon(tx, addonId)),
-  ])
+  const appIds = await transaction(pool, async (tx) => {
+    await lockRemovable(tx, [addonId])
+    await markRemoved(tx, addonId)
+    return [
+      ...(await deleteTokensOfAddon(tx, addonId)),
+      ...(await deleteDrainsOfAddon(tx, addonId)),
+    ]
+  })
   for (const appId of new Set(appIds)) await registry.changed(appId)
 }

@@ -132,6 +132,30 @@ export async function setDrainUrl(
   return rows[0] && drainRow(rows[0])
 }
 
+/** Until its transaction ends, nobody else makes or removes anything under these keys. */
+export async function lockRemovable(tx: Transaction, keys: string[]): Promise<void> {
+  // In one order, so that two never wait for each other.
+  for (const key of keys.toSorted())
+    await tx.query(`select pg_advisory_xact_lock(hashtextextended('removed_logs ' || $1, 0))`, [
+      key,
+    ])
+}
+
+/** Remembers for a day that what has that key is gone: an add-on's id, or a drain's token. */
+export async function markRemoved(tx: Transaction, key: string): Promise<void> {
+  await tx.query(`delete from removed_logs where removed_at < now() - interval '1 day'`)
+  await tx.query(
+    `insert into removed_logs (key) values ($1)
+     on conflict (key) do update set removed_at = now()`,
+    [key],
+  )
+}
+
+export async function isRemoved(tx: Transaction, keys: string[]): Promise<boolean> {
+  const { rowCount } = await tx.query('select from removed_logs where key = any($1)', [keys])
+  return rowCount !== 0
+}
+
 /** An add-on's drain of that token. Answers the app that it was of, when there was one. */
 export async function deleteAddonDrain(db: Queryable, token: string): Promise<AppId | undefined> {
   const { rows } = await db.query<{ app_id: AppId }>(

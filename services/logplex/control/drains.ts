@@ -16,7 +16,9 @@ import {
   findOwnDrain,
   insertDrain,
   listDrains,
+  isRemoved,
   listDrainsOfAddon,
+  lockRemovable,
   setDrainUrl,
   type DrainRow,
 } from './drains-db.ts'
@@ -64,7 +66,8 @@ export async function createDrain(
  * The add-on's drain of that token, added unless it is there, with that url. Its url may be another
  * drain's as well.
  *
- * @throws what createDrain throws, but for the url that the app has already.
+ * @throws what createDrain throws, but for the url that the app has already; NOT_FOUND for what has
+ * been removed meanwhile.
  */
 export async function ensureAddonDrain(
   context: ControlContext,
@@ -75,6 +78,9 @@ export async function ensureAddonDrain(
   const fresh = { ...(await newDrain(context, wanted)), addonId }
   const row = await transaction(context.pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
+    const keys = [addonId, wanted.token]
+    await lockRemovable(tx, keys)
+    if (await isRemoved(tx, keys)) throw notFound('log drain')
     const found = await findAddonDrain(tx, wanted)
     if (!found) return addDrain(tx, fresh)
     const { secrets } = context
