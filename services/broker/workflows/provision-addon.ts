@@ -17,7 +17,7 @@ import {
   saveLogDrainUrl,
 } from '../addon-logs.ts'
 import { moveAddon } from '../addon-state.ts'
-import { mustFindAddon, setAddonFailure, type AddonRow } from '../addons-db.ts'
+import { mustFindAddon, setAddonFailure, setProvisionMessage, type AddonRow } from '../addons-db.ts'
 import { findFirstAttachment, moveAttachment, type AttachmentRow } from '../attachments-db.ts'
 import type { StepContext } from '../context.ts'
 import { saveDashboardUrl } from '../dashboard-url.ts'
@@ -123,7 +123,9 @@ export const provisionAddon = defineWorkflow<StepContext>()({
       if (info.wishes.has('provider-failed')) return giveUp(addon, givenUpByProvider(addon))
       const end = outOfTimeOrWish(addon, info)
       if (end) return end
-      if (info.wishes.has('provider-done')) return { go: 'take-name' }
+      // What it said when it accepted the work is no longer so.
+      if (info.wishes.has('provider-done'))
+        return { go: 'take-name', write: (tx) => setProvisionMessage(tx, addon.id, '') }
       return { waitSeconds: Math.max(1, provisioningSecondsMax - secondsOld(addon)) }
     },
 
