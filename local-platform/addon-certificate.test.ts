@@ -38,9 +38,9 @@ test('one from before it was limited stays what its clients trust', async () => 
 test('the CA of servers with a public name goes on when the name becomes another one', async () => {
   const caFolder = dirname(addonCaFile(home))
   const file = join(home, 'server.pem')
-  await issueServerPem({ caFolder, commonName: 'CA', file, hosts: ['db.test'] })
+  await issueServerPem({ caFolder, commonName, file, hosts: ['db.test'] })
   const { certificate } = await ca()
-  await issueServerPem({ caFolder, commonName: 'CA', file, hosts: ['other.test'] })
+  await issueServerPem({ caFolder, commonName, file, hosts: ['other.test'] })
   expect((await ca()).certificate).toBe(certificate)
   expect(await verdict(await ca(), ['other.test', ...local], 'other.test')).toBe('trusted')
 })

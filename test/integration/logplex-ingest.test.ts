@@ -329,6 +329,7 @@ describe('processes', () => {
     const other = await startService('logplex', engines, {
       PLEXUS_LOGS_PORT: String(otherPort),
       PLEXUS_SYSLOG_PORT: '0',
+      PLEXUS_SYSLOG_TLS_PORT: '0',
     })
     const answered: string[] = []
     let over = false

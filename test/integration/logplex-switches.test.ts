@@ -29,7 +29,11 @@ let writer: string
 
 beforeAll(async () => {
   const otherPort = await freePortBase()
-  const elsewhere = { PLEXUS_LOGS_PORT: String(otherPort), PLEXUS_SYSLOG_PORT: '0' }
+  const elsewhere = {
+    PLEXUS_LOGS_PORT: String(otherPort),
+    PLEXUS_SYSLOG_PORT: '0',
+    PLEXUS_SYSLOG_TLS_PORT: '0',
+  }
   processes.push(await startService('logplex', engines))
   processes.push(await startService('logplex', engines, elsewhere))
   urls.push(`http://127.0.0.1:${layout.ports.logs}`, `http://127.0.0.1:${otherPort}`)
