@@ -119,7 +119,7 @@ test('drains that are off stand still, and go on where they stood', async () => 
   const { appId, token } = await newChannel()
   const asToken = basic({ id: 'token', password: token })
   const receiver = await startHttpReceiver()
-  const { id } = await rpc.createDrain({ appId, url: receiver.url })
+  const { id } = await rpc.createDrain({ appId, url: receiver.url, force: true })
   const got = (): string[] =>
     receiver.posts.flatMap(({ frames }) => frames.map((text) => text.split(' - ').at(-1) ?? ''))
   await post(asToken, frame('x', 'before'))

@@ -30,9 +30,17 @@ beforeEach(async () => {
   app = await platform.newApp(owner)
 })
 
-/** What is told of this test's app, with everything mended that can be. */
+/**
+ * What is told of this test's app, with everything mended that can be. A look asks about each app of
+ * the platform, which are as many as other tests have made: here this one is all that there are.
+ */
 async function discrepancies(by = context) {
-  const report = await reconcileAddons(by, { repair: true, removeUnknown: true })
+  const listAppIds: typeof context.apps.listAppIds = async ({ afterAppId }) => ({
+    ...(await context.apps.listAppIds({ afterAppId: app.id })),
+    appIds: afterAppId === '' ? [app.id] : [],
+  })
+  const alone = { ...by, apps: { ...by.apps, listAppIds } }
+  const report = await reconcileAddons(alone, { repair: true, removeUnknown: true })
   return report.discrepancies
     .filter(({ appId }) => appId === app.id)
     .map(({ kind, addonName }) => ({ kind, addonName }))
