@@ -10,7 +10,10 @@ const vitest = join(root, 'node_modules/vitest/vitest.mjs')
  * Projects that run at a time, each half with engines of its own. Within a half files run one after
  * the other and mostly wait, for a lease or a deadline: of two cores they use 0.8 in one run.
  */
-const halves = [['unit', 'pg', 'system'], ['integration']]
+const halves = [
+  ['pg', 'system'],
+  ['unit', 'integration'],
+]
 
 /**
  * Runs vitest, in two halves at a time unless arguments choose what to run.
