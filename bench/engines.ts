@@ -15,6 +15,7 @@ import { layoutAt, type Layout } from '../local-platform/layout.ts'
 import { migrateAll } from '../local-platform/migrate.ts'
 import { prepareDatabase } from '../local-platform/prepare-database.ts'
 import { adminDatabaseUrl, databaseUrl, natsUrl } from '../local-platform/service-env.ts'
+import { issueSyslogCertificate } from '../local-platform/syslog-certificate.ts'
 
 export type BenchEngines = {
   layout: Layout
@@ -41,6 +42,7 @@ export async function startBenchEngines(say: (text: string) => void): Promise<Be
   const layout = layoutAt(home, portBase)
   const credentials = await loadCredentials(home)
   const masterKeyFile = await ensureMasterKey(home)
+  await issueSyslogCertificate(home)
   const { ports } = layout
   const redisDir = join(home, 'redis')
   const openRedis = () =>
