@@ -1,5 +1,6 @@
 import { newId, type AppId, type DrainId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
+import type { AppLog } from '../../services/logplex/app-log/app-log.ts'
 import { startDrains, type Drains } from '../../services/logplex/drains/drains.ts'
 import type { DrainLimits } from '../../services/logplex/drains/limits.ts'
 import type { LogDrain } from '../../services/logplex/log-drain.ts'
@@ -13,7 +14,12 @@ export type TestDrains = {
   log: TestLog
   start: (
     drains: LogDrain[],
-    options?: { mayBeLocal?: boolean; caFile?: string; limits?: Partial<DrainLimits> },
+    options?: {
+      mayBeLocal?: boolean
+      caFile?: string
+      limits?: Partial<DrainLimits>
+      appLog?: AppLog
+    },
   ) => Promise<Drains>
   receiver: (options?: Parameters<typeof startHttpReceiver>[0]) => Promise<HttpReceiver>
   append: (drain: LogDrain, messages: string[], options?: object) => Promise<unknown>
@@ -30,8 +36,11 @@ export async function openTestDrains(engines: TestEngines): Promise<TestDrains> 
   return {
     log,
     closing,
-    start: async (drains, { mayBeLocal = true, caFile = '', limits = {} } = {}) => {
-      const { appLog, redis } = log
+    start: async (
+      drains,
+      { mayBeLocal = true, caFile = '', limits = {}, appLog = log.appLog } = {},
+    ) => {
+      const { redis } = log
       const options = { appLog, redis, mayBeLocal, caFile, log: silentLog }
       const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
       closing.push(() => started.stop())

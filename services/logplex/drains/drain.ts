@@ -152,6 +152,8 @@ export class Drain {
         await this.#deliver(batch, reading)
         behind = this.#cursor.next <= reading.bounds.head
       } catch (error) {
+        // Nobody tells again of lines that were there before.
+        behind = true
         this.#deps.log.warn({ err: error, drain: this.#drain.id }, 'drain could not read its log')
         await this.#pause(backoffMs(++unread, this.#deps.limits.redisRetry))
       }

@@ -156,6 +156,17 @@ test('a line without a time has no age', async () => {
   expect(await drains.state(drain)).toMatchObject({ pending: 1, lagSeconds: undefined })
 })
 
+test('a log that could not be read is read again, though it has not grown since', async () => {
+  const target = await on.receiver()
+  const drain = drainTo(target.url)
+  await on.append(drain, ['one'])
+  let failures = 2
+  const read: typeof on.log.appLog.read = (...asked) =>
+    failures-- > 0 ? Promise.reject(new Error('away')) : on.log.appLog.read(...asked)
+  await on.start([drain], { appLog: { ...on.log.appLog, read } })
+  await eventually(() => expect(messages(target.posts)).toEqual(['one']))
+})
+
 test('a receiver that does not answer is given up after a time', async () => {
   const target = await on.receiver()
   target.answers = ['hang']
