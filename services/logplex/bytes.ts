@@ -15,6 +15,13 @@ export function copyBytes(
   return at + end - start
 }
 
+/** True when the bytes from `at` on begin with the wanted ones. */
+export function startsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  for (let index = 0; index < wanted.length; index++)
+    if (bytes[at + index] !== wanted[index]) return false
+  return true
+}
+
 /** Writes a whole number >= 0 in decimal digits and gives the position after it. */
 export function writeNumber(target: Uint8Array, at: number, value: number): number {
   let end = at + 1

@@ -94,6 +94,7 @@ export async function ensureAddonDrain(
 }
 
 const newDrainToken = (): string => `d.${randomUUID()}`
+
 /**
  * Tries the way to a receiver without changing anything.
  *

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { LogChunk } from '../app-log/app-log.ts'
+import { startsAt } from '../bytes.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import type { Loss } from '../loss.ts'
 import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
@@ -85,12 +86,6 @@ function isNotForDrains(frames: Uint8Array, line: StoredLine): boolean {
 function isOwn(frames: Uint8Array, { sourceStart, procEnd }: StoredLine): boolean {
   const isAsLong = procEnd - sourceStart === logplexSource.length
   return isAsLong && startsAt(frames, sourceStart, logplexSource)
-}
-
-function startsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
-  for (let index = 0; index < wanted.length; index++)
-    if (bytes[at + index] !== wanted[index]) return false
-  return true
 }
 
 /** A frame of a drain has some bytes more than the stored one; of small ones that is a third. */

@@ -321,7 +321,7 @@ export class Drain {
   /** Waits for more lines; every drain does so all the time, and a timer of its own is cheap. */
   #linger(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => this.#endLinger?.(), this.#deps.pace.lingerMs)
+      const timer = setTimeout(() => this.#endLinger?.(), this.#deps.pace.lingerMs())
       this.#endLinger = () => {
         this.#endLinger = undefined
         clearTimeout(timer)

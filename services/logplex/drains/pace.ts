@@ -19,7 +19,8 @@ export class Pace {
     this.#batches++
   }
 
-  get lingerMs(): number {
+  /** Milliseconds, of the batches since it was last asked. */
+  lingerMs(): number {
     const { lingerMsMin, lingerMsMax, lingerMsPerBatch } = this.#limits
     const wanted = this.#rate.perSecond() * lingerMsPerBatch
     return Math.min(lingerMsMax, Math.max(lingerMsMin, wanted))

@@ -1,5 +1,6 @@
 import type { LogChunk } from '../app-log/app-log.ts'
 import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
+import { startsAt } from '../bytes.ts'
 import type { LogSession } from '../log-session.ts'
 import { readLineTime } from './line-time.ts'
 import type { MessageTest } from './pattern.ts'
@@ -72,19 +73,14 @@ export function chunkFilter(
 
 function isSource(frames: Uint8Array, line: StoredLine, source: Uint8Array): boolean {
   if (line.sourceEnd - line.sourceStart !== source.length) return false
-  return startsWith(frames, line.sourceStart, source)
+  return startsAt(frames, line.sourceStart, source)
 }
 
 function isDyno(frames: Uint8Array, line: StoredLine, dyno: Uint8Array): boolean {
   const length = line.procEnd - line.procStart
   if (length < dyno.length) return false
   if (length > dyno.length && frames[line.procStart + dyno.length] !== dot) return false
-  return startsWith(frames, line.procStart, dyno)
-}
-
-function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
-  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false
-  return true
+  return startsAt(frames, line.procStart, dyno)
 }
 
 /** One native search goes through the whole chunk: lines only look where it has come to. */
