@@ -1,15 +1,19 @@
-import { copyBytes, writeNumber } from './bytes.ts'
+import { copyView, newView, viewOf, writeNumber } from './bytes.ts'
 
 /** Digits of the largest whole number that is exact. */
 const digitsMax = 16
+/** Up to here it is mostly a constant, whose view would take the place of the lines' own. */
+const constantBytesMax = 24
 
 /** A buffer that grows by what is written: bytes are copied in, no string is made. */
 export class ByteWriter {
   #bytes: Buffer
+  #view: DataView
   #length = 0
 
   constructor(capacity: number) {
     this.#bytes = Buffer.allocUnsafe(Math.max(capacity, 64))
+    this.#view = newView(this.#bytes)
   }
 
   byte(value: number): void {
@@ -18,24 +22,27 @@ export class ByteWriter {
   }
 
   copy(from: Uint8Array, start = 0, end = from.length): void {
-    if (end <= start) return
-    this.#reserve(end - start)
-    this.#length = copyBytes(this.#bytes, this.#length, from, start, end)
+    const size = end - start
+    if (size <= 0) return
+    this.#reserve(size)
+    if (size > constantBytesMax)
+      this.#length = copyView(this.#view, this.#length, viewOf(from), start, end)
+    else for (let at = start; at < end; at++) this.#bytes[this.#length++] = from[at] ?? 0
   }
 
   /** A whole number >= 0 in decimal digits. */
   number(value: number): void {
     this.#reserve(digitsMax)
-    this.#length = writeNumber(this.#bytes, this.#length, value)
+    this.#length = writeNumber(this.#view, this.#length, value)
   }
 
   /**
    * For whoever writes much at a time: the bytes, with room for so many more from `length` on, and
    * `wrote` says where they end.
    */
-  room(bytes: number): Buffer {
+  room(bytes: number): DataView {
     this.#reserve(bytes)
-    return this.#bytes
+    return this.#view
   }
 
   get length(): number {
@@ -57,5 +64,6 @@ export class ByteWriter {
     const larger = Buffer.allocUnsafe(Math.max(wanted, this.#bytes.length * 2))
     this.#bytes.copy(larger, 0, 0, this.#length)
     this.#bytes = larger
+    this.#view = newView(larger)
   }
 }

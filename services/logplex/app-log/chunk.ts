@@ -1,4 +1,4 @@
-import { copyBytes, writeNumber } from '../bytes.ts'
+import { copyView, newView, viewOf, writeNumber } from '../bytes.ts'
 import { chunkBytesMax, chunkLinesMax, messageBytesMax } from '../limits.ts'
 import { fieldBytesMax, type SyslogMessage } from '../syslog/message.ts'
 import type { PostPart } from './app-log.ts'
@@ -8,9 +8,12 @@ const bytesMin = 512
 const pooledBytesMax = 4_096
 const space = 0x20
 const dash = 0x2d
-const lineAfterPri = Buffer.from('>1 ')
-const lineAfterTime = Buffer.from(' host ')
-const lineAfterProc = Buffer.from(' - ')
+const openAngle = 0x3c
+const one = 0x31
+/** `>1 `, ` host ` and ` - `, as one writes them in one or two goes. */
+const afterPri = { bytes: 3, first: 0x3e, rest: 0x3120 }
+const afterTime = { bytes: 6, first: 0x20686f73, rest: 0x7420 }
+const afterProc = { bytes: 3, first: 0x20, rest: 0x2d20 }
 
 /** Longest name of a token, which takes the place of APP-NAME. */
 const sourceBytesMax = 64
@@ -29,12 +32,14 @@ export class Chunk {
   /** Where the lines of posts are that may come again, in their order. */
   readonly parts: PostPart[] = []
   #bytes: Buffer
+  #view: DataView
   #size = 0
 
   /** @param expectedBytes what it will probably hold: less growing, less copying */
   constructor(expectedBytes = 0) {
     const bytes = Math.ceil(expectedBytes + expectedBytes / 8)
     this.#bytes = newBytes(Math.min(chunkBytesMax, Math.max(bytesMin, bytes)))
+    this.#view = newView(this.#bytes)
   }
 
   get size(): number {
@@ -68,35 +73,46 @@ export class Chunk {
   ): number {
     const { priStart, priEnd, timeStart, timeEnd, procStart, procEnd, msgStart, end } = message
     const noTime = timeEnd - timeStart === 1 && bytes[timeStart] === dash
-    const time = noTime ? clock() : bytes
-    const timeFrom = noTime ? 0 : timeStart
-    const timeTo = noTime ? time.length : timeEnd
+    const now = noTime ? clock() : bytes
+    const timeBytes = noTime ? now.length : timeEnd - timeStart
     const length =
       1 +
       (priEnd - priStart) +
-      lineAfterPri.length +
-      (timeTo - timeFrom) +
-      lineAfterTime.length +
+      afterPri.bytes +
+      timeBytes +
+      afterTime.bytes +
       source.length +
       1 +
       (procEnd - procStart) +
-      lineAfterProc.length +
+      afterProc.bytes +
       (end - msgStart)
     this.#reserve(length + 8)
     const from = this.#size
-    const target = this.#bytes
+    const target = this.#view
+    const sent = viewOf(bytes)
     let to = writeNumber(target, from, length)
-    target[to++] = space
-    target[to++] = 0x3c
-    to = copyBytes(target, to, bytes, priStart, priEnd)
-    to = copyBytes(target, to, lineAfterPri, 0, lineAfterPri.length)
-    to = copyBytes(target, to, time, timeFrom, timeTo)
-    to = copyBytes(target, to, lineAfterTime, 0, lineAfterTime.length)
-    to = copyBytes(target, to, source, 0, source.length)
-    target[to++] = space
-    to = copyBytes(target, to, bytes, procStart, procEnd)
-    to = copyBytes(target, to, lineAfterProc, 0, lineAfterProc.length)
-    to = copyBytes(target, to, bytes, msgStart, end)
+    target.setUint8(to++, space)
+    if (timeStart === priEnd + 3 && bytes[priEnd + 1] === one && !noTime) {
+      // `<PRI>1 TIME` stands so in the frame of nearly every sender.
+      to = copyView(target, to, sent, priStart - 1, timeEnd)
+    } else {
+      target.setUint8(to++, openAngle)
+      to = copyView(target, to, sent, priStart, priEnd)
+      target.setUint8(to, afterPri.first)
+      target.setUint16(to + 1, afterPri.rest)
+      to += afterPri.bytes
+      for (let at = 0; at < timeBytes; at++)
+        target.setUint8(to++, (noTime ? now[at] : bytes[timeStart + at]) ?? 0)
+    }
+    target.setUint32(to, afterTime.first)
+    target.setUint16(to + 4, afterTime.rest)
+    to += afterTime.bytes
+    for (let at = 0; at < source.length; at++) target.setUint8(to++, source[at] ?? 0)
+    target.setUint8(to++, space)
+    to = copyView(target, to, sent, procStart, procEnd)
+    target.setUint8(to, afterProc.first)
+    target.setUint16(to + 1, afterProc.rest)
+    to = copyView(target, to + afterProc.bytes, sent, msgStart, end)
     this.#size = to
     this.count++
     if (post) this.#addPart(post, from, to)
@@ -118,6 +134,7 @@ export class Chunk {
     const larger = newBytes(Math.max(this.#size + bytes, this.#bytes.length * 2))
     larger.set(this.#bytes.subarray(0, this.#size))
     this.#bytes = larger
+    this.#view = newView(larger)
   }
 }
 

@@ -1,3 +1,5 @@
+import { findByte, viewOf } from '../bytes.ts'
+
 /**
  * A stored line is the frame of an https drain: `LEN <PRI>1 TIME host SOURCE PROC - MSG`, where LEN
  * counts the bytes after its space and MSG is what was sent, byte for byte. A chunk is a run of
@@ -52,6 +54,7 @@ export function blankLine(): StoredLine {
  * written by us alone, so that is damage.
  */
 export function readStoredLine(frames: Uint8Array, at: number, line: StoredLine): number {
+  const view = viewOf(frames)
   let length = 0
   let position = at
   for (; frames[position] !== space; position++) {
@@ -66,13 +69,13 @@ export function readStoredLine(frames: Uint8Array, at: number, line: StoredLine)
   line.end = end
   line.bodyStart = position + 1
   line.priStart = position + 2
-  line.priEnd = nextByte(frames, line.priStart, closeAngle)
+  line.priEnd = findByte(view, line.priStart, end, closeAngle)
   line.timeStart = line.priEnd + 3
-  line.timeEnd = nextByte(frames, line.timeStart, space)
+  line.timeEnd = findByte(view, line.timeStart, end, space)
   line.sourceStart = line.timeEnd + 1 + hostBytes
-  line.sourceEnd = nextByte(frames, line.sourceStart, space)
+  line.sourceEnd = findByte(view, line.sourceStart, end, space)
   line.procStart = line.sourceEnd + 1
-  line.procEnd = nextByte(frames, line.procStart, space)
+  line.procEnd = findByte(view, line.procStart, end, space)
   line.msgStart = line.procEnd + separatorBytes
   if (line.msgStart > end) throw new Error(`a stored line at byte ${at} of a chunk has no header`)
   return end
@@ -89,10 +92,4 @@ export function forEachLine(
     at = readStoredLine(frames, at, line)
     visit(line, index++)
   }
-}
-
-function nextByte(bytes: Uint8Array, from: number, wanted: number): number {
-  let position = from
-  while (position < bytes.length && bytes[position] !== wanted) position++
-  return position
 }

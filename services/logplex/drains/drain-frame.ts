@@ -1,5 +1,5 @@
 import type { ByteWriter } from '../byte-writer.ts'
-import { copyBytes, writeNumber } from '../bytes.ts'
+import { copyView, newView, viewOf, writeNumber } from '../bytes.ts'
 import { formatLogTime } from '../log-time.ts'
 import { drainLossMessage, type Loss } from '../loss.ts'
 import type { StoredLine } from '../app-log/stored-line.ts'
@@ -13,7 +13,8 @@ export type DrainFrame = {
 const newline = 0x0a
 /** Of a frame's length and its space. */
 const lengthBytesMax = 17
-const hyphen = Buffer.from('- ')
+const space = 0x20
+const hyphen = 0x2d
 
 /**
  * `LEN <PRI>1 TIME host SOURCE PROC - MSG`: what Logplex posts, and what is stored, so lines are
@@ -29,23 +30,25 @@ export const httpsFrame: DrainFrame = {
 
 /** `LEN <PRI>1 TIME d.TOKEN SOURCE PROC - - MSG\n`: RFC 5424 with the drain's token as host. */
 export function syslogFrame(drainToken: string): DrainFrame {
-  const host = Buffer.from(drainToken)
+  const host = newView(Buffer.from(drainToken))
   return {
     writeLine: (writer, frames, line) => {
       const endsWell = line.end > line.msgStart && frames[line.end - 1] === newline
       // From the space before SOURCE to MSG; the second hyphen is the structured data's.
       const middleStart = line.sourceStart - 1
-      const added = host.length + hyphen.length + (endsWell ? 0 : 1)
+      const added = host.byteLength + 2 + (endsWell ? 0 : 1)
       const size = line.timeEnd + 1 - line.bodyStart + (line.end - middleStart) + added
       const target = writer.room(size + lengthBytesMax)
+      const stored = viewOf(frames)
       let at = writeNumber(target, writer.length, size)
-      target[at++] = 0x20
-      at = copyBytes(target, at, frames, line.bodyStart, line.timeEnd + 1)
-      at = copyBytes(target, at, host, 0, host.length)
-      at = copyBytes(target, at, frames, middleStart, line.msgStart)
-      at = copyBytes(target, at, hyphen, 0, hyphen.length)
-      at = copyBytes(target, at, frames, line.msgStart, line.end)
-      if (!endsWell) target[at++] = newline
+      target.setUint8(at++, space)
+      at = copyView(target, at, stored, line.bodyStart, line.timeEnd + 1)
+      at = copyView(target, at, host, 0, host.byteLength)
+      at = copyView(target, at, stored, middleStart, line.msgStart)
+      target.setUint8(at++, hyphen)
+      target.setUint8(at++, space)
+      at = copyView(target, at, stored, line.msgStart, line.end)
+      if (!endsWell) target.setUint8(at++, newline)
       writer.wrote(at)
     },
     writeLoss: (writer, loss) => {

@@ -1,4 +1,5 @@
 import type { AppId } from '#lib/ids.ts'
+import { isSame, newView, viewOf } from '../bytes.ts'
 import type { PendingLog } from './pending-log.ts'
 
 /** Where lines with a token go: into which app's log, under which source. */
@@ -12,7 +13,7 @@ export type TokenRoute = {
   chunkBytes: number
 }
 
-type Entry = { token: Uint8Array; route: TokenRoute }
+type Entry = { token: DataView; route: TokenRoute }
 
 /**
  * All known tokens. A line's token is found by its bytes and compared in full: two tokens with the
@@ -23,45 +24,43 @@ export class TokenTable {
 
   /** Adds a token or changes what it stands for. */
   set(token: string, appId: AppId, source: string): void {
-    const bytes = Buffer.from(token)
+    const view = newView(Buffer.from(token))
     const route = { appId, source: Buffer.from(source), pending: undefined, chunkBytes: 0 }
-    const hash = hashOf(bytes, 0, bytes.length)
-    const others = (this.#byHash.get(hash) ?? []).filter((entry) => !bytes.equals(entry.token))
-    this.#byHash.set(hash, [...others, { token: bytes, route }])
+    const { hash, others } = this.#others(view)
+    this.#byHash.set(hash, [...others, { token: view, route }])
   }
 
   delete(token: string): void {
-    const bytes = Buffer.from(token)
-    const hash = hashOf(bytes, 0, bytes.length)
-    const others = (this.#byHash.get(hash) ?? []).filter((entry) => !bytes.equals(entry.token))
+    const { hash, others } = this.#others(newView(Buffer.from(token)))
     if (others.length > 0) this.#byHash.set(hash, others)
     else this.#byHash.delete(hash)
   }
 
   /** The route of the token bytes[start..end), or undefined. */
   find(bytes: Uint8Array, start: number, end: number): TokenRoute | undefined {
-    const entries = this.#byHash.get(hashOf(bytes, start, end))
+    const view = viewOf(bytes)
+    const entries = this.#byHash.get(hashOf(view, start, end))
     if (!entries) return undefined
-    for (const { token, route } of entries) if (isSame(token, bytes, start, end)) return route
+    for (const { token, route } of entries) if (isSame(token, view, start, end)) return route
     return undefined
+  }
+
+  /** What other tokens have the same hash. */
+  #others(token: DataView): { hash: number; others: Entry[] } {
+    const hash = hashOf(token, 0, token.byteLength)
+    const entries = this.#byHash.get(hash) ?? []
+    return { hash, others: entries.filter((entry) => !isSame(entry.token, token)) }
   }
 }
 
-/** Of a token `t.<uuid>` so many bytes are hashed, of which 48 bits are random: nobody chooses them. */
-const hashedBytes = 14
+/** `t.`, behind which eight hexadecimal digits are random: nobody chooses them. */
+const prefixBytes = 2
+const hashedBytes = 8
 
-/** FNV-1a over the first bytes, as a small integer: hashing all of them costs twice a line's look-up. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
-  let hash = 0x811c9dc5 ^ (end - start)
-  const until = Math.min(end, start + hashedBytes)
-  for (let position = start; position < until; position++)
-    hash = Math.imul(hash ^ (bytes[position] ?? 0), 0x01000193)
-  return hash >>> 2
-}
-
-function isSame(token: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (token.length !== end - start) return false
-  for (let index = 0; index < token.length; index++)
-    if (token[index] !== bytes[start + index]) return false
-  return true
+/** A small integer of the token's first digits: hashing all of them costs twice a line's look-up. */
+function hashOf(view: DataView, start: number, end: number): number {
+  const size = end - start
+  const from = start + prefixBytes
+  if (size < prefixBytes + hashedBytes) return size
+  return (Math.imul(view.getInt32(from), 0x01000193) ^ view.getInt32(from + 4)) >>> 2
 }

@@ -1,3 +1,5 @@
+import { findBlank, viewOf } from '../bytes.ts'
+
 /**
  * Positions in `<PRI>VERSION TIME HOST APP-NAME PROCID MSGID [SD] [MSG]`: RFC 5424, and what
  * Logplex's senders make of it, who often leave the structured data out. Fields are copied, never
@@ -60,22 +62,23 @@ export function readMessage(
 ): boolean {
   const version = readPri(bytes, start, end, message)
   if (version < 0) return false
-  const versionEnd = fieldEnd(bytes, version, end)
+  const view = viewOf(bytes)
+  const versionEnd = fieldEnd(view, version, end)
   if (versionEnd < 0 || !isNumber(bytes, version, versionEnd)) return false
   message.timeStart = fieldStart(bytes, versionEnd, end)
-  message.timeEnd = fieldEnd(bytes, message.timeStart, end)
+  message.timeEnd = fieldEnd(view, message.timeStart, end)
   if (message.timeEnd < 0 || message.timeEnd - message.timeStart > fieldBytesMax) return false
   const hostStart = fieldStart(bytes, message.timeEnd, end)
-  const hostEnd = fieldEnd(bytes, hostStart, end)
+  const hostEnd = fieldEnd(view, hostStart, end)
   if (hostEnd < 0) return false
   message.appStart = fieldStart(bytes, hostEnd, end)
-  message.appEnd = fieldEnd(bytes, message.appStart, end)
+  message.appEnd = fieldEnd(view, message.appStart, end)
   if (message.appEnd < 0) return false
   message.procStart = fieldStart(bytes, message.appEnd, end)
-  message.procEnd = fieldEnd(bytes, message.procStart, end)
+  message.procEnd = fieldEnd(view, message.procStart, end)
   if (message.procEnd < 0 || message.procEnd - message.procStart > fieldBytesMax) return false
   const msgidStart = fieldStart(bytes, message.procEnd, end)
-  const msgidEnd = fieldEnd(bytes, msgidStart, end)
+  const msgidEnd = fieldEnd(view, msgidStart, end)
   if (msgidEnd < 0) return false
   message.msgStart = afterStructuredData(bytes, msgidEnd, end)
   message.end = end
@@ -109,14 +112,9 @@ function fieldStart(bytes: Uint8Array, from: number, end: number): number {
  * Where the field that begins at `from` ends: at a space or at the frame's end; -1 when it is empty
  * or holds a control character, with which a line could pass for two.
  */
-function fieldEnd(bytes: Uint8Array, from: number, end: number): number {
-  let position = from
-  for (; position < end; position++) {
-    const byte = bytes[position] ?? 0
-    if (byte > space && byte !== del) continue
-    if (byte === space) break
-    return -1
-  }
+function fieldEnd(view: DataView, from: number, end: number): number {
+  const position = findBlank(view, from, end)
+  if (position < end && view.getUint8(position) !== space) return -1
   return position > from ? position : -1
 }
 
