@@ -21,6 +21,8 @@ export async function startRedis(options: {
     'appendonly yes',
     'appendfsync everysec',
     'save ""',
+    // For PLEXUS_LOG_BYTES as it is unless told otherwise, one and a half times, and 512 MiB.
+    'maxmemory 2gb',
     'maxmemory-policy noeviction',
     // Off: nobody is this user. Its rights are for Redis itself, which replays the transactions of
     // the append-only file as this user, and would leave out each one that it had no right to.

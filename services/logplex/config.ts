@@ -42,8 +42,12 @@ export const settings = {
     help: 'further listeners for syslog, such as tcp://0.0.0.0:5514?framing=newline',
   }),
   logBytesPerApp: integer('PLEXUS_LOG_BYTES_PER_APP', {
-    fallback: 4 * 1024 * 1024,
+    fallback: 32 * 1024 * 1024,
     help: "bytes that an app's log may hold beyond its newest 1,500 lines",
+  }),
+  logBytes: integer('PLEXUS_LOG_BYTES', {
+    fallback: 1024 * 1024 * 1024,
+    help: 'bytes that the logs of all apps together may hold beyond their newest 1,500 lines each',
   }),
   drainsMayBeLocal: flag('PLEXUS_DRAINS_MAY_BE_LOCAL', {
     fallback: false,

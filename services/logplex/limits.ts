@@ -9,6 +9,27 @@ const miB = 1024 * 1024
 
 /** Lines that an app's log keeps whatever they weigh. Heroku's promise is 1,500. */
 export const logLinesMin = 1_500
+/**
+ * Of Redis' memory so much is left to what is not bytes of log lines: cursors, sessions, posts that
+ * are known, copies while its file is written anew …
+ */
+export const redisBytesSpare = 512 * miB
+/** … and a byte of log lines takes so many: Redis rounds each entry's size up. */
+export const redisBytesPerLogByte = 1.5
+/** So late is what logs weigh noted for all of them together, for many apps in one call … */
+export const weightsNotedMs = 200
+/** … of so many apps at most, the rest in the next one. */
+export const weightsNotedAtOnce = 500
+/** For so long an append goes by the level that logs were last to be shrunk to. */
+export const levelKeptMs = 2_000
+/** Logs that give way at the same time, and how often in a row before other work has its turn. */
+export const logsShrunkAtOnce = 50
+export const balanceRoundsMax = 20
+/** A starting process weighs so many logs at a time, with a pause, until it has seen all … */
+export const logsScannedAtOnce = 200
+export const weighFirstPauseMs = 50
+/** … and then so many of those that are noted: 10,000 logs in some minutes, for a log expires in a week. */
+export const weighPauseMs = 10_000
 /** A log that nobody writes to is forgotten after a week, as Heroku's is; its numbers stay. */
 export const logKeptSeconds = 7 * 24 * 3600
 /** How long an id given as `once` is remembered: longer than any redelivery takes. */

@@ -23,7 +23,8 @@ import { registerTails } from './tails/tails-http.ts'
 export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promise<void> {
   const { log } = lifecycle
   const { pool, secrets, nats, redis } = await openStores(config, lifecycle)
-  const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax: config.logBytesPerApp })
+  const { logBytesPerApp: bytesPerAppMax, logBytes: bytesMax } = config
+  const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax, bytesMax })
   lifecycle.onStop('app log', appLog.close)
 
   const { drainsMayBeLocal, drainsCaFile: caFile, logsUrl, syslogAddr } = config

@@ -18,7 +18,11 @@ async function composeArgs(): Promise<string[]> {
   }
   const [program, ...args] = services.redis.command
   expect(program).toBe('redis-server')
-  return args.map((arg) => arg.replace(/\$\{PLEXUS_REDIS_PASSWORD[^}]*\}/, password))
+  return args.map((arg) =>
+    arg
+      .replace(/\$\{PLEXUS_REDIS_PASSWORD[^}]*\}/, password)
+      .replace(/\$\{PLEXUS_REDIS_MAXMEMORY:-([^}]*)\}/, '$1'),
+  )
 }
 
 test("the Compose file's Redis has what transactions wrote after a restart, and serves one user only", async () => {

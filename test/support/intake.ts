@@ -54,6 +54,7 @@ export async function openTestIntake(engines: TestEngines) {
         )
       return times
     },
+    appLog: log.appLog,
     close: log.close,
   }
 }

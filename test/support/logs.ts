@@ -19,14 +19,14 @@ export type TestLog = {
 /** The logs of all apps with connections of their own, as a logplex process has them. */
 export async function openTestLog(
   engines: TestEngines,
-  options: { bytesPerAppMax?: number; redisUrl?: string } = {},
+  options: { bytesPerAppMax?: number; bytesMax?: number; redisUrl?: string } = {},
 ): Promise<TestLog> {
   const { layout, credentials } = engines
   const redisUrl = options.redisUrl ?? serviceEnv('logplex', engines)['PLEXUS_REDIS_URL'] ?? ''
   const redis = await connectRedis(redisUrl, silentLog)
   const nats = await connectNats(natsUrl(layout, credentials, 'logplex'), 'test-log', silentLog)
-  const bytesPerAppMax = options.bytesPerAppMax ?? 4 * 1024 * 1024
-  const appLog = await openAppLog({ redis, nats, log: silentLog, bytesPerAppMax })
+  const { bytesPerAppMax = 32 * 1024 * 1024, bytesMax = 1024 ** 3 } = options
+  const appLog = await openAppLog({ redis, nats, log: silentLog, bytesPerAppMax, bytesMax })
   return {
     appLog,
     redis,

@@ -1,10 +1,11 @@
-import type { AppId } from '#lib/ids.ts'
+import { parseId, type AppId } from '#lib/ids.ts'
 import type { Redis } from '../redis.ts'
 import { logFunctions } from './log-functions.ts'
 import type { Appended, LogChunk, LogReading, Once } from './app-log.ts'
 import {
   logKeptSeconds,
   logLinesMin,
+  logsScannedAtOnce,
   onceKeptSeconds,
   postsKeptMax,
   postsKeptSeconds,
@@ -36,7 +37,14 @@ export type LogAppend = {
   bytesMax: number
 }
 
-export async function appendLog(redis: Redis, append: LogAppend): Promise<Appended> {
+/** What a log weighs: its bytes, and whether it has lines beyond those that it always keeps. */
+export type LogWeight = { bytes: number; canShrink: boolean }
+
+/** Answers the log's weight, too, when there were lines to be added. */
+export async function appendLog(
+  redis: Redis,
+  append: LogAppend,
+): Promise<Appended & { weight?: LogWeight }> {
   const { appId, once } = append
   const keys: string[] = keysOf(appId)
   const { buffer, byteOffset, byteLength } = append.frames
@@ -57,8 +65,28 @@ export async function appendLog(redis: Redis, append: LogAppend): Promise<Append
     for (const { post, from, to, start, end } of once)
       args.push(post, String(from), String(to), String(start), String(end))
   }
-  const reply = (await call(redis, 'plexus_log_append', keys, args)) as [number, number, number]
-  return { first: reply[0], added: reply[2] }
+  const reply = (await call(redis, 'plexus_log_append', keys, args)) as number[]
+  const [first = 0, , added = 0, bytes, spare] = reply
+  if (bytes === undefined) return { first, added }
+  return { first, added, weight: { bytes, canShrink: spare === 1 } }
+}
+
+/** Lets go of the oldest lines beyond so many bytes, but for the newest 1,500. */
+export async function shrinkLog(redis: Redis, appId: AppId, bytesMax: number): Promise<LogWeight> {
+  const args = [String(bytesMax), String(logLinesMin)]
+  const reply = (await call(redis, 'plexus_log_shrink', keysOf(appId), args)) as [number, number]
+  return { bytes: reply[0], canShrink: reply[1] === 1 }
+}
+
+/** Apps that have a log, some at a time: begin with cursor 0, go on until it is 0 again. */
+export async function scanLogs(
+  redis: Redis,
+  cursor: string,
+): Promise<{ cursor: string; appIds: AppId[] }> {
+  const pattern = { MATCH: keysOf('*' as AppId)[1], COUNT: logsScannedAtOnce }
+  const found = await redis.scan(cursor, pattern)
+  const appIds = found.keys.flatMap((key) => parseId<AppId>(String(key).slice(12, 48)) ?? [])
+  return { cursor: String(found.cursor), appIds }
 }
 
 /** Chunks from the one that holds `from`, up to maxBytes but at least one, oldest first. */

@@ -26,17 +26,18 @@ local function forget_writers(meta)
   if #writers >= writers_max then redis.call('HDEL', meta, unpack(writers)) end
 end
 
-local function trim(log, meta, head, oldest, bytes, bytes_max, lines_min)
+-- Gives the oldest line and the bytes that are left, and whether more could go (1) or not (0).
+local function trim(log, head, oldest, bytes, bytes_max, lines_min)
   while bytes > bytes_max do
     local entry = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
-    if not entry then break end
+    if not entry then return oldest, bytes, 0 end
     local last = tonumber(string.match(entry[1], '^%d+'))
-    if head - last < lines_min then break end
+    if head - last < lines_min then return oldest, bytes, 0 end
     redis.call('XTRIM', log, 'MINID', text(last + 1))
     bytes = bytes - #entry[2][2]
     oldest = last + 1
   end
-  return oldest, bytes
+  return oldest, bytes, head - oldest + 1 > lines_min and 1 or 0
 end
 
 -- How many lines of each of these posts are in the log, by post; the hash that new ones are to be
@@ -100,8 +101,8 @@ end
 -- KEYS log, meta [, once | , posts, older posts]; ARGV frames, lines, writer, batch, bytes_max,
 -- lines_min, log_seconds, once_seconds [, posts_max, post_seconds, then for each part of a post: its
 -- id, its first line and that after its last, counted within the post, and where it starts and ends
--- in the frames]. Gives {first line, oldest kept line, lines added}; first 0 when the log was
--- removed.
+-- in the frames]. Gives {first line, oldest kept line, lines added} and, when there were any, {…,
+-- bytes kept, 1 when some of them could go}; first 0 when the log was removed.
 local function append(keys, args)
   local log, meta = keys[1], keys[2]
   local once = #keys == 3 and keys[3] or nil
@@ -131,7 +132,8 @@ local function append(keys, args)
   head = head + lines
   redis.call('XADD', log, text(head) .. '-' .. text(lines), 'f', frames)
   bytes = bytes + #frames
-  oldest, bytes = trim(log, meta, head, oldest, bytes, tonumber(args[5]), tonumber(args[6]))
+  local spare
+  oldest, bytes, spare = trim(log, head, oldest, bytes, tonumber(args[5]), tonumber(args[6]))
   redis.call('HSET', meta, 'head', text(head), 'oldest', text(oldest), 'bytes', text(bytes))
   redis.call('EXPIRE', log, args[7])
   if once then
@@ -139,7 +141,22 @@ local function append(keys, args)
   else
     redis.call('HSET', meta, field, args[4] .. ':' .. text(first) .. ':' .. text(lines))
   end
-  return {first, oldest, lines}
+  return {first, oldest, lines, bytes, spare}
+end
+
+-- KEYS log, meta; ARGV bytes_max, lines_min. Lets go what is beyond. Gives {bytes kept, 1 when some
+-- of them could go}.
+local function shrink(keys, args)
+  local log, meta = keys[1], keys[2]
+  if redis.call('EXISTS', log) == 0 then return {0, 0} end
+  local known = redis.call('HMGET', meta, 'head', 'oldest', 'bytes')
+  local head, before = tonumber(known[1]), tonumber(known[2])
+  local bytes_max, lines_min = tonumber(args[1]), tonumber(args[2])
+  local oldest, bytes, spare = trim(log, head, before, tonumber(known[3]), bytes_max, lines_min)
+  if oldest ~= before then
+    redis.call('HSET', meta, 'oldest', text(oldest), 'bytes', text(bytes))
+  end
+  return {bytes, spare}
 end
 
 local function bounds(log, meta)
@@ -204,5 +221,6 @@ end
 redis.register_function('plexus_log_append', append)
 redis.register_function{function_name='plexus_log_read', callback=read, flags={'no-writes'}}
 redis.register_function{function_name='plexus_log_read_back', callback=read_back, flags={'no-writes'}}
-redis.register_function('plexus_log_remove', remove)
+redis.register_function{function_name='plexus_log_shrink', callback=shrink, flags={'allow-oom'}}
+redis.register_function{function_name='plexus_log_remove', callback=remove, flags={'allow-oom'}}
 `

@@ -9,17 +9,23 @@ import type { Appended, AppLog, LogBounds } from './app-log.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
 import { appendBackoff, growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from '../limits.ts'
+import { fitIntoRedis } from './fit-into-redis.ts'
+import { LogBudget } from './log-budget.ts'
 import { logFunctions } from './log-functions.ts'
 import { RecentChunks } from './recent-chunks.ts'
 import { loadFunctions } from '../redis-functions.ts'
+import { weighLogs } from './weigh-logs.ts'
+import { weightFunctions } from './weight-functions.ts'
 import { appendLog, readLog, readLogBack, removeLog, type LogAppend } from './log-calls.ts'
 
 export type AppLogOptions = {
   redis: Redis
   nats: NatsConnection
   log: Log
-  /** What an app's log may weigh beyond its newest 1,500 lines. */
+  /** What an app's log may weigh beyond its newest 1,500 lines, in bytes … */
   bytesPerAppMax: number
+  /** … and all of them together. */
+  bytesMax: number
 }
 
 type Shared = AppLogOptions & {
@@ -27,6 +33,7 @@ type Shared = AppLogOptions & {
   growth: GrowthListeners
   doorbell: Doorbell
   closing: AbortController
+  budget: LogBudget
   /** Appends that Redis has refused at least once and that are tried again. */
   waiting: number
 }
@@ -35,8 +42,11 @@ type Shared = AppLogOptions & {
 export async function openAppLog(
   options: AppLogOptions,
 ): Promise<AppLog & { close: () => Promise<void> }> {
-  const { redis } = options
+  const { redis, log } = options
   await loadFunctions(redis, logFunctions)
+  await loadFunctions(redis, weightFunctions)
+  const bytesMax = await fitIntoRedis(redis, options.bytesMax, log)
+  const budget = new LogBudget({ ...options, bytesMax })
   const growth = new GrowthListeners()
   const shared: Shared = {
     ...options,
@@ -44,9 +54,11 @@ export async function openAppLog(
     recent: new RecentChunks(),
     doorbell: openDoorbell(options.nats, (appId, head) => growth.tell(appId, head), options.log),
     closing: new AbortController(),
+    budget,
     waiting: 0,
   }
-  const polling = pollGrowth(shared)
+  const { signal } = shared.closing
+  const polling = Promise.all([pollGrowth(shared), weighLogs({ redis, budget, log }, signal)])
   return {
     append: createAppend(shared),
     read: async (appId, from, maxBytes) => {
@@ -67,12 +79,14 @@ export async function openAppLog(
     },
     remove: async (appId) => {
       await removeLog(redis, appId)
+      budget.weighed(appId, { bytes: 0, canShrink: false })
       shared.recent.forget(appId)
     },
     close: async () => {
       shared.closing.abort()
       shared.doorbell.stop()
       await polling
+      await budget.close()
     },
   }
 }
@@ -86,8 +100,7 @@ function createAppend(shared: Shared): AppLog['append'] {
   const last = new Map<AppId, Promise<unknown>>()
   let batch = 0
   return (appId, count, frames, once) => {
-    const { bytesPerAppMax: bytesMax } = shared
-    const append = { appId, count, frames, writer, batch: ++batch, once, bytesMax }
+    const append = { appId, count, frames, writer, batch: ++batch, once }
     // One at a time per app: only so is the last batch the one that may have been asked twice.
     const added = (last.get(appId) ?? Promise.resolve()).then(() => keepAppending(shared, append))
     const settled = added
@@ -102,12 +115,19 @@ function createAppend(shared: Shared): AppLog['append'] {
 function noMatter(): undefined {}
 
 /** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
-async function keepAppending(shared: Shared, append: LogAppend): Promise<Appended> {
-  const { redis, closing } = shared
+async function keepAppending(
+  shared: Shared,
+  append: Omit<LogAppend, 'bytesMax'>,
+): Promise<Appended> {
+  const { redis, closing, budget } = shared
   for (let tries = 1; ; tries++) {
     try {
       closing.signal.throwIfAborted()
-      const appended = await appendLog(redis, append)
+      const { weight, ...appended } = await appendLog(redis, {
+        ...append,
+        bytesMax: budget.bytesPerApp,
+      })
+      if (weight) budget.weighed(append.appId, weight)
       if (tries > 1) tellWaiting(shared, -1)
       if (appended.added > 0) announce(shared, append, appended)
       return appended
@@ -129,7 +149,11 @@ function tellWaiting(shared: Shared, change: number, error?: unknown): void {
   if (shared.waiting === 0) shared.log.info('lines no longer wait for redis')
 }
 
-function announce(shared: Shared, append: LogAppend, { first, added }: Appended): void {
+function announce(
+  shared: Shared,
+  append: Pick<LogAppend, 'appId' | 'count' | 'frames'>,
+  { first, added }: Appended,
+): void {
   const { appId, count, frames } = append
   const head = first + added - 1
   // What was left out as repeated is in these frames: readers are to ask Redis.

@@ -39,8 +39,8 @@ local function release(keys, args)
   return 1
 end
 
-redis.register_function('plexus_drain_claim', claim)
-redis.register_function('plexus_drain_renew', renew)
-redis.register_function('plexus_drain_commit', commit)
-redis.register_function('plexus_drain_release', release)
+redis.register_function{function_name='plexus_drain_claim', callback=claim, flags={'allow-oom'}}
+redis.register_function{function_name='plexus_drain_renew', callback=renew, flags={'allow-oom'}}
+redis.register_function{function_name='plexus_drain_commit', callback=commit, flags={'allow-oom'}}
+redis.register_function{function_name='plexus_drain_release', callback=release, flags={'allow-oom'}}
 `
