@@ -12,6 +12,7 @@ import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { LogplexService, type Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
+import { expectBalanced } from '../support/drain-account.ts'
 import { eventually } from '../support/eventually.ts'
 import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
 import { openTestLog, type TestLog } from '../support/logs.ts'
@@ -79,7 +80,8 @@ const messagesOf = (receiver: HttpReceiver): string[] =>
 
 const stateOf = async (drain: Drain) => {
   const { state } = await rpc.getDrain({ appId: drain.appId, drain: drain.id })
-  const { received, delivered, pending, dropped } = { ...state }
+  if (!state) throw new Error('nobody knows how the drain is doing')
+  const { received, delivered, pending, dropped } = expectBalanced(state)
   return [received, delivered, pending, dropped].map(Number)
 }
 

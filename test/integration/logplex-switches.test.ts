@@ -8,6 +8,7 @@ import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { ErrorCode } from '#proto/common/v1/common_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
+import { expectBalanced } from '../support/drain-account.ts'
 import { eventually } from '../support/eventually.ts'
 import { startHttpReceiver } from '../support/log-receivers.ts'
 import { keptMessages, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
@@ -128,12 +129,15 @@ test('drains that are off stand still, and go on where they stood', async () => 
   const owner = () => testLog.redis.exists(`plexus:drain:{${id}}:owner`)
   await eventually(async () => expect(await owner()).toBe(0))
   await post(asToken, frame('x', 'meanwhile'))
-  await eventually(async () =>
-    expect((await rpc.getDrain({ appId, drain: id })).state).toMatchObject({ pending: 2n }),
-  )
+  const state = async () => {
+    const drain = await rpc.getDrain({ appId, drain: id })
+    return drain.state && expectBalanced(drain.state)
+  }
+  await eventually(async () => expect(await state()).toMatchObject({ pending: 2n }))
   expect(got()).toEqual(both('before'))
   await rpc.setSwitches({ on: ['drains'] })
   await eventually(() => expect(got()).toEqual([...both('before'), ...both('meanwhile')]))
+  await eventually(async () => expect(await state()).toMatchObject({ pending: 0n, dropped: 0n }))
   await receiver.close()
 })
 

@@ -5,11 +5,15 @@ import { startDrains, type Drains } from '../../services/logplex/drains/drains.t
 import type { DrainLimits } from '../../services/logplex/drains/limits.ts'
 import type { LogDrain } from '../../services/logplex/log-drain.ts'
 import type { TestEngines } from './engines.ts'
+import { expectBalanced } from './drain-account.ts'
 import { startHttpReceiver, type HttpReceiver } from './log-receivers.ts'
 import { openTestLog, type TestLog } from './logs.ts'
 import { storedLines } from './stored-lines.ts'
 
-/** Drains of a process as the tests start them, with what they are fed and who receives. */
+/**
+ * Drains of a process as the tests start them, with what they are fed and who receives. Whenever a
+ * test asks for the state of one, its equation must hold.
+ */
 export type TestDrains = {
   log: TestLog
   start: (
@@ -45,7 +49,7 @@ export async function openTestDrains(engines: TestEngines): Promise<TestDrains> 
       const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
       closing.push(() => started.stop())
       started.sync(drains)
-      return started
+      return { ...started, state: async (drain) => expectBalanced(await started.state(drain)) }
     },
     receiver: async (options) => {
       const started = await startHttpReceiver(options)

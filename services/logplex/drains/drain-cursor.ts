@@ -13,6 +13,11 @@ export type DrainCursor = {
   overflowed: number
   /** Dropped because the receiver refused them for good. */
   refused: number
+  /**
+   * Numbers that the cursor moved past and that stand for no line of the drain: lines that no drain
+   * is to have (L14). Less by so much as the numbers went back when the log was lost.
+   */
+  uncounted: number
   /** Dropped lines that the receiver has not been told of yet (L10 in the next batch). */
   lost: Loss
   /** Dropped lines that the app's own log has not been told of yet. */
@@ -105,7 +110,7 @@ export function newFields(cursor: DrainCursor, change: Partial<DrainCursor>): Pa
     const { count, since } = cursor[field]
     if (changed[field]?.count === count && changed[field].since === since) delete changed[field]
   }
-  for (const field of ['delivered', 'toldAt', 'nextTime', 'lastError'] as const)
+  for (const field of ['delivered', 'uncounted', 'toldAt', 'nextTime', 'lastError'] as const)
     if (changed[field] === cursor[field]) delete changed[field]
   return changed
 }
@@ -117,6 +122,7 @@ function toFields(cursor: Partial<DrainCursor>): string[] {
     delivered: cursor.delivered,
     overflowed: cursor.overflowed,
     refused: cursor.refused,
+    uncounted: cursor.uncounted,
     lost: lost?.count,
     lost_since: lost?.since,
     untold: untold?.count,
@@ -138,6 +144,7 @@ function parseCursor(fields: Map<string, string>, firstLine: number): DrainCurso
     delivered: number('delivered'),
     overflowed: number('overflowed'),
     refused: number('refused'),
+    uncounted: number('uncounted'),
     lost: { count: number('lost'), since: text('lost_since') },
     untold: { count: number('untold'), since: text('untold_since') },
     toldAt: number('told_at'),

@@ -169,7 +169,8 @@ export class Drain {
     const available = chunks[0]?.first ?? bounds.oldest
     // A head before the cursor: the log was lost and its numbers began anew.
     if (chunks.length === 0 && bounds.head < next - 1) {
-      await this.#commit(() => ({ next: bounds.oldest }))
+      const back = next - bounds.oldest
+      await this.#commit(({ uncounted }) => ({ next: bounds.oldest, uncounted: uncounted - back }))
       this.#grown = bounds.oldest <= bounds.head
     } else if (available > next) {
       const since = this.#cursor.nextTime || formatLogTime(new Date())
@@ -207,7 +208,8 @@ export class Drain {
         const lost = { count: lines, since: batch.firstTime }
         const untold = lossOfOthers(chunks, batch.first, batch.last)
         const { reason: lastError } = delivery
-        const change = { next: batch.last + 1, ...answered(lastError), lastError }
+        const uncounted = this.#cursor.uncounted + othersOf(batch)
+        const change = { next: batch.last + 1, uncounted, ...answered(lastError), lastError }
         await this.#count('refused', lost, untold, change)
         return
       }
@@ -230,6 +232,7 @@ export class Drain {
       next: batch.last + 1,
       delivered: cursor.delivered + batch.lines - refused.lines,
       refused: cursor.refused + refused.lines,
+      uncounted: cursor.uncounted + othersOf(batch),
       // What was lost before has just been told; not so when there was nothing to send.
       lost: batch.lines > 0 ? loss : cursor.lost,
       untold: addLoss(cursor.untold, loss),
@@ -336,6 +339,9 @@ export class Drain {
     await delay(ms, undefined, { signal }).catch(() => undefined)
   }
 }
+
+/** Lines of the log's run that are no drain's to have. */
+const othersOf = ({ first, last, lines }: Batch): number => last + 1 - first - lines
 
 /** What came of a batch just now. */
 const answered = (text: string): Pick<DrainCursor, 'lastAnswer' | 'answeredAt'> => ({

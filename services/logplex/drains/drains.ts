@@ -8,6 +8,7 @@ import { loadFunctions } from '../redis-functions.ts'
 import { timeOfFirst } from './batch.ts'
 import type { CarrierOptions } from './carrier.ts'
 import { readTrustedCas } from './certificate.ts'
+import { drainAccount } from './drain-account.ts'
 import {
   claimDrain,
   expireCursor,
@@ -180,31 +181,19 @@ class DrainSet {
   }
 }
 
-/** From one look at the cursor and one at the log; received = delivered + pending + dropped. */
+/** From one look at the cursor and, after it, one at the log. */
 async function readState(
   { redis, appLog }: DrainsOptions,
   drain: LogDrain,
 ): Promise<LogDrainState> {
-  const cursor = await readCursor(redis, drain.id, drain.firstLine)
-  const { chunks, bounds } = await appLog.read(drain.appId, cursor.next, 1)
-  const { oldest, head } = bounds
-  const next = Math.min(cursor.next, head + 1)
-  // Lines that the buffer has let go and that the drain has not come to count yet.
-  const passed = Math.max(0, oldest - next)
-  const { delivered, refused, lastAnswer, answeredAt, lastError } = cursor
-  const overflowed = cursor.overflowed + passed
-  const dropped = overflowed + refused
-  const pending = head + 1 - next - passed
+  const { id, appId, firstLine } = drain
+  const cursor = await readCursor(redis, id, firstLine)
+  const { chunks, bounds } = await appLog.read(appId, cursor.next, 1)
+  const account = drainAccount(cursor, firstLine, bounds)
+  const { lastAnswer, answeredAt, lastError } = cursor
   return {
-    ...{
-      received: delivered + dropped + pending,
-      delivered,
-      pending,
-      dropped,
-      overflowed,
-      refused,
-    },
-    lagSeconds: pending === 0 ? 0 : ageOf(timeOfFirst(chunks, next)),
+    ...account,
+    lagSeconds: account.pending === 0 ? 0 : ageOf(timeOfFirst(chunks, cursor.next)),
     lastAnswer: answeredAt === 0 ? undefined : { text: lastAnswer, at: new Date(answeredAt) },
     lastError,
   }
