@@ -20,6 +20,9 @@ export async function startRedis(options: {
     `dir ${JSON.stringify(dir)}`,
     'appendonly yes',
     'appendfsync everysec',
+    // The file is written anew by a process that costs as much as all else when it compresses.
+    'rdbcompression no',
+    'auto-aof-rewrite-percentage 200',
     'save ""',
     // For PLEXUS_LOG_BYTES as it is unless told otherwise, one and a half times, and 512 MiB.
     'maxmemory 2gb',

@@ -56,6 +56,10 @@ export const recentBytesPerAppMax = 256 * kiB
 /** For all apps together; beyond it an app's newest are forgotten and Redis is asked. */
 export const recentBytesMax = 64 * miB
 
+/** Appends to different logs that go to Redis in one call, which does nothing else meanwhile … */
+export const appendsPerCallMax = 64
+/** … and their bytes, which take some milliseconds. */
+export const appendsBytesMax = 512 * kiB
 /** Between two tries to append while Redis is away. */
 export const appendBackoff = { firstMs: 50, maxMs: 1_000 }
 /** Readers are told of growth over NATS; this is how late they are when a message was lost … */

@@ -1,7 +1,7 @@
 import { parseId, type AppId } from '#lib/ids.ts'
 import type { Redis } from '../redis.ts'
 import { logFunctions } from './log-functions.ts'
-import type { Appended, LogChunk, LogReading, Once } from './app-log.ts'
+import type { Appended, LogChunk, LogReading, PostPart } from './app-log.ts'
 import {
   logKeptSeconds,
   logLinesMin,
@@ -16,9 +16,9 @@ import { callFunction } from '../redis-functions.ts'
 // The calls of log-functions.ts with their keys, arguments and answers. All reject with the
 // client's error when Redis is away.
 
-const keysOf = (appId: AppId): [string, string] => {
+const keysOf = (appId: AppId): [entries: string, meta: string, sizes: string] => {
   const log = `plexus:log:{${appId}}`
-  return [log, `${log}:meta`]
+  return [log, `${log}:meta`, `${log}:sizes`]
 }
 
 const postKeysOf = (appId: AppId): string[] => {
@@ -26,47 +26,67 @@ const postKeysOf = (appId: AppId): string[] => {
   return [posts, `${posts}:older`]
 }
 
-export type LogAppend = {
-  appId: AppId
-  count: number
-  frames: Uint8Array
-  /** A writer's batches are numbered; the last one may be given again and is then not added again. */
-  writer: string
-  batch: number
-  once: Once | undefined
-  bytesMax: number
-}
+/** Lines for one log; bytesMax is what it may weigh then, beyond its newest lines. */
+export type LogAppend = { appId: AppId; count: number; frames: Uint8Array; bytesMax: number }
+
+/** A writer's batches are numbered; its last one may be given again and is then not added again. */
+export type BatchAppend = LogAppend & { batch: number }
 
 /** What a log weighs: its bytes, and whether it has lines beyond those that it always keeps. */
 export type LogWeight = { bytes: number; canShrink: boolean }
 
-/** Answers the log's weight, too, when there were lines to be added. */
-export async function appendLog(
+/** What became of an append, and the log's weight when there were lines to be added. */
+export type LogAppended = Appended & { weight?: LogWeight }
+
+/** Appends of one writer, each to another log, in one call; answers in their order. */
+export async function appendLogs(
   redis: Redis,
-  append: LogAppend,
-): Promise<Appended & { weight?: LogWeight }> {
-  const { appId, once } = append
-  const keys: string[] = keysOf(appId)
-  const { buffer, byteOffset, byteLength } = append.frames
-  const args: (string | Buffer)[] = [
-    Buffer.from(buffer, byteOffset, byteLength),
-    String(append.count),
-    append.writer,
-    String(append.batch),
-    String(append.bytesMax),
-    String(logLinesMin),
-    String(logKeptSeconds),
-    String(onceKeptSeconds),
-  ]
-  if (typeof once === 'string') keys.push(`${keys[0]}:once:${once}`)
-  else if (once) {
-    keys.push(...postKeysOf(appId))
-    args.push(String(postsKeptMax), String(postsKeptSeconds))
-    for (const { post, from, to, start, end } of once)
-      args.push(post, String(from), String(to), String(start), String(end))
-  }
-  const reply = (await call(redis, 'plexus_log_append', keys, args)) as number[]
-  const [first = 0, , added = 0, bytes, spare] = reply
+  writer: string,
+  appends: BatchAppend[],
+): Promise<LogAppended[]> {
+  const keys = appends.flatMap(({ appId }) => keysOf(appId))
+  const args = [...appendRules, writer, ...appends.flatMap(batchArgs)]
+  return ((await call(redis, 'plexus_log_append', keys, args)) as number[][]).map(readAppended)
+}
+
+/** Adds what is not in the log already of these posts. */
+export async function appendPosts(
+  redis: Redis,
+  writer: string,
+  append: BatchAppend,
+  parts: readonly PostPart[],
+): Promise<LogAppended> {
+  const keys = [...keysOf(append.appId), ...postKeysOf(append.appId)]
+  const args = [...appendRules, writer, ...batchArgs(append)]
+  args.push(String(postsKeptMax), String(postsKeptSeconds))
+  for (const { post, from, to, start, end } of parts)
+    args.push(post, String(from), String(to), String(start), String(end))
+  return readAppended((await call(redis, 'plexus_log_append_posts', keys, args)) as number[])
+}
+
+/** Adds the lines unless some were added by that id. */
+export async function appendOnce(
+  redis: Redis,
+  { appId, count, frames, bytesMax }: LogAppend,
+  id: string,
+): Promise<LogAppended> {
+  const [entries, ...others] = keysOf(appId)
+  const keys = [entries, ...others, `${entries}:once:${id}`]
+  const lines = [bufferOf(frames), String(count), String(bytesMax)]
+  const args = [...lines, ...appendRules, String(onceKeptSeconds)]
+  return readAppended((await call(redis, 'plexus_log_append_once', keys, args)) as number[])
+}
+
+const appendRules = [String(logLinesMin), String(logKeptSeconds)]
+
+const batchArgs = ({ frames, count, batch, bytesMax }: BatchAppend): (string | Buffer)[] => [
+  ...[bufferOf(frames), String(count), String(batch), String(bytesMax)],
+]
+
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
+  Buffer.from(buffer, byteOffset, byteLength)
+
+function readAppended([first = 0, , added = 0, bytes, spare]: number[]): LogAppended {
   if (bytes === undefined) return { first, added }
   return { first, added, weight: { bytes, canShrink: spare === 1 } }
 }

@@ -8,8 +8,8 @@ import {
   storedFrames,
   type TestLog,
 } from '../../../test/support/logs.ts'
-import { postsKeptMax, postsKeptSeconds } from '../limits.ts'
-import { appendLog, readLog } from './log-calls.ts'
+import { appendsBytesMax, appendsPerCallMax, postsKeptMax, postsKeptSeconds } from '../limits.ts'
+import { appendLogs, appendPosts, readLog } from './log-calls.ts'
 
 const engines = inject('engines')
 let one: TestLog
@@ -164,9 +164,10 @@ describe('a post that comes again', () => {
     const appId = newId<AppId>()
     await one.appLog.append(appId, ...part('p', 1, 2))
     const [count, frames, once] = part('p', 1, 3)
-    const append = { appId, count, frames, once, writer: 'w', batch: 1, bytesMax: 1_000_000 }
-    expect(await appendLog(one.redis, append)).toMatchObject({ first: 3, added: 1 })
-    expect(await appendLog(one.redis, append)).toEqual({ first: 3, added: 1 })
+    const append = { appId, count, frames, batch: 1, bytesMax: 1_000_000 }
+    const answer = () => appendPosts(one.redis, 'w', append, once)
+    expect(await answer()).toMatchObject({ first: 3, added: 1 })
+    expect(await answer()).toEqual({ first: 3, added: 1 })
   })
 
   test('is known for some time only, and of so many posts', async () => {
@@ -192,13 +193,36 @@ describe('a post that comes again', () => {
 
 test('a batch whose answer got lost is not added again when it is given again', async () => {
   const appId = newId<AppId>()
-  const append = { appId, count: 1, writer: 'w', once: undefined, bytesMax: 1_000_000 }
+  const append = { appId, count: 1, bytesMax: 1_000_000 }
   const first = { ...append, batch: 1, frames: storedFrames('first') }
   const second = { ...append, batch: 2, frames: storedFrames('second') }
-  expect((await appendLog(one.redis, first)).first).toBe(1)
-  expect((await appendLog(one.redis, first)).first).toBe(1)
-  expect((await appendLog(one.redis, second)).first).toBe(2)
+  const other = { ...first, appId: newId<AppId>() }
+  const firstOf = async (...appends: (typeof first)[]) =>
+    (await appendLogs(one.redis, 'w', appends)).map((appended) => appended.first)
+  expect(await firstOf(first)).toEqual([1])
+  expect(await firstOf(first, other)).toEqual([1, 1])
+  expect(await firstOf(other, second)).toEqual([1, 2])
   expect((await readLog(one.redis, appId, 1, 1000)).bounds.head).toBe(2)
+})
+
+test('what goes to Redis together with a log in trouble is added all the same', async () => {
+  const [well, ill] = [newId<AppId>(), newId<AppId>()]
+  const key = `plexus:log:{${ill}}`
+  await one.redis.set(key, 'not a log')
+  const appends = [ill, well, newId<AppId>()].map((appId) =>
+    one.appLog.append(appId, 1, storedFrames('x')),
+  )
+  expect(await Promise.all(appends.slice(1))).toMatchObject([{ first: 1 }, { first: 1 }])
+  await one.redis.del(key)
+  expect(await appends[0]).toMatchObject({ first: 1, added: 1 })
+  expect(await keptMessages(one.appLog, well)).toEqual(['x'])
+})
+
+test('appends of very many logs, and very many bytes, go in several calls', async () => {
+  const apps = Array.from({ length: 3 * appendsPerCallMax }, () => newId<AppId>())
+  const frames = storedFrames('x'.repeat(appendsBytesMax / 16))
+  await Promise.all(apps.map((appId) => one.appLog.append(appId, 1, frames)))
+  for (const appId of apps) expect((await one.appLog.bounds(appId)).head).toBe(1)
 })
 
 test('a reader is told of lines that this or another process added', async () => {

@@ -1,14 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
-import { backoffMs } from '#lib/backoff.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { Redis } from '../redis.ts'
-import type { Appended, AppLog, LogBounds } from './app-log.ts'
+import type { AppLog, LogBounds } from './app-log.ts'
+import { createAppend, type Added } from './append.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
-import { appendBackoff, growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from '../limits.ts'
+import { growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from '../limits.ts'
 import { fitIntoRedis } from './fit-into-redis.ts'
 import { LogBudget } from './log-budget.ts'
 import { logFunctions } from './log-functions.ts'
@@ -16,7 +15,7 @@ import { RecentChunks } from './recent-chunks.ts'
 import { loadFunctions } from '../redis-functions.ts'
 import { weighLogs } from './weigh-logs.ts'
 import { weightFunctions } from './weight-functions.ts'
-import { appendLog, readLog, readLogBack, removeLog, type LogAppend } from './log-calls.ts'
+import { readLog, readLogBack, removeLog } from './log-calls.ts'
 
 export type AppLogOptions = {
   redis: Redis
@@ -34,8 +33,6 @@ type Shared = AppLogOptions & {
   doorbell: Doorbell
   closing: AbortController
   budget: LogBudget
-  /** Appends that Redis has refused at least once and that are tried again. */
-  waiting: number
 }
 
 /** Opens the logs of all apps; close() rejects the appends that still wait for Redis. */
@@ -55,12 +52,11 @@ export async function openAppLog(
     doorbell: openDoorbell(options.nats, (appId, head) => growth.tell(appId, head), options.log),
     closing: new AbortController(),
     budget,
-    waiting: 0,
   }
   const { signal } = shared.closing
   const polling = Promise.all([pollGrowth(shared), weighLogs({ redis, budget, log }, signal)])
   return {
-    append: createAppend(shared),
+    append: createAppend({ redis, budget, log, signal }, (added) => announce(shared, added)),
     read: async (appId, from, maxBytes) => {
       const chunks = shared.recent.read(appId, from, maxBytes)
       const newest = chunks.at(-1)
@@ -95,66 +91,7 @@ async function boundsOf(redis: Redis, appId: AppId): Promise<LogBounds> {
   return (await readLog(redis, appId, 1, 0)).bounds
 }
 
-function createAppend(shared: Shared): AppLog['append'] {
-  const writer = randomBytes(8).toString('hex')
-  const last = new Map<AppId, Promise<unknown>>()
-  let batch = 0
-  return (appId, count, frames, once) => {
-    const append = { appId, count, frames, writer, batch: ++batch, once }
-    // One at a time per app: only so is the last batch the one that may have been asked twice.
-    const added = (last.get(appId) ?? Promise.resolve()).then(() => keepAppending(shared, append))
-    const settled = added
-      .then(noMatter, noMatter)
-      .finally(() => last.get(appId) === settled && last.delete(appId))
-    last.set(appId, settled)
-    return added
-  }
-}
-
-/** Whoever gave the lines hears how it went; the next ones only wait for the end of it. */
-function noMatter(): undefined {}
-
-/** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
-async function keepAppending(
-  shared: Shared,
-  append: Omit<LogAppend, 'bytesMax'>,
-): Promise<Appended> {
-  const { redis, closing, budget } = shared
-  for (let tries = 1; ; tries++) {
-    try {
-      closing.signal.throwIfAborted()
-      const { weight, ...appended } = await appendLog(redis, {
-        ...append,
-        bytesMax: budget.bytesPerApp,
-      })
-      if (weight) budget.weighed(append.appId, weight)
-      if (tries > 1) tellWaiting(shared, -1)
-      if (appended.added > 0) announce(shared, append, appended)
-      return appended
-    } catch (error) {
-      if (closing.signal.aborted)
-        throw new Error('the app log was closed before Redis had the lines', { cause: error })
-      if (tries === 1) tellWaiting(shared, 1, error)
-      await delay(backoffMs(tries, appendBackoff), undefined, { signal: closing.signal }).catch(
-        () => undefined,
-      )
-    }
-  }
-}
-
-/** An outage is told once, and its end, however many apps wait. */
-function tellWaiting(shared: Shared, change: number, error?: unknown): void {
-  shared.waiting += change
-  if (shared.waiting === 1 && change > 0) shared.log.warn({ err: error }, 'lines wait for redis')
-  if (shared.waiting === 0) shared.log.info('lines no longer wait for redis')
-}
-
-function announce(
-  shared: Shared,
-  append: Pick<LogAppend, 'appId' | 'count' | 'frames'>,
-  { first, added }: Appended,
-): void {
-  const { appId, count, frames } = append
+function announce(shared: Shared, { appId, count, frames, first, added }: Added): void {
   const head = first + added - 1
   // What was left out as repeated is in these frames: readers are to ask Redis.
   if (added === count && shared.growth.has(appId))

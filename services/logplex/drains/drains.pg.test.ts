@@ -298,7 +298,7 @@ test('when the log was lost the drain goes on with its new lines, and what was s
   await eventually(async () => expect(await first.state(drain)).toMatchObject({ delivered: 3 }))
   await first.stop()
   const log = `plexus:log:{${drain.appId}}`
-  await on.log.redis.del([log, `${log}:meta`])
+  await on.log.redis.del([log, `${log}:meta`, `${log}:sizes`])
   await on.append(drain, numbered(4, 5))
   const second = await on.start([drain])
   expect(await second.state(drain)).toMatchObject({ received: 5 })

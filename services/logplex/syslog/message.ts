@@ -6,7 +6,7 @@ import { findBlank, viewOf } from '../bytes.ts'
  * understood; HOST, MSGID and structured data are of no further use.
  */
 export type SyslogMessage = {
-  /** The number between `<` and `>`. */
+  /** The number between `<` and `>`, which stand beside it. */
   priStart: number
   priEnd: number
   timeStart: number

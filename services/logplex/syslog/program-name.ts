@@ -22,12 +22,12 @@ export class ProgramName {
       message.procEnd = appEnd
       return bytes
     }
-    const start = message.priStart
+    const start = message.priStart - 1
     const end = copyBytes(this.#bytes, 0, bytes, start, message.end)
     let to = copyBytes(this.#bytes, end, bytes, appStart, appEnd)
     this.#bytes[to++] = dot
     to = copyBytes(this.#bytes, to, bytes, procStart, procEnd)
-    message.priStart = 0
+    message.priStart = 1
     message.priEnd -= start
     message.timeStart -= start
     message.timeEnd -= start

@@ -1,0 +1,104 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffMs } from '#lib/backoff.ts'
+import type { AppId } from '#lib/ids.ts'
+import type { Log } from '#lib/log.ts'
+import type { Redis } from '../redis.ts'
+import { appendBackoff } from '../limits.ts'
+import type { Appended, AppLog, Once } from './app-log.ts'
+import { joinAppends } from './join-appends.ts'
+import type { LogBudget } from './log-budget.ts'
+import {
+  appendLogs,
+  appendOnce,
+  appendPosts,
+  type LogAppended,
+  type BatchAppend,
+} from './log-calls.ts'
+
+type AppendDeps = {
+  redis: Redis
+  budget: LogBudget
+  log: Log
+  /** Ends the appends that still wait for Redis. */
+  signal: AbortSignal
+}
+
+/** Lines that were given, and what was added of them. */
+export type Added = Pick<BatchAppend, 'appId' | 'count' | 'frames'> & Appended
+
+type Wanted = Omit<BatchAppend, 'bytesMax'> & { once: Once | undefined }
+
+/** Appends as AppLog says; `onAdded` hears of what came into a log before whoever gave it does. */
+export function createAppend(deps: AppendDeps, onAdded: (added: Added) => void): AppLog['append'] {
+  const last = new Map<AppId, Promise<unknown>>()
+  const appender = new Appender(deps)
+  let batch = 0
+  const append = async (wanted: Wanted): Promise<Appended> => {
+    const appended = await appender.keepAppending(wanted)
+    if (appended.added > 0) onAdded({ ...wanted, ...appended })
+    return appended
+  }
+  return (appId, count, frames, once) => {
+    const wanted = { appId, count, frames, batch: ++batch, once }
+    // One at a time per app: only so is the last batch the one that may have been asked twice.
+    const before = last.get(appId)
+    const added = before ? before.then(() => append(wanted)) : append(wanted)
+    const settled = added
+      .then(noMatter, noMatter)
+      .finally(() => last.get(appId) === settled && last.delete(appId))
+    last.set(appId, settled)
+    return added
+  }
+}
+
+/** Whoever gave the lines hears how it went; the next ones only wait for the end of it. */
+function noMatter(): undefined {}
+
+class Appender {
+  readonly #deps: AppendDeps
+  readonly #writer = randomBytes(8).toString('hex')
+  readonly #join: ReturnType<typeof joinAppends>
+  /** Appends that Redis has refused at least once and that are tried again. */
+  #waiting = 0
+
+  constructor(deps: AppendDeps) {
+    this.#deps = deps
+    this.#join = joinAppends((appends) => appendLogs(deps.redis, this.#writer, appends))
+  }
+
+  /** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
+  async keepAppending(wanted: Wanted): Promise<Appended> {
+    const { budget, signal } = this.#deps
+    for (let tries = 1; ; tries++) {
+      try {
+        signal.throwIfAborted()
+        const { weight, ...appended } = await this.#try(wanted, tries)
+        if (weight) budget.weighed(wanted.appId, weight)
+        if (tries > 1) this.#tellWaiting(-1)
+        return appended
+      } catch (error) {
+        if (signal.aborted)
+          throw new Error('the app log was closed before Redis had the lines', { cause: error })
+        if (tries === 1) this.#tellWaiting(1, error)
+        await delay(backoffMs(tries, appendBackoff), undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  async #try({ once, ...wanted }: Wanted, tries: number): Promise<LogAppended> {
+    const { redis, budget } = this.#deps
+    const append = { ...wanted, bytesMax: budget.bytesPerApp }
+    if (typeof once === 'string') return appendOnce(redis, append, once)
+    if (once) return appendPosts(redis, this.#writer, append, once)
+    return this.#join(append, tries > 1)
+  }
+
+  /** An outage is told once, and its end, however many apps wait. */
+  #tellWaiting(change: number, error?: unknown): void {
+    const { log } = this.#deps
+    this.#waiting += change
+    if (this.#waiting === 1 && change > 0) log.warn({ err: error }, 'lines wait for redis')
+    if (this.#waiting === 0) log.info('lines no longer wait for redis')
+  }
+}
