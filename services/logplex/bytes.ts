@@ -97,19 +97,19 @@ const high = 0x80808080 | 0
 const zeroBytes = (four: number): number => (four - 0x01010101) & ~four & high
 const lowestByte = (marks: number): number => (31 - Math.clz32(marks & -marks)) >> 3
 
-/** True when view[start..end) is what `wanted` holds, whole. */
+/** True when so many bytes of both, from a position in each on, are the same. */
 export function isSame(
-  wanted: DataView,
-  view: DataView,
-  start = 0,
-  end = view.byteLength,
+  one: DataView,
+  at: number,
+  other: DataView,
+  otherAt: number,
+  size: number,
 ): boolean {
-  const size = end - start
-  if (wanted.byteLength !== size) return false
-  let at = 0
-  for (; at + 4 <= size; at += 4)
-    if (wanted.getInt32(at) !== view.getInt32(start + at)) return false
-  for (; at < size; at++) if (wanted.getUint8(at) !== view.getUint8(start + at)) return false
+  let index = 0
+  for (; index + 4 <= size; index += 4)
+    if (one.getInt32(at + index) !== other.getInt32(otherAt + index)) return false
+  for (; index < size; index++)
+    if (one.getUint8(at + index) !== other.getUint8(otherAt + index)) return false
   return true
 }
 

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '#lib/backoff.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
+import { joinCalls } from '../join-calls.ts'
 import type { Redis } from '../redis.ts'
-import { appendBackoff } from '../limits.ts'
+import { appendBackoff, appendsBytesMax, appendsPerCallMax } from '../limits.ts'
 import type { Appended, AppLog, Once } from './app-log.ts'
-import { joinAppends } from './join-appends.ts'
 import type { LogBudget } from './log-budget.ts'
 import {
   appendLogs,
@@ -58,13 +58,18 @@ function noMatter(): undefined {}
 class Appender {
   readonly #deps: AppendDeps
   readonly #writer = randomBytes(8).toString('hex')
-  readonly #join: ReturnType<typeof joinAppends>
+  readonly #join: (append: BatchAppend, alone: boolean) => Promise<LogAppended>
   /** Appends that Redis has refused at least once and that are tried again. */
   #waiting = 0
 
   constructor(deps: AppendDeps) {
     this.#deps = deps
-    this.#join = joinAppends((appends) => appendLogs(deps.redis, this.#writer, appends))
+    this.#join = joinCalls({
+      call: (appends) => appendLogs(deps.redis, this.#writer, appends),
+      callMax: appendsPerCallMax,
+      bytesMax: appendsBytesMax,
+      bytesOf: ({ frames }) => frames.length,
+    })
   }
 
   /** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */

@@ -61,19 +61,31 @@ export async function renewDrain(redis: Redis, owner: DrainOwner, id: DrainId): 
   return (await call(redis, 'plexus_drain_renew', id, [owner.name, String(owner.leaseMs)])) === 1
 }
 
+/** What is to change of a drain's cursor, which is believed to stand at `expectedNext`. */
+export type CursorCommit = {
+  id: DrainId
+  expectedNext: number
+  cursor: Partial<DrainCursor> & Pick<DrainCursor, 'next'>
+}
+
 /**
- * Writes the cursor if the drain is still ours and still stands where we think it does, or has
+ * Writes each cursor if the drain is still ours and still stands where we think it does, or has
  * already been written by a try whose answer was lost. False: another process has it.
  */
-export async function commitCursor(
+export async function commitCursors(
   redis: Redis,
   owner: DrainOwner,
-  id: DrainId,
-  expectedNext: number,
-  cursor: Partial<DrainCursor> & Pick<DrainCursor, 'next'>,
-): Promise<boolean> {
-  const fields = [owner.name, String(expectedNext), String(cursor.next), ...toFields(cursor)]
-  return (await call(redis, 'plexus_drain_commit', id, fields)) === 1
+  commits: CursorCommit[],
+): Promise<boolean[]> {
+  const args = [owner.name]
+  for (const { expectedNext, cursor } of commits) {
+    const fields = [String(expectedNext), String(cursor.next), ...toFields(cursor)]
+    args.push(String(fields.length), ...fields)
+  }
+  const keys = commits.flatMap(({ id }) => [cursorKey(id), ownerKey(id)])
+  const name = 'plexus_drain_commit'
+  const answers = (await callFunction(redis, drainFunctions, { name, keys, args })) as number[]
+  return answers.map((answer) => answer === 1)
 }
 
 /** Gives the drain up, so that another process can have it at once. */

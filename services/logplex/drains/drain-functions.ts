@@ -1,5 +1,5 @@
 /**
- * What Redis does with a drain's cursor, each as one atomic call. KEYS of all: the cursor (a hash)
+ * What Redis does with a drain's cursor, each as one atomic call. KEYS of most: the cursor (a hash)
  * and the owner (the name of the process that runs the drain, with a time to live: the lease). Only
  * the owner moves the cursor, and only from where it believes it to stand, so that a process that
  * was paused beyond its lease can move nothing.
@@ -24,13 +24,21 @@ local function renew(keys, args)
   return 1
 end
 
--- ARGV owner, next as the owner knows it, next to be, field, value, …
+-- KEYS cursor and owner of each drain; ARGV owner, then for each drain how many of the following there
+-- are, next as the owner knows it, next to be, field, value, … Gives for each 1, or 0 when it is not
+-- the owner's.
 local function commit(keys, args)
-  if redis.call('GET', keys[2]) ~= args[1] then return 0 end
-  local next = redis.call('HGET', keys[1], 'next')
-  if next ~= args[2] and next ~= args[3] then return 0 end
-  redis.call('HSET', keys[1], unpack(args, 4))
-  return 1
+  local answers, at = {}, 2
+  for index = 1, #keys, 2 do
+    local count = tonumber(args[at])
+    local ours = redis.call('GET', keys[index + 1]) == args[1]
+    local next = ours and redis.call('HGET', keys[index], 'next')
+    ours = ours and (next == args[at + 1] or next == args[at + 2])
+    if ours then redis.call('HSET', keys[index], unpack(args, at + 3, at + count)) end
+    answers[#answers + 1] = ours and 1 or 0
+    at = at + count + 1
+  end
+  return answers
 end
 
 -- ARGV owner.

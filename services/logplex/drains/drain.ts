@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
-import type { Redis } from '../redis.ts'
 import type { AppLog, LogReading } from '../app-log/app-log.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { formatLogTime } from '../log-time.ts'
@@ -9,16 +8,16 @@ import { drainLossInLog, type Loss } from '../loss.ts'
 import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { certificateMessage } from './certificate.ts'
-import { commitCursor, newFields, type DrainCursor, type DrainOwner } from './drain-cursor.ts'
+import { newFields, type CursorCommit, type DrainCursor } from './drain-cursor.ts'
 import { logplexLine } from './drain-frame.ts'
 import type { DrainLimits } from './limits.ts'
 import type { Pace } from './pace.ts'
 
 export type DrainDeps = {
   appLog: AppLog
-  redis: Redis
+  /** Moves a drain's cursor; false when another process has the drain by now. */
+  commit: (commit: CursorCommit, alone: boolean) => Promise<boolean>
   log: Log
-  owner: DrainOwner
   limits: DrainLimits
   pace: Pace
 }
@@ -302,14 +301,12 @@ export class Drain {
    * drain is no longer ours: then its new owner sends the batch in flight a second time.
    */
   async #write(expectedNext: number, changed: Partial<DrainCursor>): Promise<boolean> {
-    const { redis, owner, limits, log } = this.#deps
+    const { commit, limits, log } = this.#deps
     const { id } = this.#drain
     for (let tries = 1; !this.#lost; tries++) {
       try {
-        const ours = await commitCursor(redis, owner, id, expectedNext, {
-          ...changed,
-          next: this.#cursor.next,
-        })
+        const cursor = { ...changed, next: this.#cursor.next }
+        const ours = await commit({ id, expectedNext, cursor }, tries > 1)
         if (!ours) this.#lost = true
         return ours
       } catch (error) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DrainId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
+import { joinCalls } from '../join-calls.ts'
 import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
@@ -11,11 +12,14 @@ import { readTrustedCas } from './certificate.ts'
 import { drainAccount } from './drain-account.ts'
 import {
   claimDrain,
+  commitCursors,
   expireCursor,
   findUnowned,
   readCursor,
   releaseDrain,
   renewDrain,
+  type CursorCommit,
+  type DrainOwner,
 } from './drain-cursor.ts'
 import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
@@ -55,7 +59,12 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   const trusted = readTrustedCas(options.caFile)
   await loadFunctions(options.redis, drainFunctions)
   const owner = { name: randomUUID(), leaseMs: limits.leaseMs }
-  const set = new DrainSet({ ...options, trusted, limits, owner, pace: new Pace(limits) })
+  const commit = joinCalls({
+    call: (commits: CursorCommit[]) => commitCursors(options.redis, owner, commits),
+    callMax: limits.commitsPerCallMax,
+  })
+  const pace = new Pace(limits)
+  const set = new DrainSet({ ...options, trusted, limits, owner, commit, pace })
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),
@@ -67,7 +76,8 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   }
 }
 
-type SetDeps = DrainDeps & Pick<CarrierOptions, 'mayBeLocal' | 'trusted'>
+type SetDeps = DrainDeps &
+  Pick<CarrierOptions, 'mayBeLocal' | 'trusted'> & { redis: Redis; owner: DrainOwner }
 
 class DrainSet {
   readonly #deps: SetDeps

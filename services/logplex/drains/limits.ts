@@ -12,6 +12,10 @@ export const drainLimits = {
   lingerMsPerBatch: 2.5,
   lingerMsMin: 10,
   lingerMsMax: 500,
+  /** Drains that wait for long wait for the same moment, so that their cursors move in one call. */
+  lingerGridMs: 50,
+  /** Cursors that are moved in one call. */
+  commitsPerCallMax: 64,
   /** … but not behind so many lines, for a busy app's buffer is short. */
   lingerLinesMax: 250,
 

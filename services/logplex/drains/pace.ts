@@ -21,8 +21,10 @@ export class Pace {
 
   /** Milliseconds, of the batches since it was last asked. */
   lingerMs(): number {
-    const { lingerMsMin, lingerMsMax, lingerMsPerBatch } = this.#limits
+    const { lingerMsMin, lingerMsMax, lingerMsPerBatch, lingerGridMs } = this.#limits
     const wanted = this.#rate.perSecond() * lingerMsPerBatch
-    return Math.min(lingerMsMax, Math.max(lingerMsMin, wanted))
+    const waitMs = Math.min(lingerMsMax, Math.max(lingerMsMin, wanted))
+    if (waitMs < 2 * lingerGridMs) return waitMs
+    return waitMs - ((performance.now() + waitMs) % lingerGridMs)
   }
 }

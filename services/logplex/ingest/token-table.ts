@@ -13,7 +13,8 @@ export type TokenRoute = {
   chunkBytes: number
 }
 
-type Entry = { token: DataView; route: TokenRoute }
+/** `bytes` is the token's length: to ask the view costs as much as all else. */
+type Entry = { token: DataView; bytes: number; route: TokenRoute }
 
 /**
  * All known tokens. A line's token is found by its bytes and compared in full: two tokens with the
@@ -27,7 +28,7 @@ export class TokenTable {
     const view = newView(Buffer.from(token))
     const route = { appId, source: Buffer.from(source), pending: undefined, chunkBytes: 0 }
     const { hash, others } = this.#others(view)
-    this.#byHash.set(hash, [...others, { token: view, route }])
+    this.#byHash.set(hash, [...others, { token: view, bytes: view.byteLength, route }])
   }
 
   delete(token: string): void {
@@ -41,7 +42,8 @@ export class TokenTable {
     const view = viewOf(bytes)
     const entries = this.#byHash.get(hashOf(view, start, end))
     if (!entries) return undefined
-    for (const { token, route } of entries) if (isSame(token, view, start, end)) return route
+    for (const { token, bytes: size, route } of entries)
+      if (size === end - start && isSame(token, 0, view, start, size)) return route
     return undefined
   }
 
@@ -49,7 +51,9 @@ export class TokenTable {
   #others(token: DataView): { hash: number; others: Entry[] } {
     const hash = hashOf(token, 0, token.byteLength)
     const entries = this.#byHash.get(hash) ?? []
-    return { hash, others: entries.filter((entry) => !isSame(entry.token, token)) }
+    const isOther = (entry: Entry): boolean =>
+      entry.bytes !== token.byteLength || !isSame(entry.token, 0, token, 0, entry.bytes)
+    return { hash, others: entries.filter(isOther) }
   }
 }
 

@@ -1,0 +1,58 @@
+type Joined<Ask, Answer> = {
+  ask: Ask
+  resolve: (answer: Answer) => void
+  reject: (error: unknown) => void
+}
+
+/**
+ * Makes one call of what is asked for in one turn of the event loop, for a call of Redis costs as much
+ * as what it does: with 100 apps at 10,000 lines/s a third of all CPU (npm run bench).
+ *
+ * @param options.call answers each, in their order
+ * @param options.callMax asks of a call at most, so that Redis is not busy with it for long
+ * @param options.bytesMax what they weigh together at most; one alone may weigh more
+ *
+ * @returns asks for one thing. When the call fails, all that were in it are told so, and are to be
+ * asked for `alone` then, so that one's trouble is not the others'.
+ */
+export function joinCalls<Ask, Answer>(options: {
+  call: (asks: Ask[]) => Promise<Answer[]>
+  callMax: number
+  bytesMax?: number
+  bytesOf?: (ask: Ask) => number
+}): (ask: Ask, alone: boolean) => Promise<Answer> {
+  const { call, callMax, bytesMax = Infinity, bytesOf = () => 0 } = options
+  let joined: Joined<Ask, Answer>[] = []
+  let bytes = 0
+
+  const send = (some: Joined<Ask, Answer>[]): void => {
+    call(some.map(({ ask }) => ask)).then(
+      (answers) =>
+        some.forEach(({ resolve, reject }, at) => {
+          const answer = answers[at]
+          if (answer === undefined) reject(new Error('not all of a joined call was answered'))
+          else resolve(answer)
+        }),
+      (error: unknown) => some.forEach(({ reject }) => reject(error)),
+    )
+  }
+  const sendJoined = (): void => {
+    const some = joined
+    joined = []
+    bytes = 0
+    if (some.length > 0) send(some)
+  }
+  return (ask, alone) =>
+    new Promise((resolve, reject) => {
+      if (alone) {
+        send([{ ask, resolve, reject }])
+        return
+      }
+      const size = bytesOf(ask)
+      if (joined.length >= callMax || bytes + size > bytesMax) sendJoined()
+      // Behind all that this turn has to ask for.
+      if (joined.length === 0) setImmediate(sendJoined)
+      joined.push({ ask, resolve, reject })
+      bytes += size
+    })
+}
