@@ -154,6 +154,9 @@ export const unknownTokensKeptMax = 10_000
 /** Heroku's: "You have already added the maximum number of drains allowed." */
 export const drainsPerAppMax = 5
 export const drainUrlBytesMax = 2_048
+/** Values that an option of a drain may have; each is looked for in every line. More are refused. */
+export const drainOptionValuesMax = 20
+export const drainOptionBytesMax = 256
 /** A session must be opened within five minutes … */
 export const sessionOpenSeconds = 300
 /**

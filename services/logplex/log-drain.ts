@@ -6,8 +6,10 @@ export type LogDrain = {
   appId: AppId
   /** "d.<uuid>": the receiver's name for it. */
   token: string
-  /** May hold credentials: never logged. */
+  /** May hold credentials: never logged. Behind its # are options (drains/drain-options.ts). */
   url: string
+  /** What an http drain sends beyond its own; may hold credentials: never logged. 20 at most. */
+  headers?: Readonly<Record<string, string>> | undefined
   /** Number of the first line that it is to have: the log's head when it was added, plus 1. */
   firstLine: number
   /** It stands still, and is not to be run now. */

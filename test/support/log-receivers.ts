@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { ServerOptions } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
+import { decodeOtlpLogs, type OtlpLogs } from './otlp-logs.ts'
 import { startScriptedReceiver, type ScriptedReceiver } from './scripted-receiver.ts'
 
 type Post = { path: string; headers: IncomingHttpHeaders; frames: string[]; atMs: number }
@@ -33,6 +34,35 @@ export function startHttpReceiver(
     path: '/logs',
     read: ({ url: path = '', headers }, body) => ({
       ...{ path, headers, frames: splitFrames(body), atMs: Date.now() },
+    }),
+  })
+}
+
+type JsonPost = { headers: IncomingHttpHeaders; objects: unknown[] }
+
+/** A receiver of drains that send JSON, an object a line. */
+export function startJsonReceiver(): Promise<ScriptedReceiver<JsonPost>> {
+  return startScriptedReceiver({
+    path: '/in',
+    read: ({ headers }, body) => ({
+      headers,
+      objects: body
+        .toString()
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    }),
+  })
+}
+
+type OtlpPost = { path: string; headers: IncomingHttpHeaders; logs: OtlpLogs; atMs: number }
+
+/** A collector that takes logs over OTLP/HTTP and answers as it is told. */
+export function startOtlpCollector(): Promise<ScriptedReceiver<OtlpPost>> {
+  return startScriptedReceiver({
+    path: '/v1/logs',
+    read: ({ url: path = '', headers }, body) => ({
+      ...{ path, headers, logs: decodeOtlpLogs(body), atMs: Date.now() },
     }),
   })
 }

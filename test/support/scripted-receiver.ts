@@ -2,8 +2,12 @@ import { createServer as createHttpServer, type IncomingMessage } from 'node:htt
 import { createServer as createHttpsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
-/** A status, with headers if need be, or a way to behave badly. */
-type Answer = number | { status: number; headers: Record<string, string> } | 'hang' | 'reset'
+/** A status, with headers and a body if need be, or a way to behave badly. */
+type Answer =
+  | number
+  | { status: number; headers: Record<string, string>; body?: Uint8Array }
+  | 'hang'
+  | 'reset'
 
 /** An HTTP server of a third party that answers as it is told. */
 export type ScriptedReceiver<Post> = {
@@ -34,7 +38,7 @@ export async function startScriptedReceiver<Post>(options: {
       if (answer === 'hang') return
       if (answer === 'reset') request.socket.destroy()
       else if (typeof answer === 'number') response.writeHead(answer).end()
-      else response.writeHead(answer.status, answer.headers).end()
+      else response.writeHead(answer.status, answer.headers).end(answer.body)
     })
   }
   const server = tls ? createHttpsServer(tls, listener) : createHttpServer(listener)

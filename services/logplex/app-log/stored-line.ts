@@ -24,6 +24,8 @@ export type StoredLine = {
 }
 
 const space = 0x20
+const newline = 0x0a
+const carriageReturn = 0x0d
 const closeAngle = 0x3e
 /** `host ` between TIME and SOURCE. */
 const hostBytes = 5
@@ -78,6 +80,14 @@ export function readStoredLine(frames: Uint8Array, at: number, line: StoredLine)
   line.procEnd = findByte(view, line.procStart, end, space)
   line.msgStart = line.procEnd + separatorBytes
   if (line.msgStart > end) throw new Error(`a stored line at byte ${at} of a chunk has no header`)
+  return end
+}
+
+/** Where the message ends without its end of line. */
+export function endOfText(frames: Uint8Array, line: StoredLine): number {
+  let { end } = line
+  if (end > line.msgStart && frames[end - 1] === newline) end--
+  if (end > line.msgStart && frames[end - 1] === carriageReturn) end--
   return end
 }
 

@@ -8,6 +8,7 @@ test.each([
   'syslog://93.184.216.34',
   'syslog+tls://logs.example.com#insecure',
   'udpsyslog://logs.example.com',
+  'https://logs.example.com/v1/logs#format=otlp&insecure',
 ])('%s may be a drain', (url) => {
   expect(() => assertDrainUrl(url, false)).not.toThrow()
 })
@@ -36,6 +37,8 @@ test.each([
   ['https://localhost/', 'local or private'],
   ['syslog://10.1.2.3:514', 'local or private'],
   ['http://169.254.169.254/latest', 'local or private'],
+  ['https://logs.example.com/#format=xml', 'format is logplex, rfc5424, json, otlp, not "xml"'],
+  ['syslog://logs.example.com#format=json', 'use format=logplex or format=rfc5424'],
 ])('%s is refused', (url, reason) => {
   expect(() => assertDrainUrl(url, false)).toThrow(`Invalid drain destination: `)
   expect(() => assertDrainUrl(url, false)).toThrow(reason)

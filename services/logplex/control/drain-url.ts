@@ -1,5 +1,6 @@
 import { invalidParams } from '#lib/errors.ts'
 import { isLocalTarget } from '#lib/target-guard.ts'
+import { DrainOptionError, readDrainOptions } from '../drains/drain-options.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
 const schemes = new Set(['http:', 'https:', 'syslog:', 'syslog+tls:', 'udpsyslog:'])
@@ -27,6 +28,15 @@ export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
     throw invalidDestination(
       `${url.hostname} is a local or private address, which drains may not reach here.`,
     )
+  assertDrainOptions(url)
+}
+
+function assertDrainOptions(url: URL): void {
+  try {
+    readDrainOptions(url)
+  } catch (error) {
+    throw error instanceof DrainOptionError ? invalidDestination(error.message) : error
+  }
 }
 
 function invalidDestination(reason: string): Error {

@@ -107,7 +107,7 @@ export async function testDrain(
 ): Promise<DrainCheck> {
   const { appId, drain: text, by } = wanted
   const row = await findDrain(context.pool, appId, { text, urlSha256: sha256(text) })
-  const drain = row ? openDrain(context.secrets, row) : { url: text, token: newDrainToken() }
+  const drain = row ? openDrain(context.secrets, row) : { appId, url: text, token: newDrainToken() }
   assertDrainUrl(drain.url, context.drainsMayBeLocal)
   return context.drains.check(drain, by)
 }

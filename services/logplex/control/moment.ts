@@ -1,5 +1,5 @@
 import { invalidParams } from '#lib/errors.ts'
-import { readLineTime } from '../tails/line-time.ts'
+import { readLineTime } from '../line-time.ts'
 
 const unitMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 

@@ -26,7 +26,7 @@ function frameOf(format: DrainFrame, stored: Buffer): string {
   const writer = new ByteWriter(16)
   const line = blankLine()
   readStoredLine(stored, 0, line)
-  format.writeLine(writer, stored, line)
+  format.writeLine(writer, stored, line, 1)
   return writer.finish().toString()
 }
 

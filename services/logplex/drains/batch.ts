@@ -64,14 +64,15 @@ export function composeBatch(
     }
     last = number
     if (isNotForDrains(frames, line)) return true
-    frame.writeLine(writer, frames, line)
+    frame.writeLine(writer, frames, line, number)
     written++
-    bytes += size
+    bytes = writer.length
     return true
   })
   if (first === 0) return undefined
   const frames = written + (loss.count > 0 ? 1 : 0)
-  return { first, last, bytes: writer.finish(), lines: written, frames, loss, firstTime, drainId }
+  const sent = frame.wrap?.(writer.finish()) ?? writer.finish()
+  return { first, last, bytes: sent, lines: written, frames, loss, firstTime, drainId }
 }
 
 const logplexSource = Buffer.from('heroku logplex')

@@ -1,4 +1,6 @@
 import type { SecureContext } from 'node:tls'
+import type { AppId } from '#lib/ids.ts'
+import type { LogDrain } from '../log-drain.ts'
 import type { Batch, BatchLimits } from './batch.ts'
 import { certificateFault, isCertificateError } from './certificate.ts'
 import type { DrainFrame } from './drain-frame.ts'
@@ -7,6 +9,9 @@ import type { DrainLimits } from './limits.ts'
 export type CarrierOptions = {
   url: URL
   token: string
+  appId: AppId
+  /** As LogDrain has them. */
+  headers?: LogDrain['headers']
   mayBeLocal: boolean
   /** Whose certificates are believed; undefined: those of the CAs that Node trusts. */
   trusted: SecureContext | undefined

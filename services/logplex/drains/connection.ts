@@ -2,6 +2,7 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import { hostOf, type CarrierOptions } from './carrier.ts'
+import { drainOptionsOf } from './drain-options.ts'
 
 /** Logplex's own, of urls that name none. */
 const defaultPorts: Record<string, number> = {
@@ -19,8 +20,8 @@ export type Transport = 'tcp' | 'tls'
 export const transportOf = ({ protocol }: URL): Transport =>
   protocol === 'https:' || protocol === 'syslog+tls:' ? 'tls' : 'tcp'
 
-/** Certificates are verified unless the url ends in this. */
-export const isInsecure = (url: URL): boolean => url.hash === '#insecure'
+/** Certificates are verified unless the url's options say otherwise. */
+export const isInsecure = (url: URL): boolean => drainOptionsOf(url).insecure
 
 /** A connection on which something may be sent: over TLS, to whom the url names. */
 export async function connectTo(

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { newId, type AppId } from '#lib/ids.ts'
 import { loadPrivateCa, type PrivateCa } from '../../../local-platform/private-ca.ts'
 import { eventually } from '../../../test/support/eventually.ts'
 import {
@@ -15,6 +16,7 @@ import { checkDrain, type DrainCheck } from './drain-check.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
 
 const token = 'd.9173ea1f-6f14-4976-9cf0-7cd0dafdcdbc'
+const appId = newId<AppId>()
 const folder = mkdtempSync(join(tmpdir(), 'plexus-check-'))
 const closing: (() => Promise<unknown>)[] = []
 let ca: PrivateCa
@@ -39,7 +41,7 @@ type Change = { mayBeLocal?: boolean; caFile?: string; limits?: Partial<DrainLim
 
 function check(url: string, { mayBeLocal = true, caFile = '', limits = {} }: Change = {}) {
   const trusted = readTrustedCas(caFile)
-  const options = { token, mayBeLocal, trusted, limits: { ...drainLimits, ...limits } }
+  const options = { token, appId, mayBeLocal, trusted, limits: { ...drainLimits, ...limits } }
   return checkDrain({ url: new URL(url), ...options }, 'ann@example.com')
 }
 

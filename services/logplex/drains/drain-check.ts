@@ -7,6 +7,7 @@ import { composeBatch } from './batch.ts'
 import { hostOf, reasonOf, whatFailed, type CarrierOptions, type Delivery } from './carrier.ts'
 import { connectTo, isInsecure, portOf, transportOf } from './connection.ts'
 import { logplexLine } from './drain-frame.ts'
+import { contentTypeOf } from './http-format.ts'
 import { openCarrier } from './open-carrier.ts'
 
 /** One step of the way to a receiver; `detail` is what was found, or what was in the way. */
@@ -76,9 +77,9 @@ function stepsOf(options: CarrierOptions, by: string): Step[] {
     },
     isHttp && {
       name: 'authentication',
-      run: async (msMax) => judgeAuthentication(options.url, await post(msMax)),
+      run: async (msMax) => judgeAuthentication(options, await post(msMax)),
     },
-    { name: 'sample line', run: async (msMax) => judgeSample(options.url, await post(msMax)) },
+    { name: 'sample line', run: async (msMax) => judgeSample(options, await post(msMax)) },
   ]
   return steps.filter((step) => step !== false)
 }
@@ -153,23 +154,27 @@ async function handOver(options: CarrierOptions, by: string, msMax: number): Pro
   }
 }
 
-function judgeAuthentication(url: URL, delivery: Delivery): Found {
+function judgeAuthentication({ url, headers = {} }: CarrierOptions, delivery: Delivery): Found {
   const status = 'status' in delivery ? delivery.status : undefined
   const { username } = url
+  const hasHeaders = Object.keys(headers).length > 0
   if (status === 401 || status === 403)
     throw new StepFailed(
       `the receiver answered ${status}`,
-      username === ''
-        ? 'Put the credentials that it wants into the url: https://user:password@host/path.'
-        : 'Check the user and the password in the url.',
+      hasHeaders
+        ? "Check the credentials in the drain's headers."
+        : username === ''
+          ? 'Put the credentials that it wants into the url: https://user:password@host/path.'
+          : 'Check the user and the password in the url.',
     )
-  if (username === '') return skipped('the url holds no credentials')
+  if (username === '' && !hasHeaders) return skipped('the url holds no credentials')
   return delivery.kind === 'accepted'
     ? passed('the receiver takes the credentials')
     : skipped('the receiver did not come to say')
 }
 
-function judgeSample({ protocol }: URL, delivery: Delivery): Found {
+function judgeSample(options: CarrierOptions, delivery: Delivery): Found {
+  const { protocol } = options.url
   switch (delivery.kind) {
     case 'accepted':
       if (delivery.status !== undefined) return passed(`the receiver answered ${delivery.status}`)
@@ -181,7 +186,8 @@ function judgeSample({ protocol }: URL, delivery: Delivery): Found {
     case 'refused':
       throw new StepFailed(
         delivery.reason,
-        "Check the url's path and query: the receiver takes no POST of application/logplex-1 there.",
+        "Check the url's path and query: the receiver takes no POST of" +
+          ` ${contentTypeOf(options.url)} there.`,
       )
     case 'untrusted':
     case 'retry':

@@ -4,10 +4,12 @@ import { formatLogTime } from '../log-time.ts'
 import { drainLossMessage, type Loss } from '../loss.ts'
 import type { StoredLine } from '../app-log/stored-line.ts'
 
-/** How a line looks on one kind of drain. */
+/** How lines look on one kind of drain. */
 export type DrainFrame = {
-  writeLine: (writer: ByteWriter, frames: Uint8Array, line: StoredLine) => void
+  writeLine: (writer: ByteWriter, frames: Uint8Array, line: StoredLine, number: number) => void
   writeLoss: (writer: ByteWriter, loss: Loss) => void
+  /** What is sent of what was written for a batch, where that is not all. */
+  wrap?: (written: Buffer) => Buffer
 }
 
 const newline = 0x0a
@@ -57,6 +59,13 @@ export function syslogFrame(drainToken: string): DrainFrame {
       writer.copy(Buffer.from(`${text.length} ${text}`))
     },
   }
+}
+
+/** The number that says a line's facility (by 8) and severity: 0 … 255. */
+export function readPri(frames: Uint8Array, { priStart, priEnd }: StoredLine): number {
+  let pri = 0
+  for (let at = priStart; at < priEnd; at++) pri = pri * 10 + (frames[at] ?? 0) - 0x30
+  return pri
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
 import type { AppLog, LogReading } from '../app-log/app-log.ts'
@@ -61,8 +62,9 @@ export class Drain {
     this.wake()
   }
 
-  get url(): string {
-    return this.#drain.url
+  /** Whether it sends where that one is to send, and as that one is to. */
+  goesTo({ url, headers }: LogDrain): boolean {
+    return url === this.#drain.url && isDeepStrictEqual(headers, this.#drain.headers)
   }
 
   get lost(): boolean {

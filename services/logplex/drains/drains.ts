@@ -40,13 +40,16 @@ export type DrainsOptions = {
   limits?: Partial<DrainLimits>
 }
 
+/** What of a drain the test of one needs. */
+export type TestedDrain = Pick<LogDrain, 'appId' | 'url' | 'token' | 'headers'>
+
 export type Drains = {
   /** All drains that there are, whenever some were added, removed or changed. */
   sync: (drains: LogDrain[]) => void
   /** What became of the app's lines for a drain, whichever process runs it. */
   state: (drain: LogDrain) => Promise<LogDrainState>
   /** Tries the way to a receiver, up to a line of a test that it takes; rejects never. */
-  check: (drain: Pick<LogDrain, 'url' | 'token'>, by: string) => Promise<DrainCheck>
+  check: (drain: TestedDrain, by: string) => Promise<DrainCheck>
   stop: () => Promise<void>
 }
 
@@ -68,9 +71,10 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),
-    check: ({ url, token }, by) => {
+    check: ({ appId, url, token, headers }, by) => {
       const { mayBeLocal } = options
-      return checkDrain({ url: new URL(url), token, mayBeLocal, trusted, limits }, by)
+      const to = { url: new URL(url), appId, token, headers }
+      return checkDrain({ ...to, mayBeLocal, trusted, limits }, by)
     },
     stop: () => set.stop(),
   }
@@ -155,7 +159,7 @@ class DrainSet {
     const { redis, owner, log } = this.#deps
     const drain = this.#owned.get(id)
     const wanted = this.#wanted.get(id)
-    if (!drain || wanted?.url !== drain.url || wanted.paused) return this.#giveUp(id)
+    if (!drain || !wanted || wanted.paused || !drain.goesTo(wanted)) return this.#giveUp(id)
     if (drain.lost || !(await renewDrain(redis, owner, id))) {
       log.info({ drain: id }, 'drain was taken over by another process')
       this.#owned.delete(id)
@@ -174,8 +178,9 @@ class DrainSet {
     const drain = this.#wanted.get(id)
     if (!drain || this.#stopped) return
     const { redis, owner, limits, mayBeLocal, trusted } = this.#deps
-    const { token, firstLine } = drain
-    const carrier = openCarrier({ url: new URL(drain.url), token, mayBeLocal, trusted, limits })
+    const { appId, token, headers, firstLine } = drain
+    const to = { url: new URL(drain.url), appId, token, headers }
+    const carrier = openCarrier({ ...to, mayBeLocal, trusted, limits })
     const cursor = await claimDrain(redis, owner, id, firstLine)
     if (!cursor) return
     this.#owned.set(id, new Drain(this.#deps, drain, cursor, carrier))

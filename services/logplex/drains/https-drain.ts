@@ -3,8 +3,9 @@ import { assertReachable, guardedLookup } from '#lib/target-guard.ts'
 import { frameIdOf, type Batch } from './batch.ts'
 import { whatFailed, type Carrier, type CarrierOptions, type Delivery } from './carrier.ts'
 import { isInsecure } from './connection.ts'
-import { httpsFrame } from './drain-frame.ts'
+import { httpFormat, type HttpFormat } from './http-format.ts'
 import type { DrainLimits } from './limits.ts'
+import { readPartialSuccess } from './partial-success.ts'
 
 const userAgent = 'Logplex/v1'
 
@@ -15,7 +16,8 @@ const userAgent = 'Logplex/v1'
  */
 export function openHttpsDrain(options: CarrierOptions): Carrier {
   const { url, token, mayBeLocal, trusted, limits } = options
-  const authorization = basicAuthorization(url)
+  const format = httpFormat(options)
+  const headers = headersOf(options)
   let client: Client | undefined
   const connect = (): Client =>
     new Client(url.origin, {
@@ -36,10 +38,10 @@ export function openHttpsDrain(options: CarrierOptions): Carrier {
     client ??= connect()
     const answer = await client.request({
       method: 'POST',
-      path: url.pathname + url.search,
+      path: format.path,
       headers: {
-        ...(authorization && { authorization }),
-        'content-type': 'application/logplex-1',
+        ...headers,
+        'content-type': format.contentType,
         'logplex-msg-count': String(batch.frames),
         'logplex-frame-id': frameIdOf(batch),
         'logplex-drain-token': token,
@@ -48,13 +50,13 @@ export function openHttpsDrain(options: CarrierOptions): Carrier {
       body: batch.bytes,
       signal: AbortSignal.timeout(limits.httpsConnectMsMax + 2 * limits.httpsAnswerMsMax),
     })
-    // What it says beyond its status is of no use, and how it says it changes nothing.
-    await answer.body.dump({ limit: limits.answerBytesMax }).catch(() => undefined)
-    return judge(answer, limits)
+    const said = await readAnswer(answer, format, limits)
+    const delivery = judge(answer, limits)
+    return delivery.kind === 'accepted' ? { ...delivery, ...rejectedOf(batch, said) } : delivery
   }
 
   return {
-    frame: httpsFrame,
+    frame: format.frame,
     limits: { bytesMax: limits.httpsBatchBytesMax, linesMax: limits.batchLinesMax },
     deliver: (batch) => post(batch).catch(whatFailed),
     close: async () => {
@@ -64,6 +66,47 @@ export function openHttpsDrain(options: CarrierOptions): Carrier {
     },
   }
 }
+
+/** What is sent with each batch: the drain's own headers, else the credentials of its url. */
+function headersOf({ url, headers = {} }: CarrierOptions): Record<string, string> {
+  const authorization = basicAuthorization(url)
+  const own = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  return { ...(authorization && { authorization }), ...Object.fromEntries(own) }
+}
+
+/** The body, where it matters; how it is said changes nothing, and a long one is not read. */
+async function readAnswer(
+  { body, headers }: Dispatcher.ResponseData,
+  { mayBePartial, contentType }: HttpFormat,
+  { answerBytesMax }: DrainLimits,
+): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let size = 0
+  try {
+    if (!mayBePartial || !String(headers['content-type']).startsWith(contentType))
+      await body.dump({ limit: answerBytesMax })
+    else
+      for await (const part of body) {
+        parts.push(part)
+        size += part.length
+        if (size > answerBytesMax) return Buffer.alloc(0)
+      }
+    return Buffer.concat(parts)
+  } catch {
+    return Buffer.alloc(0)
+  }
+}
+
+/** The lines that a receiver of OTLP says it has not taken of a batch, and never will. */
+function rejectedOf({ lines }: Batch, said: Buffer): Pick<Accepted, 'refused'> {
+  const { rejected, message } = readPartialSuccess(said)
+  if (rejected === 0) return {}
+  const count = Math.min(rejected, lines)
+  const why = message.replaceAll(/\p{Cc}+/gu, ' ').trim()
+  return { refused: { lines: count, reason: `the receiver rejected ${count} lines: ${why}` } }
+}
+
+type Accepted = Extract<Delivery, { kind: 'accepted' }>
 
 function judge({ statusCode, headers }: Dispatcher.ResponseData, limits: DrainLimits): Delivery {
   const answer = { status: statusCode, reason: `the receiver answered ${statusCode}` }

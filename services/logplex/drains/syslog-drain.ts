@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Batch } from './batch.ts'
 import { whatFailed, type Carrier, type CarrierOptions, type Delivery } from './carrier.ts'
 import { connectTo, transportOf } from './connection.ts'
-import { syslogFrame } from './drain-frame.ts'
+import { syslogFrameFor } from './syslog-format.ts'
 
 /** Connections opened together do not close together. */
 const idleFuzzMs = 15_000
@@ -59,7 +59,7 @@ export function openSyslogDrain(options: CarrierOptions): Carrier {
   }
 
   return {
-    frame: syslogFrame(token),
+    frame: syslogFrameFor(url, token),
     limits: { bytesMax: limits.syslogBatchBytesMax, linesMax: limits.batchLinesMax },
     deliver: (batch) => send(batch).catch(whatFailed),
     close: async () => {

@@ -4,7 +4,7 @@ import { resolveTarget } from '#lib/target-guard.ts'
 import type { Batch } from './batch.ts'
 import { hostOf, whatFailed, type Carrier, type CarrierOptions, type Delivery } from './carrier.ts'
 import { portOf } from './connection.ts'
-import { syslogFrame } from './drain-frame.ts'
+import { syslogFrameFor } from './syslog-format.ts'
 
 /** A socket for one address: so it hears when nobody listens there. */
 type Connected = { socket: Socket; openedAt: number; isProven: boolean }
@@ -59,7 +59,7 @@ export function openUdpDrain({ url, token, mayBeLocal, limits }: CarrierOptions)
   }
 
   return {
-    frame: syslogFrame(token),
+    frame: syslogFrameFor(url, token),
     limits: { bytesMax: limits.syslogBatchBytesMax, linesMax: limits.udpBatchLinesMax },
     deliver: (batch) =>
       send(batch).catch((error: unknown) => {

@@ -1,10 +1,9 @@
 import type { LogChunk } from '../app-log/app-log.ts'
-import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
+import { blankLine, endOfText, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
 import { startsAt } from '../bytes.ts'
 import type { LogSession } from '../log-session.ts'
-import { readLineTime } from './line-time.ts'
+import { readLineTime } from '../line-time.ts'
 import type { MessageTest } from './pattern.ts'
-import { endOfText } from './tail-format.ts'
 
 /** Which lines a tail shows. `key` is the same for filters that let the same lines pass. */
 export type LineFilter = {

@@ -1,6 +1,6 @@
 import type { StoredLine } from '../app-log/stored-line.ts'
 import type { ByteWriter } from '../byte-writer.ts'
-import { writeLineTime } from './line-time.ts'
+import { writeLineTime } from '../line-time.ts'
 
 /** How lines look on one kind of tail: sse.ts, websocket.ts, chunked.ts. */
 export type TailFormat = {
@@ -38,14 +38,6 @@ export function writeTextLine(writer: ByteWriter, frames: Uint8Array, line: Stor
   writeLineHead(writer, frames, line)
   writer.copy(frames, line.msgStart, line.end)
   if (line.msgStart === line.end || frames[line.end - 1] !== newline) writer.byte(newline)
-}
-
-/** Where the message ends without its end of line. */
-export function endOfText(frames: Uint8Array, line: StoredLine): number {
-  let { end } = line
-  if (end > line.msgStart && frames[end - 1] === newline) end--
-  if (end > line.msgStart && frames[end - 1] === carriageReturn) end--
-  return end
 }
 
 /**

@@ -1,4 +1,4 @@
-import { writeJsonLine } from './json-line.ts'
+import { writeJsonLine } from '../json-line.ts'
 import { writeTextLine, type TailFormat } from './tail-format.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ByteWriter } from '../byte-writer.ts'
+import { ByteWriter } from './byte-writer.ts'
 import { readLineTime, writeLineTime } from './line-time.ts'
 
 const shown = (time: string): string => {

@@ -1,4 +1,4 @@
-import type { ByteWriter } from '../byte-writer.ts'
+import type { ByteWriter } from './byte-writer.ts'
 
 const zero = 0x30
 const secondsEnd = 19
