@@ -7,7 +7,7 @@ type DrainWithState = Drain & { state: DrainState | null }
 type DrainState = {
   delivered: number
   pending: number
-  dropped: { overflowed: number; refused: number }
+  dropped: { overflowed: number; refused: number; filtered: number }
   lag: { lines: number; seconds: number | null }
   last_answer: { text: string; at: string } | null
 }
@@ -36,8 +36,8 @@ export const drains = defineCommand({
       --json      the API's answer as it is
 
 DELIVERED, PENDING and DROPPED are lines since the drain was added: dropped because the log had to
-let them go before the receiver took them (late), or because it refused them. LAG is the age of the
-oldest pending line.`,
+let them go before the receiver took them (late), because it refused them, or because the drain's
+options leave them out (filtered). LAG is the age of the oldest pending line.`,
   options: { ...appOption, json: { type: 'boolean', default: false } },
   run: async ({ values, env }) => {
     const { api, path } = await openDrains(values.app, env)
@@ -66,8 +66,12 @@ function row({ url, token, addon, state }: DrainWithState): string[] {
   const name = addon ? addon.name : url
   if (!state) return [name, token, '?', '?', '?', '?', 'not known now: try again']
   const { delivered, pending, dropped, lag, last_answer: answer } = state
-  const { overflowed, refused } = dropped
-  const why = [overflowed > 0 && `${overflowed} late`, refused > 0 && `${refused} refused`]
+  const { overflowed, refused, filtered } = dropped
+  const why = [
+    overflowed > 0 && `${overflowed} late`,
+    refused > 0 && `${refused} refused`,
+    filtered > 0 && `${filtered} filtered`,
+  ]
   const lost = why.filter((part) => part !== false).join(', ') || '0'
   const said = answer ? `${answer.text} (${answer.at})` : 'none yet'
   const late = lag.seconds === null ? '?' : `${lag.seconds} s`

@@ -30,6 +30,12 @@ export class ByteWriter {
     else for (let at = start; at < end; at++) this.#bytes[this.#length++] = from[at] ?? 0
   }
 
+  /** What another writer has written. */
+  append(other: ByteWriter): void {
+    this.#reserve(other.#length)
+    this.#length = copyView(this.#view, this.#length, other.#view, 0, other.#length)
+  }
+
   /** A whole number >= 0 in decimal digits. */
   number(value: number): void {
     this.#reserve(digitsMax)

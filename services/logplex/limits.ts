@@ -154,7 +154,7 @@ export const unknownTokensKeptMax = 10_000
 /** Heroku's: "You have already added the maximum number of drains allowed." */
 export const drainsPerAppMax = 5
 export const drainUrlBytesMax = 2_048
-/** Values that an option of a drain may have; each is looked for in every line. More are refused. */
+/** Values that an option of a drain may have, each looked for in every line; more are refused. */
 export const drainOptionValuesMax = 20
 export const drainOptionBytesMax = 256
 /** A session must be opened within five minutes … */

@@ -24,8 +24,10 @@ export type LogDrainState = {
   dropped: number
   /** Dropped because the log had to let them go before the receiver took them … */
   overflowed: number
-  /** … and because the receiver refused them for good. */
+  /** … because the receiver refused them for good … */
   refused: number
+  /** … and because the drain's options leave them out. */
+  filtered: number
   /** Age of the oldest pending line by its own time; 0 without one, undefined when it has none. */
   lagSeconds: number | undefined
   /** What came of the last batch; undefined before the first. */

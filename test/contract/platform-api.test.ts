@@ -140,7 +140,12 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
     const { body: drain } = await send('GET', path, { headers: { 'Accept-Inclusion': 'state' } })
     expect(drain).not.toHaveProperty('extended')
     expect(drain).toHaveProperty('state', {
-      ...{ received: 0, delivered: 0, pending: 0, dropped: { overflowed: 0, refused: 0 } },
+      ...{
+        received: 0,
+        delivered: 0,
+        pending: 0,
+        dropped: { overflowed: 0, refused: 0, filtered: 0 },
+      },
       ...{ lag: { lines: 0, seconds: 0 }, last_answer: null, last_error: null },
     })
     const { body: extended } = await send('GET', `${path}?extended=true`)

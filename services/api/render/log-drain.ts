@@ -20,10 +20,13 @@ export function renderDrain(drain: Drain, app: App, addonNames: ReadonlyMap<stri
 /** More than the schema's fields, for who asks for it: how the drain is doing. */
 export function renderDrainState(state: DrainState | undefined) {
   if (!state) return null
-  const { received, delivered, pending, overflowed, refused, lagSeconds, answeredAt } = state
+  const { received, delivered, pending, lagSeconds, answeredAt } = state
+  const { overflowed, refused, filtered } = state
   return {
     ...{ received: Number(received), delivered: Number(delivered), pending: Number(pending) },
-    dropped: { overflowed: Number(overflowed), refused: Number(refused) },
+    dropped: {
+      ...{ overflowed: Number(overflowed), refused: Number(refused), filtered: Number(filtered) },
+    },
     lag: { lines: Number(pending), seconds: lagSeconds ?? null },
     last_answer: answeredAt ? { text: state.lastAnswer, at: isoTime(answeredAt) } : null,
     last_error: state.lastError === '' ? null : state.lastError,

@@ -158,6 +158,7 @@ function drainMessage({ row, drain, state }: DrainView): MessageInitShape<typeof
         dropped: BigInt(state.dropped),
         overflowed: BigInt(state.overflowed),
         refused: BigInt(state.refused),
+        filtered: BigInt(state.filtered),
         ...(state.lagSeconds !== undefined && { lagSeconds: state.lagSeconds }),
         ...(state.lastAnswer && {
           lastAnswer: state.lastAnswer.text,

@@ -4,6 +4,7 @@ import { startsAt } from '../bytes.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import type { Loss } from '../loss.ts'
 import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
+import type { DrainFilter } from './drain-filter.ts'
 import type { DrainFrame } from './drain-frame.ts'
 
 /** Lines first … last of an app's log, composed for one drain. */
@@ -11,13 +12,15 @@ export type Batch = {
   first: number
   last: number
   bytes: Buffer
-  /** Lines in it: those of first … last that drains are to have. */
+  /** Lines in it: those of first … last that the drain is to have. */
   lines: number
+  /** Those of first … last that its options leave out. */
+  filtered: number
   /** Frames in it: the lines and, if it tells of loss, one more. */
   frames: number
   /** What the L10 frame in front of the lines tells; count 0: there is none. */
   loss: Loss
-  /** TIME of the first line, as it was sent. */
+  /** TIME of the first line in it, as it was sent; empty when there is none. */
   firstTime: string
   drainId: string
 }
@@ -31,8 +34,8 @@ export function frameIdOf({ drainId, first, last, loss }: Batch): string {
 export type BatchLimits = { bytesMax: number; linesMax: number }
 
 /**
- * Composes lines from number `from` on, up to `last` or the limits, but at least one; undefined
- * when the chunks hold none. A loss that is to be told goes first.
+ * Composes lines from number `from` on, up to `last` or the limits, but at least one, unless the
+ * filter leaves out all; undefined when the chunks hold none. A loss that is to be told goes first.
  */
 export function composeBatch(
   chunks: LogChunk[],
@@ -43,27 +46,31 @@ export function composeBatch(
     limits: BatchLimits
     loss: Loss
     frame: DrainFrame
+    filter?: DrainFilter | undefined
   },
 ): Batch | undefined {
   const { drainId, from, limits, loss, frame } = options
   const writer = new ByteWriter(expectedBytes(chunks, limits))
+  const passes = options.filter?.()
   if (loss.count > 0) frame.writeLoss(writer, loss)
   let first = 0
   let last = 0
   let written = 0
+  let filtered = 0
   let bytes = 0
   let firstTime = ''
   forLinesFrom(chunks, from, (number, frames, line) => {
     const size = line.end - line.start
-    const lines = first === 0 ? 0 : number - first
-    const full = lines > 0 && (lines === limits.linesMax || bytes + size > limits.bytesMax)
+    const full = written > 0 && (written === limits.linesMax || bytes + size > limits.bytesMax)
     if (full || number > options.last) return false
-    if (first === 0) {
-      first = number
-      firstTime = timeOf(frames, line)
-    }
+    first ||= number
     last = number
     if (isNotForDrains(frames, line)) return true
+    if (passes && !passes(number, frames, line)) {
+      filtered++
+      return true
+    }
+    if (written === 0) firstTime = timeOf(frames, line)
     frame.writeLine(writer, frames, line, number)
     written++
     bytes = writer.length
@@ -72,7 +79,8 @@ export function composeBatch(
   if (first === 0) return undefined
   const frames = written + (loss.count > 0 ? 1 : 0)
   const sent = frame.wrap?.(writer.finish()) ?? writer.finish()
-  return { first, last, bytes: sent, lines: written, frames, loss, firstTime, drainId }
+  const counts = { lines: written, filtered, frames }
+  return { first, last, bytes: sent, ...counts, loss, firstTime, drainId }
 }
 
 const logplexSource = Buffer.from('heroku logplex')
@@ -105,12 +113,21 @@ export function timeOfFirst(chunks: LogChunk[], from: number): string {
   return time
 }
 
-/** The lines first … last without the plexer's own (source heroku, process logplex) as a loss. */
-export function lossOfOthers(chunks: LogChunk[], first: number, last: number): Loss {
+/**
+ * The lines first … last that pass the filter, without the plexer's own (source heroku, process
+ * logplex), as a loss.
+ */
+export function lossOfOthers(
+  chunks: LogChunk[],
+  first: number,
+  last: number,
+  filter?: DrainFilter,
+): Loss {
   const loss: Loss = { count: 0, since: '' }
+  const passes = filter?.()
   forLinesFrom(chunks, first, (number, frames, line) => {
     if (number > last) return false
-    if (isOwn(frames, line)) return true
+    if (isOwn(frames, line) || (passes && !passes(number, frames, line))) return true
     loss.count++
     loss.since ||= timeOf(frames, line)
     return true

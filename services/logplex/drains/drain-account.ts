@@ -5,18 +5,21 @@ import type { DrainCursor } from './drain-cursor.ts'
 /** What became of the lines of a drain since it was added. */
 export type DrainAccount = Pick<
   LogDrainState,
-  'received' | 'delivered' | 'pending' | 'dropped' | 'overflowed' | 'refused'
+  'received' | 'delivered' | 'pending' | 'dropped' | 'overflowed' | 'refused' | 'filtered'
 >
 
-type Counts = Pick<DrainCursor, 'next' | 'delivered' | 'overflowed' | 'refused' | 'uncounted'>
+type Counts = Pick<
+  DrainCursor,
+  'next' | 'delivered' | 'overflowed' | 'refused' | 'filtered' | 'uncounted'
+>
 
 // The equation of a drain: received = delivered + pending + dropped. What stands on its left and how
 // much is pending comes from the log's numbers, delivered and dropped are counted: they meet here,
 // and nowhere else is said what belongs to which side.
 
 /** Lines that were dropped, whatever for. */
-function dropped({ overflowed, refused }: Counts): number {
-  return overflowed + refused
+function dropped({ overflowed, refused, filtered }: Counts): number {
+  return overflowed + refused + filtered
 }
 
 /**
@@ -45,5 +48,6 @@ export function drainAccount(
     dropped: dropped(cursor) + passed,
     overflowed: cursor.overflowed + passed,
     refused: cursor.refused,
+    filtered: cursor.filtered,
   }
 }

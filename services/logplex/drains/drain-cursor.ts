@@ -18,6 +18,8 @@ export type DrainCursor = {
    * is to have (L14). Less by so much as the numbers went back when the log was lost.
    */
   uncounted: number
+  /** Dropped because the drain's options leave them out: nobody is told. */
+  filtered: number
   /** Dropped lines that the receiver has not been told of yet (L10 in the next batch). */
   lost: Loss
   /** Dropped lines that the app's own log has not been told of yet. */
@@ -122,8 +124,8 @@ export function newFields(cursor: DrainCursor, change: Partial<DrainCursor>): Pa
     const { count, since } = cursor[field]
     if (changed[field]?.count === count && changed[field].since === since) delete changed[field]
   }
-  for (const field of ['delivered', 'uncounted', 'toldAt', 'nextTime', 'lastError'] as const)
-    if (changed[field] === cursor[field]) delete changed[field]
+  const fields = ['delivered', 'filtered', 'uncounted', 'toldAt', 'nextTime', 'lastError'] as const
+  for (const field of fields) if (changed[field] === cursor[field]) delete changed[field]
   return changed
 }
 
@@ -135,6 +137,7 @@ function toFields(cursor: Partial<DrainCursor>): string[] {
     overflowed: cursor.overflowed,
     refused: cursor.refused,
     uncounted: cursor.uncounted,
+    filtered: cursor.filtered,
     lost: lost?.count,
     lost_since: lost?.since,
     untold: untold?.count,
@@ -157,6 +160,7 @@ function parseCursor(fields: Map<string, string>, firstLine: number): DrainCurso
     overflowed: number('overflowed'),
     refused: number('refused'),
     uncounted: number('uncounted'),
+    filtered: number('filtered'),
     lost: { count: number('lost'), since: text('lost_since') },
     untold: { count: number('untold'), since: text('untold_since') },
     toldAt: number('told_at'),

@@ -10,7 +10,9 @@ import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { certificateMessage } from './certificate.ts'
 import { newFields, type CursorCommit, type DrainCursor } from './drain-cursor.ts'
+import { drainFilter, type DrainFilter } from './drain-filter.ts'
 import { logplexLine } from './drain-frame.ts'
+import { drainOptionsOf } from './drain-options.ts'
 import type { DrainLimits } from './limits.ts'
 import type { Pace } from './pace.ts'
 
@@ -37,6 +39,7 @@ export class Drain {
   readonly #deps: DrainDeps
   readonly #drain: LogDrain
   readonly #carrier: Carrier
+  readonly #filter: DrainFilter | undefined
   readonly #stopListening: () => void
   readonly #stopping = new AbortController()
   #cursor: DrainCursor
@@ -58,6 +61,7 @@ export class Drain {
     this.#drain = drain
     this.#cursor = cursor
     this.#carrier = carrier
+    this.#filter = drainFilter(drainOptionsOf(new URL(drain.url)))
     this.#stopListening = deps.appLog.onGrew(drain.appId, (head) => this.#grew(head))
     this.wake()
   }
@@ -189,14 +193,15 @@ export class Drain {
       limits: this.#carrier.limits,
       loss: lost,
       frame: this.#carrier.frame,
+      filter: this.#filter,
     })
   }
 
   async #deliver(batch: Batch, { chunks }: LogReading): Promise<void> {
-    this.#deps.pace.count()
-    const delivery: Delivery =
-      batch.lines === 0 ? { kind: 'accepted' } : await this.#carrier.deliver(batch)
     const { lines } = batch
+    if (lines > 0) this.#deps.pace.count()
+    const delivery: Delivery =
+      lines === 0 ? { kind: 'accepted' } : await this.#carrier.deliver(batch)
     switch (delivery.kind) {
       case 'accepted':
         this.#failures = 0
@@ -207,10 +212,12 @@ export class Drain {
         this.#retryUpTo = undefined
         // Lines about loss that are lost do not ask for more such lines, or they never ended.
         const lost = { count: lines, since: batch.firstTime }
-        const untold = lossOfOthers(chunks, batch.first, batch.last)
+        const untold = lossOfOthers(chunks, batch.first, batch.last, this.#filter)
         const { reason: lastError } = delivery
+        const filtered = this.#cursor.filtered + batch.filtered
         const uncounted = this.#cursor.uncounted + othersOf(batch)
-        const change = { next: batch.last + 1, uncounted, ...answered(lastError), lastError }
+        const moved = { next: batch.last + 1, filtered, uncounted }
+        const change = { ...moved, ...answered(lastError), lastError }
         await this.#count('refused', lost, untold, change)
         return
       }
@@ -234,12 +241,12 @@ export class Drain {
       delivered: cursor.delivered + batch.lines - refused.lines,
       refused: cursor.refused + refused.lines,
       uncounted: cursor.uncounted + othersOf(batch),
+      filtered: cursor.filtered + batch.filtered,
       // What was lost before has just been told; not so when there was nothing to send.
       lost: batch.lines > 0 ? loss : cursor.lost,
       untold: addLoss(cursor.untold, loss),
       nextTime: '',
-      ...(batch.lines > 0 && answered(answer)),
-      lastError: refused.reason,
+      ...(batch.lines > 0 && { ...answered(answer), lastError: refused.reason }),
     }))
   }
 
@@ -340,7 +347,8 @@ export class Drain {
 }
 
 /** Lines of the log's run that are no drain's to have. */
-const othersOf = ({ first, last, lines }: Batch): number => last + 1 - first - lines
+const othersOf = ({ first, last, lines, filtered }: Batch): number =>
+  last + 1 - first - lines - filtered
 
 /** What came of a batch just now. */
 const answered = (text: string): Pick<DrainCursor, 'lastAnswer' | 'answeredAt'> => ({

@@ -4,8 +4,8 @@ import { drainLossMessage } from '../loss.ts'
 import type { DrainFrame } from './drain-frame.ts'
 
 /**
- * `{"app":"ID","drain":"d.TOKEN","number":N,"time":…,"source":…,"dyno":…,"message":…}\n`: the object
- * of a tail's line, and whose it is. What the plexer says itself has no number.
+ * `{"app":"ID","drain":"d.TOKEN","number":N,"time":…,"source":…,"dyno":…,"message":…}\n`: what a
+ * tail shows of a line, and whose it is. What the plexer says itself has no number.
  */
 export function jsonFrame(appId: string, drainToken: string): DrainFrame {
   const of = `{"app":${JSON.stringify(appId)},"drain":${JSON.stringify(drainToken)},`

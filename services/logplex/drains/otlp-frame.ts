@@ -1,5 +1,5 @@
 import { blankLine, endOfText, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
-import { writeNumber } from '../bytes.ts'
+import { newView, writeNumber } from '../bytes.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { readLineTime } from '../line-time.ts'
 import { drainLossMessage } from '../loss.ts'
@@ -18,9 +18,9 @@ import {
   writeTextField,
 } from './protobuf.ts'
 
-// An ExportLogsServiceRequest of OTLP (opentelemetry/proto/collector/logs/v1) with one resource, the
-// app, and one scope, the plexer. The lines of a batch are written as the scope's log_records; what
-// goes around them is put on when their size is known.
+// An ExportLogsServiceRequest of OTLP (opentelemetry/proto/collector/logs/v1) with one resource,
+// the app, and one scope, the plexer. The lines of a batch are written as the scope's log_records;
+// what goes around them is put on when their size is known.
 
 /** Field numbers of the messages, as far as they are written here. */
 const request = { resourceLogs: 1 }
@@ -57,12 +57,13 @@ type Named = { number: number; uid: Uint8Array; uidEnd: number }
 export function otlpFrame(appId: string): DrainFrame {
   const uidStart = appId.length + 1
   const named: Named = { number: 0, uid: Buffer.alloc(uidStart + digitsMax), uidEnd: 0 }
+  const uid = newView(named.uid)
   Buffer.from(`${appId}:`).copy(named.uid)
   const notice = blankLine()
   return {
     writeLine: (writer, frames, line, number) => {
       named.number = number
-      named.uidEnd = writeNumber(named.uid, uidStart, number)
+      named.uidEnd = writeNumber(uid, uidStart, number)
       writeRecord(writer, frames, line, named)
     },
     writeLoss: (writer, loss) => {

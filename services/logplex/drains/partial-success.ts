@@ -20,7 +20,7 @@ export function readPartialSuccess(answer: Uint8Array): PartialSuccess {
   return whole && Number.isSafeInteger(found.rejected) ? found : none
 }
 
-/** Calls `visit` for each field of a protobuf message; false when it is none, or `visit` says so. */
+/** Calls `visit` for each field of a message; false when it is no message, or `visit` says so. */
 function forEachField(
   bytes: Uint8Array,
   visit: (field: number, value: number | Uint8Array) => boolean,

@@ -34,7 +34,7 @@ export function writeFieldHead(writer: ByteWriter, field: number, size: number):
   writeVarint(writer, size)
 }
 
-/** Of a text field with these bytes, made UTF-8: decoders refuse all of a message with other text. */
+/** Of a text field with these bytes, made UTF-8: other text makes decoders refuse a message. */
 export const textFieldSize = (bytes: Uint8Array, start: number, end: number): number =>
   fieldSize(utf8Size(bytes, start, end))
 

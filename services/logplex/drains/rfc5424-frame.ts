@@ -39,7 +39,7 @@ export function rfc5424Frame(drainToken: string): DrainFrame {
       const textEnd = endOfText(frames, line)
       writer.number(head.length + textEnd - line.msgStart)
       writer.byte(space)
-      writer.copy(head.room(0), 0, head.length)
+      writer.append(head)
       writer.copy(frames, line.msgStart, textEnd)
     },
     writeLoss: (writer, loss) => {

@@ -1,6 +1,6 @@
 import type { LogChunk } from '../app-log/app-log.ts'
 import { blankLine, endOfText, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
-import { startsAt } from '../bytes.ts'
+import { isDyno, isSource, textFinder } from '../line-match.ts'
 import type { LogSession } from '../log-session.ts'
 import { readLineTime } from '../line-time.ts'
 import type { MessageTest } from './pattern.ts'
@@ -21,8 +21,6 @@ export type FilterWish = Pick<
   LogSession,
   'source' | 'dyno' | 'match' | 'pattern' | 'sinceMs' | 'untilMs'
 >
-
-const dot = 0x2e
 
 /**
  * `source` is matched exactly, `dyno` exactly ("web.1") or by type ("web"), `match` and `pattern`
@@ -67,31 +65,6 @@ export function chunkFilter(
     if (dyno && !isDyno(frames, line, dyno)) return false
     if (holdsText && !holdsText(line)) return false
     return !pattern || pattern(frames.subarray(line.msgStart, endOfText(frames, line)))
-  }
-}
-
-function isSource(frames: Uint8Array, line: StoredLine, source: Uint8Array): boolean {
-  if (line.sourceEnd - line.sourceStart !== source.length) return false
-  return startsAt(frames, line.sourceStart, source)
-}
-
-function isDyno(frames: Uint8Array, line: StoredLine, dyno: Uint8Array): boolean {
-  const length = line.procEnd - line.procStart
-  if (length < dyno.length) return false
-  if (length > dyno.length && frames[line.procStart + dyno.length] !== dot) return false
-  return startsAt(frames, line.procStart, dyno)
-}
-
-/** One native search goes through the whole chunk: lines only look where it has come to. */
-function textFinder(frames: Uint8Array, text: Uint8Array): (line: StoredLine) => boolean {
-  const bytes = Buffer.from(frames.buffer, frames.byteOffset, frames.length)
-  let found = -1
-  return (line) => {
-    if (found < line.msgStart) {
-      found = bytes.indexOf(text, line.msgStart)
-      if (found < 0) found = Infinity
-    }
-    return found + text.length <= line.end
   }
 }
 
