@@ -17,6 +17,7 @@ type DrainTest = {
   advice: string | null
 }
 
+const several = { type: 'string', multiple: true } as const
 const appOption = { app: { type: 'string', short: 'a' } } as const
 
 /** The API, and the path of the app's drains. */
@@ -83,25 +84,69 @@ export const drainsAdd = defineCommand({
   summary: 'Adds a log drain to an app, when its receiver has taken a test line',
   help: `  -a, --app APP   the app
   -f, --force     without the test: the receiver is not there yet
+      --format F  how lines look: logplex (as Heroku's), rfc5424, json or otlp
+      --source S  only lines of this source: app, heroku …
+      --type T    only lines of this process type (web) or process (web.1)
+      --text T    only lines whose message holds this
+      --exclude-source S, --exclude-type T, --exclude-text T
+                  none of these
+      --sample X  this share of those lines: more than 0, at most 1
+      --backfill all|N
+                  also what the buffer holds, or the newest N lines of it
       --json      the API's answer as it is
 
 URL is https://…, http://…, syslog+tls://host[:6514], syslog://host[:601] or
-udpsyslog://host[:514]. Certificates are verified unless it ends in #insecure.`,
+udpsyslog://host[:514]. Certificates are verified unless it ends in #insecure. The options become
+part of it: 'https://…#format=json&source=app'. Those that name lines may be given several times.`,
   options: {
     ...appOption,
     force: { type: 'boolean', short: 'f', default: false },
+    format: { type: 'string' },
+    ...{ source: several, type: several, text: several },
+    ...{ 'exclude-source': several, 'exclude-type': several, 'exclude-text': several },
+    sample: { type: 'string' },
+    backfill: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
   argumentNames: ['URL'],
   run: async ({ values, positionals: [url = ''], env }) => {
-    const { app, force, json } = values
+    const { app, force, json, backfill } = values
+    const options = optionsOf(values)
     const { api, path } = await openDrains(app, env)
-    const drain = await api<Drain>('POST', path, { body: { url, force } })
-    const said = `${drain.url} (${drain.token}) has the lines of ${app} from now on.`
+    const drain = await api<Drain>('POST', path, { body: { url, force, options } })
+    const from = backfill ? 'from now on, and those of the backfill' : 'from now on'
+    const said = `${drain.url} (${drain.token}) has the lines of ${app} ${from}.`
     process.stdout.write(`${json ? JSON.stringify(drain, null, 2) : said}\n`)
     return 0
   },
 })
+
+/** The options of a drain as the API takes them. */
+function optionsOf(values: {
+  format?: string
+  source?: string[]
+  type?: string[]
+  text?: string[]
+  'exclude-source'?: string[]
+  'exclude-type'?: string[]
+  'exclude-text'?: string[]
+  sample?: string
+  backfill?: string
+}): Record<string, unknown> {
+  const { format, source, type, text, sample, backfill } = values
+  if (sample !== undefined && !Number.isFinite(Number(sample || NaN)))
+    throw new UsageError('--sample must be a number: --sample 0.1')
+  if (backfill !== undefined && !/^(all|[1-9]\d*)$/.test(backfill))
+    throw new UsageError('--backfill must be "all" or a number of lines: --backfill 500')
+  return {
+    ...{ format, source, type, text },
+    exclude_source: values['exclude-source'],
+    exclude_type: values['exclude-type'],
+    exclude_text: values['exclude-text'],
+    ...(sample !== undefined && { sample: Number(sample) }),
+    ...(backfill !== undefined && { backfill: backfill === 'all' ? backfill : Number(backfill) }),
+  }
+}
 
 export const drainsTest = defineCommand({
   usage: 'drains test DRAIN -a APP',

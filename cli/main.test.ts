@@ -43,6 +43,8 @@ test.each([
   [['logs', '-a', 'x', '-n', '1501'], '-n must be from 0 to 1500'],
   [['logs', '-a', 'x', '--match', ''], '--match is empty'],
   [['logs', '-a', 'x', '--tail', '--until', '10m'], 'no --until'],
+  [['drains', 'add', 'x', '-a', 'x', '--sample', '0,1'], '--sample must be a number'],
+  [['drains', 'add', 'x', '-a', 'x', '--backfill', 'some'], '"all" or a number of lines'],
 ])('%j says what is wrong with it', async (args, sentence) => {
   const { code, stderr } = await plexus(args)
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(sentence) })

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
+import { startJsonReceiver } from '../support/log-receivers.ts'
 import { herokuCli } from '../support/heroku-cli.ts'
 
 const run = promisify(execFile)
@@ -145,6 +146,31 @@ test('drains:add, drains and drains:remove; the drain receives in the exact fram
   expect(await heroku.ok(['drains', '-a', app])).not.toContain(url)
   expect((await plexus('drains', '-a', app)).stdout).toContain('has no drains')
   server.close()
+})
+
+test('drains:add takes options behind the # of the url, and so does plexus drains add', async () => {
+  const receiver = await startJsonReceiver()
+  const url = `${receiver.url}#format=json&source=app&exclude-text=healthcheck`
+  await heroku.ok(['drains:add', url, '-a', app])
+  expect(await heroku.ok(['drains', '-a', app])).toContain(url)
+  await post(['GET /healthcheck', 'GET /shop'])
+  await eventually(() =>
+    expect(receiver.posts.slice(1).flatMap(({ objects }) => objects)).toMatchObject([
+      { source: 'app', dyno: 'web.1', message: 'GET /shop' },
+    ]),
+  )
+  await eventually(async () =>
+    expect((await plexus('drains', '-a', app)).stdout).toMatch(/ 1 +0 +1 filtered +0 s /),
+  )
+  const options = ['--format', 'json', '--text', 'GET', '--text', 'POST', '--backfill', '1']
+  const added = await plexus('drains', 'add', receiver.url, '-a', app, ...options)
+  expect(added.stdout).toMatch(
+    /#format=json&text=GET&text=POST \(d\.\S+ has .* of the backfill\.\n$/,
+  )
+  await eventually(() =>
+    expect(receiver.posts.at(-1)?.objects).toMatchObject([{ message: 'GET /shop' }]),
+  )
+  await receiver.close()
 })
 
 test('a receiver that cannot be reached is no drain, unless plexus drains add forces it', async () => {

@@ -148,6 +148,24 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
       },
       ...{ lag: { lines: 0, seconds: 0 }, last_answer: null, last_error: null },
     })
+    const told = { format: 'rfc5424', exclude_text: 'x', sample: 0.5, backfill: true }
+    const other = { url: 'syslog://127.0.0.1:5515', force: true, options: told }
+    const added = await ask('POST', `/apps/${app}/log-drains`, other)
+    expect(added).toHaveProperty('url', `${other.url}#format=rfc5424&exclude-text=x&sample=0.5`)
+    const otherPath = `/apps/${app}/log-drains/${idOf(added)}`
+    const { body: shown } = await send('GET', otherPath, {
+      headers: { 'Accept-Inclusion': 'state' },
+    })
+    expect(shown).toHaveProperty('options', {
+      ...{ format: 'rfc5424', source: [], exclude_source: [], type: [], exclude_type: [] },
+      ...{ text: [], exclude_text: ['x'], sample: 0.5, insecure: false },
+    })
+    for (const options of [{ ...told, format: 'xml' }, { formt: 'json' }, { sample: '0.5' }]) {
+      const wrong = { ...other, url: 'syslog://127.0.0.1:5516', options }
+      const answer = await send('POST', `/apps/${app}/log-drains`, { body: wrong })
+      expect([answer.status, answer.body]).toMatchObject([422, { id: 'invalid_params' }])
+    }
+    await ask('DELETE', otherPath)
     const { body: extended } = await send('GET', `${path}?extended=true`)
     expect(extended).toMatchObject({ state: {}, extended: { drain_id: idOf(drain) } })
     const { body: list } = await send('GET', `/apps/${app}/log-drains?extended=true`)

@@ -14,7 +14,7 @@ import { EventSchema } from '#proto/events/v1/events_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
-import { startHttpReceiver } from '../support/log-receivers.ts'
+import { startHttpReceiver, startJsonReceiver } from '../support/log-receivers.ts'
 import { keptMessages, linesOf, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
@@ -163,6 +163,45 @@ describe('drains', () => {
       expect(failed).toMatchObject({ passed: false, steps: [{}, { name: 'connect' }] })
       const stranger = { appId: newId(), drain: drain.id, by }
       await expect(rpc.testDrain(stranger)).rejects.toThrow('it is no url')
+    } finally {
+      await receiver.close()
+    }
+  })
+
+  test('options stand in the url of a drain, and its backfill is had once', async () => {
+    const appId = newId<AppId>()
+    await testLog.appLog.append(appId, 4, storedFrames('a', 'b', 'keep c', 'keep d'))
+    const receiver = await startJsonReceiver()
+    const address = receiver.url
+    try {
+      const options = { format: 'json', text: ['keep'], excludeSource: ['heroku'], sample: 1 }
+      const drain = await rpc.createDrain({ appId, url: address, options, backfill: 'all' })
+      expect(drain).toMatchObject({
+        url: `${address}#format=json&text=keep&exclude-source=heroku&sample=1`,
+        options: { ...options, source: [], insecure: false },
+      })
+      // The test's line, too, comes as JSON.
+      expect(receiver.posts[0]?.objects).toMatchObject([{ app: appId, source: 'heroku' }])
+      await eventually(async () => {
+        const { state } = await rpc.getDrain({ appId, drain: drain.id })
+        expect(state).toMatchObject({ received: 4n, delivered: 2n, filtered: 2n, dropped: 2n })
+      })
+      const numbers = receiver.posts.slice(1).flatMap(({ objects }) => objects)
+      expect(numbers).toMatchObject([{ number: 3, message: 'keep c' }, { number: 4 }])
+      // Said behind the #, as the official CLI can: it is taken out of the url again.
+      const said = { appId, url: `${address}#backfill=1&format=json`, force: true }
+      const other = await rpc.createDrain(said)
+      expect(other.url).toBe(`${address}#format=json`)
+      await expect(rpc.createDrain(said)).rejects.toThrow('already been taken')
+      await eventually(async () => {
+        const { state } = await rpc.getDrain({ appId, drain: other.id })
+        expect(state).toMatchObject({ received: 1n, delivered: 1n })
+      })
+      const wrong = { appId, url: 'syslog://127.0.0.1:1', options, force: true }
+      await expect(rpc.createDrain(wrong)).rejects.toMatchObject({
+        code: ErrorCode.INVALID_PARAMS,
+        message: expect.stringContaining('use format=logplex or format=rfc5424'),
+      })
     } finally {
       await receiver.close()
     }

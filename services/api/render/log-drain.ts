@@ -1,5 +1,5 @@
 import type { App } from '#proto/apps/v1/apps_pb.ts'
-import type { Drain, DrainState, DrainTest } from '#proto/logplex/v1/logplex_pb.ts'
+import type { Drain, DrainOptions, DrainState, DrainTest } from '#proto/logplex/v1/logplex_pb.ts'
 import { renderAppRef } from '#lib/platform-api/app.ts'
 import { isoTime } from '#lib/platform-api/time.ts'
 
@@ -30,6 +30,17 @@ export function renderDrainState(state: DrainState | undefined) {
     lag: { lines: Number(pending), seconds: lagSeconds ?? null },
     last_answer: answeredAt ? { text: state.lastAnswer, at: isoTime(answeredAt) } : null,
     last_error: state.lastError === '' ? null : state.lastError,
+  }
+}
+
+/** What stands behind the # of its url, taken apart. */
+export function renderDrainOptions(options: DrainOptions | undefined) {
+  if (!options) return null
+  const { format, source, type, text, sample = 1, insecure } = options
+  const { excludeSource, excludeType, excludeText } = options
+  return {
+    ...{ format, source, exclude_source: excludeSource, type, exclude_type: excludeType },
+    ...{ text, exclude_text: excludeText, sample, insecure },
   }
 }
 

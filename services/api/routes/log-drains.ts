@@ -4,7 +4,13 @@ import type { Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import type { Api, ApiContext } from '../context.ts'
 import { listHeader } from '../hooks/accept.ts'
 import { actorOf, identityOf, type Identified } from '../hooks/identity.ts'
-import { renderDrain, renderDrainState, renderDrainTest } from '../render/log-drain.ts'
+import { readDrainOptions } from '../drain-options.ts'
+import {
+  renderDrain,
+  renderDrainOptions,
+  renderDrainState,
+  renderDrainTest,
+} from '../render/log-drain.ts'
 import { AppParams } from '../schemas/fields.ts'
 import {
   CreateLogDrain,
@@ -33,7 +39,10 @@ async function renderDrains(
   return drains.map((drain) => ({
     ...renderDrain(drain, app, names),
     ...(extended && { extended: { drain_id: drain.id } }),
-    ...(withState && { state: renderDrainState(drain.state) }),
+    ...(withState && {
+      state: renderDrainState(drain.state),
+      options: renderDrainOptions(drain.options),
+    }),
   }))
 }
 
@@ -52,10 +61,11 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
     { schema: { params: AppParams, body: CreateLogDrain, querystring: CreateLogDrainQuery } },
     async (request, reply) => {
       const app = await targetApp(context, request)
-      const { url } = request.body
+      const { url, options } = request.body
       const force = request.body.force ?? request.query.force === 'true'
       const { email: by } = identityOf(request)
-      const drain = await logplex.createDrain({ appId: app.id, url, force, by })
+      const wanted = { appId: app.id, url, force, by, ...readDrainOptions(options) }
+      const drain = await logplex.createDrain(wanted)
       reply.code(201)
       return renderDrain(drain, app, new Map())
     },

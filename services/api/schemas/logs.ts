@@ -1,4 +1,4 @@
-import { Type } from '@fastify/type-provider-typebox'
+import { Type, type Static } from '@fastify/type-provider-typebox'
 import { AppParams, closed, NullableString, optionalBody } from './fields.ts'
 
 /** The last four are ours, beyond the published schema. */
@@ -18,11 +18,35 @@ export const DrainParams = Type.Object({ ...AppParams.properties, drain: Type.St
 
 export const AddonDrainParams = Type.Object({ addon: Type.String(), drain: Type.String() })
 
-/** `force`: without a test. The official CLI has no option for it, so a query may say it as well. */
-export const CreateLogDrain = Type.Object(
-  { url: Type.String({ maxLength: 2_048 }), force: Type.Optional(Type.Boolean()) },
+/** One value or several. */
+const Values = Type.Optional(
+  Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 20 })]),
+)
+
+/** What may as well stand behind the # of a drain's url; logplex says what is wrong with one. */
+const DrainOptions = Type.Object(
+  {
+    format: Type.Optional(Type.String()),
+    ...{ source: Values, type: Values, text: Values },
+    ...{ exclude_source: Values, exclude_type: Values, exclude_text: Values },
+    sample: Type.Optional(Type.Number()),
+    insecure: Type.Optional(Type.Boolean()),
+    /** Of the lines that are there already: all, or so many of the newest. */
+    backfill: Type.Optional(Type.Union([Type.Boolean(), Type.Integer(), Type.Literal('all')])),
+  },
   closed,
 )
+
+/** `force`: without a test. The official CLI has no option for it, so a query may say it as well. */
+export const CreateLogDrain = Type.Object(
+  {
+    url: Type.String({ maxLength: 2_048 }),
+    force: Type.Optional(Type.Boolean()),
+    options: Type.Optional(DrainOptions),
+  },
+  closed,
+)
+export type CreateLogDrain = Static<typeof CreateLogDrain>
 
 const BooleanText = Type.Unsafe<'true' | 'false'>({ type: 'string', enum: ['true', 'false'] })
 

@@ -3,8 +3,10 @@ import { invalidParams, notFound } from '#lib/errors.ts'
 import { newId, type AddonId, type AppId, type DrainId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Queryable, type Transaction } from '#lib/postgres.ts'
 import type { DrainCheck } from '../drains/drain-check.ts'
+import { addDrainOptions, type DrainOptionsWish } from '../drains/drain-options.ts'
 import { drainsPerAppMax } from '../limits.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
+import { firstLineOf, takeBackfill } from './backfill.ts'
 import { lockChannel, sha256 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
 import { assertDrainUrl } from './drain-url.ts'
@@ -33,8 +35,11 @@ export const tooManyDrains = 'You have already added the maximum number of drain
 export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState | undefined }
 
 /**
- * Adds a drain that has the app's lines from now on, when its receiver has taken a line of a test.
+ * Adds a drain that has the app's lines from now on, and those before that its backfill says, when
+ * its receiver has taken a line of a test.
  *
+ * @param wanted.url perhaps with options and `backfill=` behind its #
+ * @param wanted.options further ones, which are written into the url
  * @param wanted.force without a test
  * @param wanted.by whom the test's line names
  * @throws INVALID_PARAMS for a url that cannot be a drain, one that the app has already, one drain
@@ -42,16 +47,25 @@ export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState |
  */
 export async function createDrain(
   context: ControlContext,
-  wanted: { appId: AppId; url: string; force: boolean; by: string },
+  wanted: {
+    appId: AppId
+    url: string
+    options?: DrainOptionsWish | undefined
+    backfill?: string
+    force: boolean
+    by: string
+  },
 ): Promise<DrainView> {
-  const { appId, url, force, by } = wanted
+  const { appId, force, by, options = {} } = wanted
+  const { url: plainUrl, lines } = takeBackfill(wanted.url, wanted.backfill ?? '')
+  const url = addDrainOptions(plainUrl, options)
   const drain = { appId, url, token: newDrainToken() }
   assertDrainUrl(url, context.drainsMayBeLocal)
   // Who may not add it sends nobody a line either.
   await assertRoom(context.pool, appId)
   if (await findOwnDrain(context.pool, appId, sha256(url))) throw invalidParams(urlTaken)
   if (!force) assertPassed(await context.drains.check(drain, by))
-  const fresh = await newDrain(context, drain)
+  const fresh = await newDrain(context, drain, lines)
   const row = await transaction(context.pool, (tx) => addDrain(tx, fresh)).catch(
     (error: unknown) => {
       if (isUniqueViolation(error, 'drains_url_once')) throw invalidParams(urlTaken)
@@ -125,12 +139,13 @@ function assertPassed({ passed, steps, advice }: DrainCheck): void {
 async function newDrain(
   { secrets, appLog, drainsMayBeLocal }: ControlContext,
   { appId, url, token }: { appId: AppId; url: string; token: string },
+  backfillLines = 0,
 ) {
   assertDrainUrl(url, drainsMayBeLocal)
-  const { head } = await appLog.bounds(appId)
+  const firstLine = firstLineOf(backfillLines, await appLog.bounds(appId))
   const id = newId<DrainId>()
   const sealedUrl = secrets.seal(url, drainContext(id))
-  return { id, appId, token, sealedUrl, urlSha256: sha256(url), firstLine: head + 1 }
+  return { id, appId, token, sealedUrl, urlSha256: sha256(url), firstLine }
 }
 
 async function addDrain(

@@ -3,7 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { badRequest } from '#lib/errors.ts'
 import { parseId, type AccountId, type AddonId, type AppId, type AttachmentId } from '#lib/ids.ts'
 import type { RpcHandlers } from '#lib/rpc.ts'
-import type { DrainSchema, LogplexService, TokenSchema } from '#proto/logplex/v1/logplex_pb.ts'
+import type { LogplexService, TokenSchema } from '#proto/logplex/v1/logplex_pb.ts'
 import { ensureAttachmentToken, removeAddonLogs, removeAttachmentLogs } from './addon-logs.ts'
 import { channelTokens, ensureToken, type ChannelToken } from './channels.ts'
 import type { ControlContext } from './context.ts'
@@ -17,8 +17,8 @@ import {
   getDrain,
   removeDrain,
   testDrain,
-  type DrainView,
 } from './drains.ts'
+import { drainMessage, readOptionsMessage } from './drain-message.ts'
 import { setSwitches } from './switches.ts'
 import { listSwitches, type SwitchesRow } from './switches-db.ts'
 import { createSession } from './sessions.ts'
@@ -32,8 +32,11 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       const tokens = await channelTokens(context, readAppId(appId))
       return { tokens: tokens.map((token) => tokenMessage(context, token)) }
     },
-    createDrain: async ({ appId, url, force, by }) =>
-      drainMessage(await createDrain(context, { appId: readAppId(appId), url, force, by })),
+    createDrain: async ({ appId, url, options: said, backfill, force, by }) => {
+      const options = said && readOptionsMessage(said)
+      const wanted = { appId: readAppId(appId), url, options, backfill, force, by }
+      return drainMessage(await createDrain(context, wanted))
+    },
     testDrain: async ({ appId, drain, by }) =>
       testDrain(context, { appId: readAppId(appId), drain, by }),
     listDrains: async ({ appId }) => {
@@ -139,33 +142,4 @@ function switchesMessage({ appId, off, state }: SwitchesRow) {
 
 function credentialMessage({ id, name, permissions, createdAt }: CredentialRow) {
   return { id, name, permissions, createdAt: timestampFromDate(createdAt) }
-}
-
-function drainMessage({ row, drain, state }: DrainView): MessageInitShape<typeof DrainSchema> {
-  return {
-    id: row.id,
-    appId: row.appId,
-    token: row.token,
-    url: drain.url,
-    addonId: row.addonId ?? '',
-    createdAt: timestampFromDate(row.createdAt),
-    updatedAt: timestampFromDate(row.updatedAt),
-    ...(state && {
-      state: {
-        received: BigInt(state.received),
-        delivered: BigInt(state.delivered),
-        pending: BigInt(state.pending),
-        dropped: BigInt(state.dropped),
-        overflowed: BigInt(state.overflowed),
-        refused: BigInt(state.refused),
-        filtered: BigInt(state.filtered),
-        ...(state.lagSeconds !== undefined && { lagSeconds: state.lagSeconds }),
-        ...(state.lastAnswer && {
-          lastAnswer: state.lastAnswer.text,
-          answeredAt: timestampFromDate(state.lastAnswer.at),
-        }),
-        lastError: state.lastError,
-      },
-    }),
-  }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { drainOptionsOf, readDrainOptions } from './drain-options.ts'
+import { addDrainOptions, drainOptionsOf, readDrainOptions } from './drain-options.ts'
 
 const at = 'https://logs.example.com/in'
 const none = { source: [], type: [], text: [] }
@@ -79,4 +79,22 @@ test.each(['syslog', 'syslog+tls', 'udpsyslog'])(
 
 test('a fragment from before there were options means nothing to a drain that runs', () => {
   expect(drainOptionsOf(new URL(`${at}#section&format=json`))).toEqual(plain)
+})
+
+test('options that are said beside a url are written into it, and read again the same', () => {
+  const said = {
+    ...{ format: 'json', sample: 0.5, insecure: true },
+    include: { source: ['app', 'heroku'], type: ['web'], text: ['100% of #1 & more', 'žluť'] },
+    exclude: { source: [], type: ['web.2'], text: ['a=b'] },
+  }
+  for (const url of [at, `${at}#`]) expect(read(addDrainOptions(url, said))).toEqual(said)
+  const more = addDrainOptions(`${at}#text=x`, { include: { ...none, text: ['y'] } })
+  expect(more).toBe(`${at}#text=x&text=y`)
+  expect(addDrainOptions(`${at}#insecure`, { include: none, exclude: none })).toBe(`${at}#insecure`)
+  expect(() => read(addDrainOptions(`${at}#format=json`, { format: 'otlp' }))).toThrow('twice')
+  expect(() => read(addDrainOptions(at, { sample: 0 }))).toThrow('more than 0')
+})
+
+test('backfill is no property of a drain', () => {
+  expect(() => read(`${at}#backfill=all`)).toThrow('backfill is for when a drain is added')
 })

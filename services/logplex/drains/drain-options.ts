@@ -70,6 +70,28 @@ export function drainOptionsOf(url: URL): DrainOptions {
   }
 }
 
+/** Options said beside a url; those that are undefined or empty stay as the url has them. */
+export type DrainOptionsWish = Partial<Omit<DrainOptions, 'format'>> & { format?: string }
+
+/** The url with these options behind its #, after those that stand there already. */
+export function addDrainOptions(url: string, wish: DrainOptionsWish): string {
+  const { format, include, exclude, sample, insecure } = wish
+  const option = (name: string, value: string): string => `${name}=${encodeURIComponent(value)}`
+  const wanted = [
+    ...(format ? [option('format', format)] : []),
+    ...lists.flatMap((name) => include?.[name].map((value) => option(name, value)) ?? []),
+    ...lists.flatMap(
+      (name) => exclude?.[name].map((value) => option(`exclude-${name}`, value)) ?? [],
+    ),
+    ...(sample === undefined ? [] : [option('sample', String(sample))]),
+    ...(insecure ? ['insecure'] : []),
+  ]
+  if (wanted.length === 0) return url
+  const [, before] = /#(.*)$/s.exec(url) ?? []
+  const between = before === undefined ? '#' : before === '' ? '' : '&'
+  return `${url}${between}${wanted.join('&')}`
+}
+
 const plainOptions = (): DrainOptions => ({
   format: 'logplex',
   include: { source: [], type: [], text: [] },
@@ -107,6 +129,8 @@ function setOption(options: DrainOptions, name: string, value: string | undefine
     options.insecure = true
     return
   }
+  if (name === 'backfill')
+    throw refusal('backfill is for when a drain is added; to have lines once more, replay them')
   if (!names.includes(name))
     throw refusal(`there is no option "${name.slice(0, 40)}"; there are ${names.join(', ')}`)
   if (value === undefined || value === '')

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiLfAQoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUijgIKCkRyYWluU3RhdGUSEAoIcmVjZWl2ZWQYASABKAQSEQoJZGVsaXZlcmVkGAIgASgEEg8KB3BlbmRpbmcYAyABKAQSDwoHZHJvcHBlZBgEIAEoBBISCgpsYXN0X2Vycm9yGAUgASgJEhIKCm92ZXJmbG93ZWQYBiABKAQSDwoHcmVmdXNlZBgHIAEoBBIYCgtsYWdfc2Vjb25kcxgIIAEoAUgAiAEBEhMKC2xhc3RfYW5zd2VyGAkgASgJEi8KC2Fuc3dlcmVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghmaWx0ZXJlZBgLIAEoBEIOCgxfbGFnX3NlY29uZHMiTAoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkiPQoQVGVzdERyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFZHJhaW4YAiABKAkSCgoCYnkYAyABKAkiXAoJRHJhaW5UZXN0Eg4KBnBhc3NlZBgBIAEoCBIvCgVzdGVwcxgCIAMoCzIgLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluVGVzdFN0ZXASDgoGYWR2aWNlGAMgASgJIj0KDURyYWluVGVzdFN0ZXASDAoEbmFtZRgBIAEoCRIOCgZyZXN1bHQYAiABKAkSDgoGZGV0YWlsGAMgASgJIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSKzAQoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWxpbmVzGAIgASgNEgwKBHRhaWwYAyABKAgSDgoGc291cmNlGAQgASgJEgwKBGR5bm8YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRINCgVtYXRjaBgHIAEoCRIPCgdwYXR0ZXJuGAggASgJEg0KBXNpbmNlGAkgASgJEg0KBXVudGlsGAogASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKUAQoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3Blcm1pc3Npb25zGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBhc3N3b3JkGAUgASgJEhUKDWxvZ19pbnB1dF91cmwYBiABKAkiPAoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRITCgtwZXJtaXNzaW9ucxgCIAMoCSIYChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0IkQKDkNyZWRlbnRpYWxMaXN0EjIKC2NyZWRlbnRpYWxzGAEgAygLMh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbCIlChdSZW1vdmVDcmVkZW50aWFsUmVxdWVzdBIKCgJpZBgBIAEoCSI2CghTd2l0Y2hlcxIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEg0KBXN0YXRlGAMgASgJIkwKElNldFN3aXRjaGVzUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEgoKAm9uGAMgAygJEg0KBXN0YXRlGAQgASgJIhUKE0xpc3RTd2l0Y2hlc1JlcXVlc3QiPQoMU3dpdGNoZXNMaXN0Ei0KCHN3aXRjaGVzGAEgAygLMhsucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXMiKgoWUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIZChdSZW1vdmVBZGRvbkxvZ3NSZXNwb25zZTLZDAoOTG9ncGxleFNlcnZpY2USTgoLRW5zdXJlVG9rZW4SJS5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJQCgpMaXN0VG9rZW5zEiQucGxleHVzLmxvZ3BsZXgudjEuTGlzdFRva2Vuc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbkxpc3QSTgoLQ3JlYXRlRHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVEcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJOCglUZXN0RHJhaW4SIy5wbGV4dXMubG9ncGxleC52MS5UZXN0RHJhaW5SZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0ElAKCkxpc3REcmFpbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0RHJhaW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluTGlzdBJICghHZXREcmFpbhIiLnBsZXh1cy5sb2dwbGV4LnYxLkdldERyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEksKC0RlbGV0ZURyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SVAoNQ3JlYXRlU2Vzc2lvbhInLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZVNlc3Npb25SZXF1ZXN0GhoucGxleHVzLmxvZ3BsZXgudjEuU2Vzc2lvbhJiChVFbnN1cmVBdHRhY2htZW50VG9rZW4SLy5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVBdHRhY2htZW50VG9rZW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuVG9rZW4SWAoQRW5zdXJlQWRkb25EcmFpbhIqLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SdwoUUmVtb3ZlQXR0YWNobWVudExvZ3MSLi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50TG9nc1JlcXVlc3QaLy5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBdHRhY2htZW50TG9nc1Jlc3BvbnNlEmgKD1JlbW92ZUFkZG9uTG9ncxIpLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1JlcXVlc3QaKi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVBZGRvbkxvZ3NSZXNwb25zZRJaCg9MaXN0QWRkb25EcmFpbnMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0QWRkb25EcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0El0KEENyZWF0ZUNyZWRlbnRpYWwSKi5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVDcmVkZW50aWFsUmVxdWVzdBodLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWwSXwoPTGlzdENyZWRlbnRpYWxzEikucGxleHVzLmxvZ3BsZXgudjEuTGlzdENyZWRlbnRpYWxzUmVxdWVzdBohLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWxMaXN0El0KEFJlbW92ZUNyZWRlbnRpYWwSKi5wbGV4dXMubG9ncGxleC52MS5SZW1vdmVDcmVkZW50aWFsUmVxdWVzdBodLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWRlbnRpYWwSUQoLU2V0U3dpdGNoZXMSJS5wbGV4dXMubG9ncGxleC52MS5TZXRTd2l0Y2hlc1JlcXVlc3QaGy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlcxJXCgxMaXN0U3dpdGNoZXMSJi5wbGV4dXMubG9ncGxleC52MS5MaXN0U3dpdGNoZXNSZXF1ZXN0Gh8ucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXNMaXN0YgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiKRAgoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUSMAoHb3B0aW9ucxgJIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucyLAAQoMRHJhaW5PcHRpb25zEg4KBmZvcm1hdBgBIAEoCRIOCgZzb3VyY2UYAiADKAkSDAoEdHlwZRgDIAMoCRIMCgR0ZXh0GAQgAygJEhYKDmV4Y2x1ZGVfc291cmNlGAUgAygJEhQKDGV4Y2x1ZGVfdHlwZRgGIAMoCRIUCgxleGNsdWRlX3RleHQYByADKAkSEwoGc2FtcGxlGAggASgBSACIAQESEAoIaW5zZWN1cmUYCSABKAhCCQoHX3NhbXBsZSKOAgoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkSEgoKb3ZlcmZsb3dlZBgGIAEoBBIPCgdyZWZ1c2VkGAcgASgEEhgKC2xhZ19zZWNvbmRzGAggASgBSACIAQESEwoLbGFzdF9hbnN3ZXIYCSABKAkSLwoLYW5zd2VyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZpbHRlcmVkGAsgASgEQg4KDF9sYWdfc2Vjb25kcyKQAQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkSMAoHb3B0aW9ucxgFIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucxIQCghiYWNrZmlsbBgGIAEoCSI9ChBUZXN0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIKCgJieRgDIAEoCSJcCglEcmFpblRlc3QSDgoGcGFzc2VkGAEgASgIEi8KBXN0ZXBzGAIgAygLMiAucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0U3RlcBIOCgZhZHZpY2UYAyABKAkiPQoNRHJhaW5UZXN0U3RlcBIMCgRuYW1lGAEgASgJEg4KBnJlc3VsdBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJIrMBChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFbGluZXMYAiABKA0SDAoEdGFpbBgDIAEoCBIOCgZzb3VyY2UYBCABKAkSDAoEZHlubxgFIAEoCRISCgphY2NvdW50X2lkGAYgASgJEg0KBW1hdGNoGAcgASgJEg8KB3BhdHRlcm4YCCABKAkSDQoFc2luY2UYCSABKAkSDQoFdW50aWwYCiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIpQBCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLcGVybWlzc2lvbnMYAyADKAkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcGFzc3dvcmQYBSABKAkSFQoNbG9nX2lucHV0X3VybBgGIAEoCSI8ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3Blcm1pc3Npb25zGAIgAygJIhgKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QiRAoOQ3JlZGVudGlhbExpc3QSMgoLY3JlZGVudGlhbHMYASADKAsyHS5wbGV4dXMubG9ncGxleC52MS5DcmVkZW50aWFsIiUKF1JlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0EgoKAmlkGAEgASgJIjYKCFN3aXRjaGVzEg4KBmFwcF9pZBgBIAEoCRILCgNvZmYYAiADKAkSDQoFc3RhdGUYAyABKAkiTAoSU2V0U3dpdGNoZXNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgNvZmYYAiADKAkSCgoCb24YAyADKAkSDQoFc3RhdGUYBCABKAkiFQoTTGlzdFN3aXRjaGVzUmVxdWVzdCI9CgxTd2l0Y2hlc0xpc3QSLQoIc3dpdGNoZXMYASADKAsyGy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlcyIqChZSZW1vdmVBZGRvbkxvZ3NSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIhkKF1JlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlMtkMCg5Mb2dwbGV4U2VydmljZRJOCgtFbnN1cmVUb2tlbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZVRva2VuUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuElAKCkxpc3RUb2tlbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0VG9rZW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuTGlzdBJOCgtDcmVhdGVEcmFpbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZURyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEk4KCVRlc3REcmFpbhIjLnBsZXh1cy5sb2dwbGV4LnYxLlRlc3REcmFpblJlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpblRlc3QSUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJRCgtTZXRTd2l0Y2hlcxIlLnBsZXh1cy5sb2dwbGV4LnYxLlNldFN3aXRjaGVzUmVxdWVzdBobLnBsZXh1cy5sb2dwbGV4LnYxLlN3aXRjaGVzElcKDExpc3RTd2l0Y2hlcxImLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RTd2l0Y2hlc1JlcXVlc3QaHy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlc0xpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -157,6 +157,13 @@ export type Drain = Message<"plexus.logplex.v1.Drain"> & {
    * @generated from field: plexus.logplex.v1.DrainState state = 8;
    */
   state?: DrainState | undefined;
+
+  /**
+   * as its url says them
+   *
+   * @generated from field: plexus.logplex.v1.DrainOptions options = 9;
+   */
+  options?: DrainOptions | undefined;
 };
 
 /**
@@ -165,6 +172,73 @@ export type Drain = Message<"plexus.logplex.v1.Drain"> & {
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
   messageDesc(file_logplex_v1_logplex, 4);
+
+/**
+ * What stands behind the # of a drain's url: how lines look, and which it has.
+ *
+ * @generated from message plexus.logplex.v1.DrainOptions
+ */
+export type DrainOptions = Message<"plexus.logplex.v1.DrainOptions"> & {
+  /**
+   * "logplex", "rfc5424", "json", "otlp"
+   *
+   * @generated from field: string format = 1;
+   */
+  format: string;
+
+  /**
+   * A line fits one value of each list that is not empty, and none of those that exclude.
+   *
+   * @generated from field: repeated string source = 2;
+   */
+  source: string[];
+
+  /**
+   * @generated from field: repeated string type = 3;
+   */
+  type: string[];
+
+  /**
+   * @generated from field: repeated string text = 4;
+   */
+  text: string[];
+
+  /**
+   * @generated from field: repeated string exclude_source = 5;
+   */
+  excludeSource: string[];
+
+  /**
+   * @generated from field: repeated string exclude_type = 6;
+   */
+  excludeType: string[];
+
+  /**
+   * @generated from field: repeated string exclude_text = 7;
+   */
+  excludeText: string[];
+
+  /**
+   * the share of those lines that it has, more than 0 and at most 1
+   *
+   * @generated from field: optional double sample = 8;
+   */
+  sample?: number | undefined;
+
+  /**
+   * its certificate is not verified
+   *
+   * @generated from field: bool insecure = 9;
+   */
+  insecure: boolean;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.DrainOptions.
+ * Use `create(DrainOptionsSchema)` to create a new message.
+ */
+export const DrainOptionsSchema: GenMessage<DrainOptions> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 5);
 
 /**
  * received = delivered + pending + dropped, in lines since the drain was added.
@@ -247,7 +321,7 @@ export type DrainState = Message<"plexus.logplex.v1.DrainState"> & {
  * Use `create(DrainStateSchema)` to create a new message.
  */
 export const DrainStateSchema: GenMessage<DrainState> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 5);
+  messageDesc(file_logplex_v1_logplex, 6);
 
 /**
  * @generated from message plexus.logplex.v1.CreateDrainRequest
@@ -276,6 +350,20 @@ export type CreateDrainRequest = Message<"plexus.logplex.v1.CreateDrainRequest">
    * @generated from field: string by = 4;
    */
   by: string;
+
+  /**
+   * written into the url, beside those that stand there
+   *
+   * @generated from field: plexus.logplex.v1.DrainOptions options = 5;
+   */
+  options?: DrainOptions | undefined;
+
+  /**
+   * lines that are there already: "all", how many of the newest, or empty
+   *
+   * @generated from field: string backfill = 6;
+   */
+  backfill: string;
 };
 
 /**
@@ -283,7 +371,7 @@ export type CreateDrainRequest = Message<"plexus.logplex.v1.CreateDrainRequest">
  * Use `create(CreateDrainRequestSchema)` to create a new message.
  */
 export const CreateDrainRequestSchema: GenMessage<CreateDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 6);
+  messageDesc(file_logplex_v1_logplex, 7);
 
 /**
  * @generated from message plexus.logplex.v1.TestDrainRequest
@@ -312,7 +400,7 @@ export type TestDrainRequest = Message<"plexus.logplex.v1.TestDrainRequest"> & {
  * Use `create(TestDrainRequestSchema)` to create a new message.
  */
 export const TestDrainRequestSchema: GenMessage<TestDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 7);
+  messageDesc(file_logplex_v1_logplex, 8);
 
 /**
  * @generated from message plexus.logplex.v1.DrainTest
@@ -343,7 +431,7 @@ export type DrainTest = Message<"plexus.logplex.v1.DrainTest"> & {
  * Use `create(DrainTestSchema)` to create a new message.
  */
 export const DrainTestSchema: GenMessage<DrainTest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 8);
+  messageDesc(file_logplex_v1_logplex, 9);
 
 /**
  * @generated from message plexus.logplex.v1.DrainTestStep
@@ -374,7 +462,7 @@ export type DrainTestStep = Message<"plexus.logplex.v1.DrainTestStep"> & {
  * Use `create(DrainTestStepSchema)` to create a new message.
  */
 export const DrainTestStepSchema: GenMessage<DrainTestStep> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 9);
+  messageDesc(file_logplex_v1_logplex, 10);
 
 /**
  * @generated from message plexus.logplex.v1.ListDrainsRequest
@@ -391,7 +479,7 @@ export type ListDrainsRequest = Message<"plexus.logplex.v1.ListDrainsRequest"> &
  * Use `create(ListDrainsRequestSchema)` to create a new message.
  */
 export const ListDrainsRequestSchema: GenMessage<ListDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 10);
+  messageDesc(file_logplex_v1_logplex, 11);
 
 /**
  * @generated from message plexus.logplex.v1.DrainList
@@ -408,7 +496,7 @@ export type DrainList = Message<"plexus.logplex.v1.DrainList"> & {
  * Use `create(DrainListSchema)` to create a new message.
  */
 export const DrainListSchema: GenMessage<DrainList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 11);
+  messageDesc(file_logplex_v1_logplex, 12);
 
 /**
  * @generated from message plexus.logplex.v1.GetDrainRequest
@@ -432,7 +520,7 @@ export type GetDrainRequest = Message<"plexus.logplex.v1.GetDrainRequest"> & {
  * Use `create(GetDrainRequestSchema)` to create a new message.
  */
 export const GetDrainRequestSchema: GenMessage<GetDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 12);
+  messageDesc(file_logplex_v1_logplex, 13);
 
 /**
  * @generated from message plexus.logplex.v1.CreateSessionRequest
@@ -510,7 +598,7 @@ export type CreateSessionRequest = Message<"plexus.logplex.v1.CreateSessionReque
  * Use `create(CreateSessionRequestSchema)` to create a new message.
  */
 export const CreateSessionRequestSchema: GenMessage<CreateSessionRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 13);
+  messageDesc(file_logplex_v1_logplex, 14);
 
 /**
  * @generated from message plexus.logplex.v1.Session
@@ -539,7 +627,7 @@ export type Session = Message<"plexus.logplex.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 14);
+  messageDesc(file_logplex_v1_logplex, 15);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAttachmentTokenRequest
@@ -575,7 +663,7 @@ export type EnsureAttachmentTokenRequest = Message<"plexus.logplex.v1.EnsureAtta
  * Use `create(EnsureAttachmentTokenRequestSchema)` to create a new message.
  */
 export const EnsureAttachmentTokenRequestSchema: GenMessage<EnsureAttachmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 15);
+  messageDesc(file_logplex_v1_logplex, 16);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAddonDrainRequest
@@ -609,7 +697,7 @@ export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrai
  * Use `create(EnsureAddonDrainRequestSchema)` to create a new message.
  */
 export const EnsureAddonDrainRequestSchema: GenMessage<EnsureAddonDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 16);
+  messageDesc(file_logplex_v1_logplex, 17);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsRequest
@@ -633,7 +721,7 @@ export type RemoveAttachmentLogsRequest = Message<"plexus.logplex.v1.RemoveAttac
  * Use `create(RemoveAttachmentLogsRequestSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsRequestSchema: GenMessage<RemoveAttachmentLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 17);
+  messageDesc(file_logplex_v1_logplex, 18);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsResponse
@@ -646,7 +734,7 @@ export type RemoveAttachmentLogsResponse = Message<"plexus.logplex.v1.RemoveAtta
  * Use `create(RemoveAttachmentLogsResponseSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsResponseSchema: GenMessage<RemoveAttachmentLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 18);
+  messageDesc(file_logplex_v1_logplex, 19);
 
 /**
  * @generated from message plexus.logplex.v1.ListAddonDrainsRequest
@@ -663,7 +751,7 @@ export type ListAddonDrainsRequest = Message<"plexus.logplex.v1.ListAddonDrainsR
  * Use `create(ListAddonDrainsRequestSchema)` to create a new message.
  */
 export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 19);
+  messageDesc(file_logplex_v1_logplex, 20);
 
 /**
  * @generated from message plexus.logplex.v1.Credential
@@ -715,7 +803,7 @@ export type Credential = Message<"plexus.logplex.v1.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 20);
+  messageDesc(file_logplex_v1_logplex, 21);
 
 /**
  * @generated from message plexus.logplex.v1.CreateCredentialRequest
@@ -737,7 +825,7 @@ export type CreateCredentialRequest = Message<"plexus.logplex.v1.CreateCredentia
  * Use `create(CreateCredentialRequestSchema)` to create a new message.
  */
 export const CreateCredentialRequestSchema: GenMessage<CreateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 21);
+  messageDesc(file_logplex_v1_logplex, 22);
 
 /**
  * @generated from message plexus.logplex.v1.ListCredentialsRequest
@@ -750,7 +838,7 @@ export type ListCredentialsRequest = Message<"plexus.logplex.v1.ListCredentialsR
  * Use `create(ListCredentialsRequestSchema)` to create a new message.
  */
 export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 22);
+  messageDesc(file_logplex_v1_logplex, 23);
 
 /**
  * @generated from message plexus.logplex.v1.CredentialList
@@ -767,7 +855,7 @@ export type CredentialList = Message<"plexus.logplex.v1.CredentialList"> & {
  * Use `create(CredentialListSchema)` to create a new message.
  */
 export const CredentialListSchema: GenMessage<CredentialList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 23);
+  messageDesc(file_logplex_v1_logplex, 24);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveCredentialRequest
@@ -784,7 +872,7 @@ export type RemoveCredentialRequest = Message<"plexus.logplex.v1.RemoveCredentia
  * Use `create(RemoveCredentialRequestSchema)` to create a new message.
  */
 export const RemoveCredentialRequestSchema: GenMessage<RemoveCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 24);
+  messageDesc(file_logplex_v1_logplex, 25);
 
 /**
  * @generated from message plexus.logplex.v1.Switches
@@ -817,7 +905,7 @@ export type Switches = Message<"plexus.logplex.v1.Switches"> & {
  * Use `create(SwitchesSchema)` to create a new message.
  */
 export const SwitchesSchema: GenMessage<Switches> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 25);
+  messageDesc(file_logplex_v1_logplex, 26);
 
 /**
  * @generated from message plexus.logplex.v1.SetSwitchesRequest
@@ -853,7 +941,7 @@ export type SetSwitchesRequest = Message<"plexus.logplex.v1.SetSwitchesRequest">
  * Use `create(SetSwitchesRequestSchema)` to create a new message.
  */
 export const SetSwitchesRequestSchema: GenMessage<SetSwitchesRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 26);
+  messageDesc(file_logplex_v1_logplex, 27);
 
 /**
  * @generated from message plexus.logplex.v1.ListSwitchesRequest
@@ -866,7 +954,7 @@ export type ListSwitchesRequest = Message<"plexus.logplex.v1.ListSwitchesRequest
  * Use `create(ListSwitchesRequestSchema)` to create a new message.
  */
 export const ListSwitchesRequestSchema: GenMessage<ListSwitchesRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 27);
+  messageDesc(file_logplex_v1_logplex, 28);
 
 /**
  * Those of all first, then those of apps with something off.
@@ -885,7 +973,7 @@ export type SwitchesList = Message<"plexus.logplex.v1.SwitchesList"> & {
  * Use `create(SwitchesListSchema)` to create a new message.
  */
 export const SwitchesListSchema: GenMessage<SwitchesList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 28);
+  messageDesc(file_logplex_v1_logplex, 29);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
@@ -902,7 +990,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 29);
+  messageDesc(file_logplex_v1_logplex, 30);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -915,7 +1003,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 30);
+  messageDesc(file_logplex_v1_logplex, 31);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
