@@ -6,11 +6,13 @@ type Drain = { id: string; token: string; url: string; addon: { name: string } |
 type DrainWithState = Drain & { state: DrainState | null }
 type DrainState = {
   delivered: number
+  replayed: number
   pending: number
   dropped: { overflowed: number; refused: number; filtered: number }
   lag: { lines: number; seconds: number | null }
   last_answer: { text: string; at: string } | null
 }
+type DrainReplay = { from_line: number; lines: number }
 type DrainTest = {
   passed: boolean
   steps: { name: string; result: string; detail: string }[]
@@ -38,7 +40,8 @@ export const drains = defineCommand({
 
 DELIVERED, PENDING and DROPPED are lines since the drain was added: dropped because the log had to
 let them go before the receiver took them (late), because it refused them, or because the drain's
-options leave them out (filtered). LAG is the age of the oldest pending line.`,
+options leave them out (filtered). Lines that are replayed count again. LAG is the age of the oldest
+pending line.`,
   options: { ...appOption, json: { type: 'boolean', default: false } },
   run: async ({ values, env }) => {
     const { api, path } = await openDrains(values.app, env)
@@ -66,7 +69,7 @@ function table(found: DrainWithState[]): string {
 function row({ url, token, addon, state }: DrainWithState): string[] {
   const name = addon ? addon.name : url
   if (!state) return [name, token, '?', '?', '?', '?', 'not known now: try again']
-  const { delivered, pending, dropped, lag, last_answer: answer } = state
+  const { delivered, replayed, pending, dropped, lag, last_answer: answer } = state
   const { overflowed, refused, filtered } = dropped
   const why = [
     overflowed > 0 && `${overflowed} late`,
@@ -76,7 +79,8 @@ function row({ url, token, addon, state }: DrainWithState): string[] {
   const lost = why.filter((part) => part !== false).join(', ') || '0'
   const said = answer ? `${answer.text} (${answer.at})` : 'none yet'
   const late = lag.seconds === null ? '?' : `${lag.seconds} s`
-  return [name, token, String(delivered), String(pending), lost, late, said]
+  const twice = replayed > 0 ? ` (${replayed} replayed)` : ''
+  return [name, token, `${delivered}${twice}`, String(pending), lost, late, said]
 }
 
 export const drainsAdd = defineCommand({
@@ -146,6 +150,49 @@ function optionsOf(values: {
     ...(sample !== undefined && { sample: Number(sample) }),
     ...(backfill !== undefined && { backfill: backfill === 'all' ? backfill : Number(backfill) }),
   }
+}
+
+export const drainsReplay = defineCommand({
+  usage: 'drains replay DRAIN -a APP',
+  summary: 'Sends a log drain lines once more, from a time or a number on',
+  help: `  -a, --app APP   the app
+      --since T   from the first line of that time on: RFC 3339, or how long ago: 30s, 10m, 2h, 7d
+      --from-line N
+                  from the line of that number on
+      --json      the API's answer as it is
+
+DRAIN is the id, the token or the url of one of the app's drains. Its receiver gets what the buffer
+still holds of those lines once more, and then what is new.`,
+  options: {
+    ...appOption,
+    since: { type: 'string' },
+    'from-line': { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+  argumentNames: ['DRAIN'],
+  run: async ({ values, positionals: [drain = ''], env }) => {
+    const { app, since, 'from-line': line, json } = values
+    if ((since === undefined) === (line === undefined))
+      throw new UsageError('From where? Give --since T or --from-line N.')
+    if (line !== undefined && !/^[1-9]\d{0,14}$/.test(line))
+      throw new UsageError('--from-line must be the number of a line, from 1 on.')
+    const { api, path } = await openDrains(app, env)
+    const body = line === undefined ? { since } : { from_line: Number(line) }
+    const to = `${path}/${encodeURIComponent(drain)}/actions/replay`
+    const done = await api<DrainReplay>('POST', to, { body })
+    process.stdout.write(json ? `${JSON.stringify(done, null, 2)}\n` : explainReplay(done, line))
+    return 0
+  },
+})
+
+/** @param wished the number of the line that was asked for, if one was */
+function explainReplay(
+  { from_line: from, lines }: DrainReplay,
+  wished: string | undefined,
+): string {
+  if (lines === 0) return `Nothing to send again: the drain goes on with line ${from}.\n`
+  const why = from > Number(wished ?? from) ? ', the oldest that is kept' : ''
+  return `${lines} lines are sent again, from number ${from} on${why}.\n`
 }
 
 export const drainsTest = defineCommand({

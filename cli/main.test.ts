@@ -45,6 +45,7 @@ test.each([
   [['logs', '-a', 'x', '--tail', '--until', '10m'], 'no --until'],
   [['drains', 'add', 'x', '-a', 'x', '--sample', '0,1'], '--sample must be a number'],
   [['drains', 'add', 'x', '-a', 'x', '--backfill', 'some'], '"all" or a number of lines'],
+  [['drains', 'replay', 'x', '-a', 'x'], 'Give --since T or --from-line N'],
 ])('%j says what is wrong with it', async (args, sentence) => {
   const { code, stderr } = await plexus(args)
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(sentence) })

@@ -5,7 +5,7 @@ import { addonsForget } from './addons-forget.ts'
 import { addonsReconcile } from './addons-reconcile.ts'
 import { UsageError, type Command } from './command.ts'
 import { down } from './down.ts'
-import { drains, drainsAdd, drainsTest } from './drains.ts'
+import { drains, drainsAdd, drainsReplay, drainsTest } from './drains.ts'
 import { env } from './env.ts'
 import { heroku } from './heroku.ts'
 import {
@@ -38,6 +38,7 @@ const commands: Record<string, Command> = {
   'logs token': logsToken,
   logs,
   'drains add': drainsAdd,
+  'drains replay': drainsReplay,
   'drains test': drainsTest,
   drains,
   'manifest push': manifestPush,

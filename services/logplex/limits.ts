@@ -157,6 +157,8 @@ export const drainUrlBytesMax = 2_048
 /** Values that an option of a drain may have, each looked for in every line; more are refused. */
 export const drainOptionValuesMax = 20
 export const drainOptionBytesMax = 256
+/** Of a log read at a time when the line is looked for from which on a drain is replayed. */
+export const replayReadBytesMax = miB
 /** A session must be opened within five minutes … */
 export const sessionOpenSeconds = 300
 /**

@@ -28,6 +28,8 @@ export type LogDrainState = {
   refused: number
   /** … and because the drain's options leave them out. */
   filtered: number
+  /** Lines that were received once more, for the drain was moved back to them. */
+  replayed: number
   /** Age of the oldest pending line by its own time; 0 without one, undefined when it has none. */
   lagSeconds: number | undefined
   /** What came of the last batch; undefined before the first. */

@@ -170,6 +170,14 @@ test('drains:add takes options behind the # of the url, and so does plexus drain
   await eventually(() =>
     expect(receiver.posts.at(-1)?.objects).toMatchObject([{ message: 'GET /shop' }]),
   )
+  const before = receiver.posts.length
+  const replayed = await plexus('drains', 'replay', url, '-a', app, '--since', '1h')
+  expect(replayed.stdout).toMatch(/^\d+ lines are sent again, from number \d+ on\.\n$/)
+  await eventually(() =>
+    expect(receiver.posts.slice(before).at(-1)?.objects.at(-1)).toMatchObject({
+      message: 'GET /shop',
+    }),
+  )
   await receiver.close()
 })
 

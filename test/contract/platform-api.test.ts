@@ -145,6 +145,7 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
         delivered: 0,
         pending: 0,
         dropped: { overflowed: 0, refused: 0, filtered: 0 },
+        replayed: 0,
       },
       ...{ lag: { lines: 0, seconds: 0 }, last_answer: null, last_error: null },
     })
@@ -165,7 +166,14 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
       const answer = await send('POST', `/apps/${app}/log-drains`, { body: wrong })
       expect([answer.status, answer.body]).toMatchObject([422, { id: 'invalid_params' }])
     }
+    const replay = (body: object) => send('POST', `${otherPath}/actions/replay`, { body })
+    expect((await replay({ since: '10m' })).body).toEqual({
+      ...{ from_line: expect.any(Number), lines: expect.any(Number) },
+    })
+    expect((await replay({ from_line: 999_999 })).body).toMatchObject({ id: 'invalid_params' })
+    expect((await replay({ from_line: 0 })).status).toBe(422)
     await ask('DELETE', otherPath)
+    expect((await replay({ since: '10m' })).body).toMatchObject({ resource: 'log drain' })
     const { body: extended } = await send('GET', `${path}?extended=true`)
     expect(extended).toMatchObject({ state: {}, extended: { drain_id: idOf(drain) } })
     const { body: list } = await send('GET', `/apps/${app}/log-drains?extended=true`)

@@ -16,6 +16,7 @@ import { databaseUrl, natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
 import { startHttpReceiver, startJsonReceiver } from '../support/log-receivers.ts'
 import { keptMessages, linesOf, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
+import { storedLines } from '../support/stored-lines.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
 const engines = inject('engines')
@@ -202,6 +203,55 @@ describe('drains', () => {
         code: ErrorCode.INVALID_PARAMS,
         message: expect.stringContaining('use format=logplex or format=rfc5424'),
       })
+    } finally {
+      await receiver.close()
+    }
+  })
+
+  test('a drain is replayed from a line or a time on, of what is kept', async () => {
+    const appId = newId<AppId>()
+    const receiver = await startHttpReceiver()
+    try {
+      const drain = await rpc.createDrain({ appId, url: receiver.url, force: true })
+      for (const [index, message] of ['a', 'b', 'c'].entries()) {
+        const time = new Date(Date.now() - (3 - index) * 600_000).toISOString()
+        await testLog.appLog.append(appId, 1, storedLines([message], { time }))
+      }
+      const got = (): string =>
+        receiver.posts
+          .flatMap(({ frames }) => frames)
+          .map((text) => text.at(-1))
+          .join('')
+      await eventually(() => expect(got()).toBe('abc'))
+      const replay = (from: { fromLine?: bigint; since?: string }) =>
+        rpc.replayDrain({ appId, drain: drain.token, ...from })
+      await eventually(async () => {
+        const { state } = await rpc.getDrain({ appId, drain: drain.id })
+        expect(state).toMatchObject({ delivered: 3n })
+      })
+      expect(await replay({ fromLine: 3n })).toMatchObject({ fromLine: 3n, lines: 1n })
+      await eventually(() => expect(got()).toBe('abcc'))
+      await eventually(async () =>
+        expect(await replay({ since: '25m' })).toMatchObject({ fromLine: 2n, lines: 2n }),
+      )
+      await eventually(() => expect(got()).toBe('abccbc'))
+      await eventually(async () => {
+        const { state } = await rpc.getDrain({ appId, drain: drain.id })
+        expect(state).toMatchObject({ received: 6n, delivered: 6n, pending: 0n, replayed: 3n })
+      })
+      expect(await replay({ since: '5m' })).toMatchObject({ fromLine: 4n, lines: 0n })
+      for (const [from, reason] of [
+        [{}, 'From where?'],
+        [{ fromLine: 1n, since: '5m' }, 'From where?'],
+        [{ fromLine: 4n }, 'There is no line 4 yet: the newest has the number 3'],
+        [{ since: 'yesterday' }, 'Since must be a time'],
+      ] as const)
+        await expect(replay(from)).rejects.toMatchObject({
+          code: ErrorCode.INVALID_PARAMS,
+          message: expect.stringContaining(reason),
+        })
+      const stranger = { appId: newId(), drain: drain.token, fromLine: 1n }
+      await expect(rpc.replayDrain(stranger)).rejects.toMatchObject({ code: ErrorCode.NOT_FOUND })
     } finally {
       await receiver.close()
     }

@@ -112,7 +112,7 @@ test('kill -9 in the middle of a drain: every line arrives, only the batch in fl
   expect(got.length - total).toBe(inFlight)
 })
 
-test('the drains of a process that dies are taken over by another one', async () => {
+test('the drains of a process that dies are taken over by another one, replays and all', async () => {
   const receiver = await startReceiver()
   const first = await startLogplex()
   const { appId } = await newApp()
@@ -125,10 +125,15 @@ test('the drains of a process that dies are taken over by another one', async ()
     PLEXUS_SYSLOG_PORT: String(base + 10),
     PLEXUS_SYSLOG_TLS_PORT: '0',
   })
+  await eventually(async () => expect(await stateOf(drain)).toEqual([10, 10, 0, 0]))
+  // Whichever process has the drain now, and however far it has come with it.
+  await rpc.replayDrain({ appId, drain: drain.id, fromLine: 6n })
   await first.kill()
   await append(appId, numbered(11, 20))
-  await eventually(() => expect(messagesOf(receiver)).toEqual(numbered(1, 20)), takeoverMsMax)
-  await eventually(async () => expect(await stateOf(drain)).toEqual([20, 20, 0, 0]))
+  await eventually(async () => expect(await stateOf(drain)).toEqual([25, 25, 0, 0]), takeoverMsMax)
+  const got = messagesOf(receiver)
+  expect(got.slice(0, 10)).toEqual(numbered(1, 10))
+  expect([...new Set(got.slice(10))]).toEqual(numbered(6, 20))
 })
 
 test('rsyslog receives a syslog drain, with the drain token as host', async () => {

@@ -21,12 +21,13 @@ export function renderDrain(drain: Drain, app: App, addonNames: ReadonlyMap<stri
 export function renderDrainState(state: DrainState | undefined) {
   if (!state) return null
   const { received, delivered, pending, lagSeconds, answeredAt } = state
-  const { overflowed, refused, filtered } = state
+  const { overflowed, refused, filtered, replayed } = state
   return {
     ...{ received: Number(received), delivered: Number(delivered), pending: Number(pending) },
     dropped: {
       ...{ overflowed: Number(overflowed), refused: Number(refused), filtered: Number(filtered) },
     },
+    replayed: Number(replayed),
     lag: { lines: Number(pending), seconds: lagSeconds ?? null },
     last_answer: answeredAt ? { text: state.lastAnswer, at: isoTime(answeredAt) } : null,
     last_error: state.lastError === '' ? null : state.lastError,

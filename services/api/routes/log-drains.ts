@@ -16,6 +16,7 @@ import {
   CreateLogDrain,
   CreateLogDrainQuery,
   DrainParams,
+  ReplayLogDrain,
   ShowLogDrainQuery,
   TestLogDrain,
 } from '../schemas/logs.ts'
@@ -80,6 +81,23 @@ export function logDrainRoutes(api: Api, context: ApiContext): void {
       const { email: by } = identityOf(request)
       const { drain } = request.body
       return renderDrainTest(await logplex.testDrain({ appId: app.id, drain, by }))
+    },
+  )
+
+  api.post(
+    '/apps/:app/log-drains/:drain/actions/replay',
+    { schema: { params: DrainParams, body: ReplayLogDrain } },
+    async (request) => {
+      const app = await targetApp(context, request)
+      const { from_line: fromLine = 0, since = '' } = request.body
+      const wanted = {
+        appId: app.id,
+        drain: request.params.drain,
+        fromLine: BigInt(fromLine),
+        since,
+      }
+      const replay = await logplex.replayDrain(wanted)
+      return { from_line: Number(replay.fromLine), lines: Number(replay.lines) }
     },
   )
 

@@ -58,6 +58,15 @@ export const ShowLogDrainQuery = Type.Object({ extended: Type.Optional(Type.Stri
 /** `drain`: id, token or url of one of the app's, or a url that is none yet. */
 export const TestLogDrain = Type.Object({ drain: Type.String({ maxLength: 2_048 }) }, closed)
 
+/** One of both. `since`: RFC 3339, or how long ago ("10m"). */
+export const ReplayLogDrain = Type.Object(
+  {
+    from_line: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+    since: Type.Optional(Type.String()),
+  },
+  closed,
+)
+
 export const SetLogDrain = Type.Object({ url: Type.String({ maxLength: 2_048 }) }, closed)
 
 export const CreateLogToken = optionalBody({

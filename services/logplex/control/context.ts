@@ -6,6 +6,7 @@ import type { Redis } from '../redis.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import type { DrainCheck } from '../drains/drain-check.ts'
+import type { Replay } from '../drains/drain-cursor.ts'
 import type { TestedDrain } from '../drains/drains.ts'
 import type { Switches } from '../switches.ts'
 import type { Registry } from './registry.ts'
@@ -19,6 +20,7 @@ export type ControlContext = {
   registry: Registry
   drains: {
     state: (drain: LogDrain) => Promise<LogDrainState>
+    replay: (drain: LogDrain, line: number) => Promise<Replay>
     check: (drain: TestedDrain, by: string) => Promise<DrainCheck>
   }
   apps: RpcClient<typeof AppsService>

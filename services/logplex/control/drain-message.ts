@@ -28,6 +28,7 @@ export function drainMessage({
         overflowed: BigInt(state.overflowed),
         refused: BigInt(state.refused),
         filtered: BigInt(state.filtered),
+        replayed: BigInt(state.replayed),
         ...(state.lagSeconds !== undefined && { lagSeconds: state.lagSeconds }),
         ...(state.lastAnswer && {
           lastAnswer: state.lastAnswer.text,

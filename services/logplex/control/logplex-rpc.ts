@@ -19,6 +19,7 @@ import {
   testDrain,
 } from './drains.ts'
 import { drainMessage, readOptionsMessage } from './drain-message.ts'
+import { replayAppDrain } from './replay.ts'
 import { setSwitches } from './switches.ts'
 import { listSwitches, type SwitchesRow } from './switches-db.ts'
 import { createSession } from './sessions.ts'
@@ -47,6 +48,11 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       drainMessage(await getDrain(context, readAppId(appId), drain)),
     deleteDrain: async ({ appId, drain }) =>
       drainMessage(await removeDrain(context, readAppId(appId), drain)),
+    replayDrain: async ({ appId, drain, fromLine, since }) => {
+      const wanted = { appId: readAppId(appId), drain, fromLine: Number(fromLine), since }
+      const { from, lines } = await replayAppDrain(context, wanted)
+      return { fromLine: BigInt(from), lines: BigInt(lines) }
+    },
     createSession: async (request) => {
       const { lines, tail, source, dyno, match, pattern, since, until } = request
       const accountId = parseId<AccountId>(request.accountId)

@@ -3,19 +3,14 @@ import type { LogDrainState } from '../log-drain.ts'
 import type { DrainCursor } from './drain-cursor.ts'
 
 /** What became of the lines of a drain since it was added. */
-export type DrainAccount = Pick<
-  LogDrainState,
-  'received' | 'delivered' | 'pending' | 'dropped' | 'overflowed' | 'refused' | 'filtered'
->
+export type DrainAccount = Omit<LogDrainState, 'lagSeconds' | 'lastAnswer' | 'lastError'>
 
-type Counts = Pick<
-  DrainCursor,
-  'next' | 'delivered' | 'overflowed' | 'refused' | 'filtered' | 'uncounted'
->
+type Counts = Pick<DrainCursor, 'next' | 'delivered' | 'uncounted' | 'replayed' | Reason>
+type Reason = 'overflowed' | 'refused' | 'filtered'
 
 // The equation of a drain: received = delivered + pending + dropped. What stands on its left and how
 // much is pending comes from the log's numbers, delivered and dropped are counted: they meet here,
-// and nowhere else is said what belongs to which side.
+// and nowhere else is said what belongs to which side. Replayed lines are received once more.
 
 /** Lines that were dropped, whatever for. */
 function dropped({ overflowed, refused, filtered }: Counts): number {
@@ -27,7 +22,8 @@ function dropped({ overflowed, refused, filtered }: Counts): number {
  * and that it has not moved past. Anything but 0 is an error of ours.
  */
 export function uncountedLines(cursor: Counts, firstLine: number): number {
-  return cursor.next - firstLine - cursor.uncounted - cursor.delivered - dropped(cursor)
+  const { next, delivered, uncounted, replayed } = cursor
+  return next - firstLine + replayed - uncounted - delivered - dropped(cursor)
 }
 
 /** The account, by the cursor and, read after it, the bounds of the app's log. */
@@ -42,12 +38,13 @@ export function drainAccount(
   // Lines that the buffer has let go and that the drain has not come to count yet.
   const passed = Math.max(0, oldest - next)
   return {
-    received: head + 1 - firstLine - cursor.uncounted - rewound,
+    received: head + 1 - firstLine + cursor.replayed - cursor.uncounted - rewound,
     delivered: cursor.delivered,
     pending: head + 1 - next - passed,
     dropped: dropped(cursor) + passed,
     overflowed: cursor.overflowed + passed,
     refused: cursor.refused,
     filtered: cursor.filtered,
+    replayed: cursor.replayed,
   }
 }

@@ -20,6 +20,10 @@ export type DrainCursor = {
   uncounted: number
   /** Dropped because the drain's options leave them out: nobody is told. */
   filtered: number
+  /** Lines that it was moved back by, to have them once more … */
+  replayed: number
+  /** … and how often: whoever runs it sees by this that it was moved. */
+  moves: number
   /** Dropped lines that the receiver has not been told of yet (L10 in the next batch). */
   lost: Loss
   /** Dropped lines that the app's own log has not been told of yet. */
@@ -58,9 +62,36 @@ export async function claimDrain(
   return Array.isArray(reply) ? parseCursor(toRecord(reply), firstLine) : undefined
 }
 
-/** Makes the lease last longer; false when another process has the drain by now. */
-export async function renewDrain(redis: Redis, owner: DrainOwner, id: DrainId): Promise<boolean> {
-  return (await call(redis, 'plexus_drain_renew', id, [owner.name, String(owner.leaseMs)])) === 1
+/**
+ * Makes the lease last longer; false when another process has the drain by now, or its cursor was
+ * moved back since it was claimed.
+ */
+export async function renewDrain(
+  redis: Redis,
+  owner: DrainOwner,
+  id: DrainId,
+  moves: number,
+): Promise<boolean> {
+  const args = [owner.name, String(owner.leaseMs), String(moves)]
+  return (await call(redis, 'plexus_drain_renew', id, args)) === 1
+}
+
+/** Where a drain stands after it was moved back, and by how many lines. */
+export type Replay = { from: number; lines: number }
+
+/**
+ * Moves a cursor back to a line, unless it has not come so far, and takes the drain from its owner:
+ * what that has in flight does not count, and is sent again. Done whole or not at all.
+ */
+export async function replayDrain(
+  redis: Redis,
+  id: DrainId,
+  firstLine: number,
+  to: number,
+): Promise<Replay> {
+  const reply = await call(redis, 'plexus_drain_replay', id, [String(firstLine), String(to)])
+  const [from, lines] = (reply as unknown[]).map(Number)
+  return { from: from ?? firstLine, lines: lines ?? 0 }
 }
 
 /** What is to change of a drain's cursor, which is believed to stand at `expectedNext`. */
@@ -161,6 +192,8 @@ function parseCursor(fields: Map<string, string>, firstLine: number): DrainCurso
     refused: number('refused'),
     uncounted: number('uncounted'),
     filtered: number('filtered'),
+    replayed: number('replayed'),
+    moves: number('moves'),
     lost: { count: number('lost'), since: text('lost_since') },
     untold: { count: number('untold'), since: text('untold_since') },
     toldAt: number('told_at'),

@@ -2,7 +2,8 @@
  * What Redis does with a drain's cursor, each as one atomic call. KEYS of most: the cursor (a hash)
  * and the owner (the name of the process that runs the drain, with a time to live: the lease). Only
  * the owner moves the cursor, and only from where it believes it to stand, so that a process that
- * was paused beyond its lease can move nothing.
+ * was paused beyond its lease can move nothing. Only a replay moves it for whoever asks: back, and
+ * it takes the drain from its owner, who sees by `moves` that what it knows is no longer so.
  */
 export const drainFunctions = `#!lua name=plexus_drains_1
 
@@ -16,10 +17,12 @@ local function claim(keys, args)
   return redis.call('HGETALL', keys[1])
 end
 
--- ARGV owner, lease in ms. A lease that ran out and that nobody took is ours again.
+-- ARGV owner, lease in ms, moves as the owner knows them. A lease that ran out and that nobody took
+-- is ours again.
 local function renew(keys, args)
   local owner = redis.call('GET', keys[2])
   if owner and owner ~= args[1] then return 0 end
+  if args[3] and (redis.call('HGET', keys[1], 'moves') or '0') ~= args[3] then return 0 end
   redis.call('SET', keys[2], args[1], 'PX', args[2])
   return 1
 end
@@ -47,8 +50,23 @@ local function release(keys, args)
   return 1
 end
 
+-- ARGV first line, line to go back to. Gives where the cursor stands now and how many lines that is
+-- before where it stood: none when it has not come so far yet.
+local function replay(keys, args)
+  redis.call('HSETNX', keys[1], 'next', args[1])
+  local next = redis.call('HGET', keys[1], 'next')
+  local lines = tonumber(next) - tonumber(args[2])
+  if lines <= 0 then return {tonumber(next), 0} end
+  redis.call('HSET', keys[1], 'next', args[2], 'next_time', '')
+  redis.call('HINCRBY', keys[1], 'replayed', string.format('%.0f', lines))
+  redis.call('HINCRBY', keys[1], 'moves', 1)
+  redis.call('DEL', keys[2])
+  return {tonumber(args[2]), lines}
+end
+
 redis.register_function{function_name='plexus_drain_claim', callback=claim, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_drain_renew', callback=renew, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_drain_commit', callback=commit, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_drain_release', callback=release, flags={'allow-oom'}}
+redis.register_function{function_name='plexus_drain_replay', callback=replay, flags={'allow-oom'}}
 `

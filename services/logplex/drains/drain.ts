@@ -71,6 +71,11 @@ export class Drain {
     return url === this.#drain.url && isDeepStrictEqual(headers, this.#drain.headers)
   }
 
+  /** How often its cursor had been moved back when it was claimed. */
+  get moves(): number {
+    return this.#cursor.moves
+  }
+
   get lost(): boolean {
     return this.#lost
   }

@@ -113,7 +113,7 @@ test('the state says what was answered last, how old what waits is, and why line
   const drains = await on.start([drain])
   expect(await drains.state(drain)).toEqual({
     ...{ received: 0, delivered: 0, pending: 0, dropped: 0, overflowed: 0, refused: 0 },
-    ...{ filtered: 0, lagSeconds: 0, lastAnswer: undefined, lastError: '' },
+    ...{ filtered: 0, replayed: 0, lagSeconds: 0, lastAnswer: undefined, lastError: '' },
   })
   await on.append(drain, ['one'])
   const at = expect.any(Date)

@@ -18,8 +18,10 @@ import {
   readCursor,
   releaseDrain,
   renewDrain,
+  replayDrain,
   type CursorCommit,
   type DrainOwner,
+  type Replay,
 } from './drain-cursor.ts'
 import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
@@ -48,6 +50,8 @@ export type Drains = {
   sync: (drains: LogDrain[]) => void
   /** What became of the app's lines for a drain, whichever process runs it. */
   state: (drain: LogDrain) => Promise<LogDrainState>
+  /** Moves a drain back to a line of its app's log; it goes on with the next sync or tick. */
+  replay: (drain: LogDrain, line: number) => Promise<Replay>
   /** Tries the way to a receiver, up to a line of a test that it takes; rejects never. */
   check: (drain: TestedDrain, by: string) => Promise<DrainCheck>
   stop: () => Promise<void>
@@ -71,6 +75,7 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),
+    replay: ({ id, firstLine }, line) => replayDrain(options.redis, id, firstLine, line),
     check: ({ appId, url, token, headers }, by) => {
       const { mayBeLocal } = options
       const to = { url: new URL(url), appId, token, headers }
@@ -160,8 +165,8 @@ class DrainSet {
     const drain = this.#owned.get(id)
     const wanted = this.#wanted.get(id)
     if (!drain || !wanted || wanted.paused || !drain.goesTo(wanted)) return this.#giveUp(id)
-    if (drain.lost || !(await renewDrain(redis, owner, id))) {
-      log.info({ drain: id }, 'drain was taken over by another process')
+    if (drain.lost || !(await renewDrain(redis, owner, id, drain.moves))) {
+      log.info({ drain: id }, 'drain was taken over by another process, or is replayed')
       this.#owned.delete(id)
       await drain.yield()
       return

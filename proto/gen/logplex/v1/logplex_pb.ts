@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiKRAgoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUSMAoHb3B0aW9ucxgJIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucyLAAQoMRHJhaW5PcHRpb25zEg4KBmZvcm1hdBgBIAEoCRIOCgZzb3VyY2UYAiADKAkSDAoEdHlwZRgDIAMoCRIMCgR0ZXh0GAQgAygJEhYKDmV4Y2x1ZGVfc291cmNlGAUgAygJEhQKDGV4Y2x1ZGVfdHlwZRgGIAMoCRIUCgxleGNsdWRlX3RleHQYByADKAkSEwoGc2FtcGxlGAggASgBSACIAQESEAoIaW5zZWN1cmUYCSABKAhCCQoHX3NhbXBsZSKOAgoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkSEgoKb3ZlcmZsb3dlZBgGIAEoBBIPCgdyZWZ1c2VkGAcgASgEEhgKC2xhZ19zZWNvbmRzGAggASgBSACIAQESEwoLbGFzdF9hbnN3ZXIYCSABKAkSLwoLYW5zd2VyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZpbHRlcmVkGAsgASgEQg4KDF9sYWdfc2Vjb25kcyKQAQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkSMAoHb3B0aW9ucxgFIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucxIQCghiYWNrZmlsbBgGIAEoCSI9ChBUZXN0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIKCgJieRgDIAEoCSJcCglEcmFpblRlc3QSDgoGcGFzc2VkGAEgASgIEi8KBXN0ZXBzGAIgAygLMiAucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0U3RlcBIOCgZhZHZpY2UYAyABKAkiPQoNRHJhaW5UZXN0U3RlcBIMCgRuYW1lGAEgASgJEg4KBnJlc3VsdBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiIwoRTGlzdERyYWluc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCURyYWluTGlzdBIoCgZkcmFpbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbiIwCg9HZXREcmFpblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWRyYWluGAIgASgJIrMBChRDcmVhdGVTZXNzaW9uUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSDQoFbGluZXMYAiABKA0SDAoEdGFpbBgDIAEoCBIOCgZzb3VyY2UYBCABKAkSDAoEZHlubxgFIAEoCRISCgphY2NvdW50X2lkGAYgASgJEg0KBW1hdGNoGAcgASgJEg8KB3BhdHRlcm4YCCABKAkSDQoFc2luY2UYCSABKAkSDQoFdW50aWwYCiABKAkiUgoHU2Vzc2lvbhIKCgJpZBgBIAEoCRILCgN1cmwYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZQocRW5zdXJlQXR0YWNobWVudFRva2VuUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSFQoNYXR0YWNobWVudF9pZBgDIAEoCRIMCgRuYW1lGAQgASgJIlcKF0Vuc3VyZUFkZG9uRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIQCghhZGRvbl9pZBgCIAEoCRINCgV0b2tlbhgDIAEoCRILCgN1cmwYBCABKAkiSQobUmVtb3ZlQXR0YWNobWVudExvZ3NSZXF1ZXN0EhUKDWF0dGFjaG1lbnRfaWQYASABKAkSEwoLZHJhaW5fdG9rZW4YAiABKAkiHgocUmVtb3ZlQXR0YWNobWVudExvZ3NSZXNwb25zZSIqChZMaXN0QWRkb25EcmFpbnNSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIpQBCgpDcmVkZW50aWFsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLcGVybWlzc2lvbnMYAyADKAkSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIcGFzc3dvcmQYBSABKAkSFQoNbG9nX2lucHV0X3VybBgGIAEoCSI8ChdDcmVhdGVDcmVkZW50aWFsUmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC3Blcm1pc3Npb25zGAIgAygJIhgKFkxpc3RDcmVkZW50aWFsc1JlcXVlc3QiRAoOQ3JlZGVudGlhbExpc3QSMgoLY3JlZGVudGlhbHMYASADKAsyHS5wbGV4dXMubG9ncGxleC52MS5DcmVkZW50aWFsIiUKF1JlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0EgoKAmlkGAEgASgJIjYKCFN3aXRjaGVzEg4KBmFwcF9pZBgBIAEoCRILCgNvZmYYAiADKAkSDQoFc3RhdGUYAyABKAkiTAoSU2V0U3dpdGNoZXNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgNvZmYYAiADKAkSCgoCb24YAyADKAkSDQoFc3RhdGUYBCABKAkiFQoTTGlzdFN3aXRjaGVzUmVxdWVzdCI9CgxTd2l0Y2hlc0xpc3QSLQoIc3dpdGNoZXMYASADKAsyGy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlcyIqChZSZW1vdmVBZGRvbkxvZ3NSZXF1ZXN0EhAKCGFkZG9uX2lkGAEgASgJIhkKF1JlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlMtkMCg5Mb2dwbGV4U2VydmljZRJOCgtFbnN1cmVUb2tlbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZVRva2VuUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuElAKCkxpc3RUb2tlbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0VG9rZW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLlRva2VuTGlzdBJOCgtDcmVhdGVEcmFpbhIlLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZURyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEk4KCVRlc3REcmFpbhIjLnBsZXh1cy5sb2dwbGV4LnYxLlRlc3REcmFpblJlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpblRlc3QSUAoKTGlzdERyYWlucxIkLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3REcmFpbnNSZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5MaXN0EkgKCEdldERyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SSwoLRGVsZXRlRHJhaW4SIi5wbGV4dXMubG9ncGxleC52MS5HZXREcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJRCgtTZXRTd2l0Y2hlcxIlLnBsZXh1cy5sb2dwbGV4LnYxLlNldFN3aXRjaGVzUmVxdWVzdBobLnBsZXh1cy5sb2dwbGV4LnYxLlN3aXRjaGVzElcKDExpc3RTd2l0Y2hlcxImLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RTd2l0Y2hlc1JlcXVlc3QaHy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlc0xpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiKRAgoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUSMAoHb3B0aW9ucxgJIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucyLAAQoMRHJhaW5PcHRpb25zEg4KBmZvcm1hdBgBIAEoCRIOCgZzb3VyY2UYAiADKAkSDAoEdHlwZRgDIAMoCRIMCgR0ZXh0GAQgAygJEhYKDmV4Y2x1ZGVfc291cmNlGAUgAygJEhQKDGV4Y2x1ZGVfdHlwZRgGIAMoCRIUCgxleGNsdWRlX3RleHQYByADKAkSEwoGc2FtcGxlGAggASgBSACIAQESEAoIaW5zZWN1cmUYCSABKAhCCQoHX3NhbXBsZSKgAgoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkSEgoKb3ZlcmZsb3dlZBgGIAEoBBIPCgdyZWZ1c2VkGAcgASgEEhgKC2xhZ19zZWNvbmRzGAggASgBSACIAQESEwoLbGFzdF9hbnN3ZXIYCSABKAkSLwoLYW5zd2VyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZpbHRlcmVkGAsgASgEEhAKCHJlcGxheWVkGAwgASgEQg4KDF9sYWdfc2Vjb25kcyKQAQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkSMAoHb3B0aW9ucxgFIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucxIQCghiYWNrZmlsbBgGIAEoCSI9ChBUZXN0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIKCgJieRgDIAEoCSJcCglEcmFpblRlc3QSDgoGcGFzc2VkGAEgASgIEi8KBXN0ZXBzGAIgAygLMiAucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0U3RlcBIOCgZhZHZpY2UYAyABKAkiPQoNRHJhaW5UZXN0U3RlcBIMCgRuYW1lGAEgASgJEg4KBnJlc3VsdBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiVQoSUmVwbGF5RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIRCglmcm9tX2xpbmUYAyABKAQSDQoFc2luY2UYBCABKAkiLwoLRHJhaW5SZXBsYXkSEQoJZnJvbV9saW5lGAEgASgEEg0KBWxpbmVzGAIgASgEIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSKzAQoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWxpbmVzGAIgASgNEgwKBHRhaWwYAyABKAgSDgoGc291cmNlGAQgASgJEgwKBGR5bm8YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRINCgVtYXRjaBgHIAEoCRIPCgdwYXR0ZXJuGAggASgJEg0KBXNpbmNlGAkgASgJEg0KBXVudGlsGAogASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKUAQoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3Blcm1pc3Npb25zGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBhc3N3b3JkGAUgASgJEhUKDWxvZ19pbnB1dF91cmwYBiABKAkiPAoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRITCgtwZXJtaXNzaW9ucxgCIAMoCSIYChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0IkQKDkNyZWRlbnRpYWxMaXN0EjIKC2NyZWRlbnRpYWxzGAEgAygLMh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbCIlChdSZW1vdmVDcmVkZW50aWFsUmVxdWVzdBIKCgJpZBgBIAEoCSI2CghTd2l0Y2hlcxIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEg0KBXN0YXRlGAMgASgJIkwKElNldFN3aXRjaGVzUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEgoKAm9uGAMgAygJEg0KBXN0YXRlGAQgASgJIhUKE0xpc3RTd2l0Y2hlc1JlcXVlc3QiPQoMU3dpdGNoZXNMaXN0Ei0KCHN3aXRjaGVzGAEgAygLMhsucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXMiKgoWUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIZChdSZW1vdmVBZGRvbkxvZ3NSZXNwb25zZTKvDQoOTG9ncGxleFNlcnZpY2USTgoLRW5zdXJlVG9rZW4SJS5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJQCgpMaXN0VG9rZW5zEiQucGxleHVzLmxvZ3BsZXgudjEuTGlzdFRva2Vuc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbkxpc3QSTgoLQ3JlYXRlRHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVEcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJOCglUZXN0RHJhaW4SIy5wbGV4dXMubG9ncGxleC52MS5UZXN0RHJhaW5SZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0ElAKCkxpc3REcmFpbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0RHJhaW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluTGlzdBJICghHZXREcmFpbhIiLnBsZXh1cy5sb2dwbGV4LnYxLkdldERyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEksKC0RlbGV0ZURyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SVAoLUmVwbGF5RHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5SZXBsYXlEcmFpblJlcXVlc3QaHi5wbGV4dXMubG9ncGxleC52MS5EcmFpblJlcGxheRJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJRCgtTZXRTd2l0Y2hlcxIlLnBsZXh1cy5sb2dwbGV4LnYxLlNldFN3aXRjaGVzUmVxdWVzdBobLnBsZXh1cy5sb2dwbGV4LnYxLlN3aXRjaGVzElcKDExpc3RTd2l0Y2hlcxImLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RTd2l0Y2hlc1JlcXVlc3QaHy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlc0xpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -314,6 +314,13 @@ export type DrainState = Message<"plexus.logplex.v1.DrainState"> & {
    * @generated from field: uint64 filtered = 11;
    */
   filtered: bigint;
+
+  /**
+   * of the received: for the second time or more
+   *
+   * @generated from field: uint64 replayed = 12;
+   */
+  replayed: bigint;
 };
 
 /**
@@ -465,6 +472,72 @@ export const DrainTestStepSchema: GenMessage<DrainTestStep> = /*@__PURE__*/
   messageDesc(file_logplex_v1_logplex, 10);
 
 /**
+ * One of both.
+ *
+ * @generated from message plexus.logplex.v1.ReplayDrainRequest
+ */
+export type ReplayDrainRequest = Message<"plexus.logplex.v1.ReplayDrainRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * id, token or url
+   *
+   * @generated from field: string drain = 2;
+   */
+  drain: string;
+
+  /**
+   * 0: as `since` says
+   *
+   * @generated from field: uint64 from_line = 3;
+   */
+  fromLine: bigint;
+
+  /**
+   * the first line of that time or later: RFC 3339, or how long ago ("10m")
+   *
+   * @generated from field: string since = 4;
+   */
+  since: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ReplayDrainRequest.
+ * Use `create(ReplayDrainRequestSchema)` to create a new message.
+ */
+export const ReplayDrainRequestSchema: GenMessage<ReplayDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 11);
+
+/**
+ * @generated from message plexus.logplex.v1.DrainReplay
+ */
+export type DrainReplay = Message<"plexus.logplex.v1.DrainReplay"> & {
+  /**
+   * where the drain stands now: the oldest line that is kept, if not the wished
+   *
+   * @generated from field: uint64 from_line = 1;
+   */
+  fromLine: bigint;
+
+  /**
+   * that it was moved back by; 0: it has not come so far yet
+   *
+   * @generated from field: uint64 lines = 2;
+   */
+  lines: bigint;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.DrainReplay.
+ * Use `create(DrainReplaySchema)` to create a new message.
+ */
+export const DrainReplaySchema: GenMessage<DrainReplay> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 12);
+
+/**
  * @generated from message plexus.logplex.v1.ListDrainsRequest
  */
 export type ListDrainsRequest = Message<"plexus.logplex.v1.ListDrainsRequest"> & {
@@ -479,7 +552,7 @@ export type ListDrainsRequest = Message<"plexus.logplex.v1.ListDrainsRequest"> &
  * Use `create(ListDrainsRequestSchema)` to create a new message.
  */
 export const ListDrainsRequestSchema: GenMessage<ListDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 11);
+  messageDesc(file_logplex_v1_logplex, 13);
 
 /**
  * @generated from message plexus.logplex.v1.DrainList
@@ -496,7 +569,7 @@ export type DrainList = Message<"plexus.logplex.v1.DrainList"> & {
  * Use `create(DrainListSchema)` to create a new message.
  */
 export const DrainListSchema: GenMessage<DrainList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 12);
+  messageDesc(file_logplex_v1_logplex, 14);
 
 /**
  * @generated from message plexus.logplex.v1.GetDrainRequest
@@ -520,7 +593,7 @@ export type GetDrainRequest = Message<"plexus.logplex.v1.GetDrainRequest"> & {
  * Use `create(GetDrainRequestSchema)` to create a new message.
  */
 export const GetDrainRequestSchema: GenMessage<GetDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 13);
+  messageDesc(file_logplex_v1_logplex, 15);
 
 /**
  * @generated from message plexus.logplex.v1.CreateSessionRequest
@@ -598,7 +671,7 @@ export type CreateSessionRequest = Message<"plexus.logplex.v1.CreateSessionReque
  * Use `create(CreateSessionRequestSchema)` to create a new message.
  */
 export const CreateSessionRequestSchema: GenMessage<CreateSessionRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 14);
+  messageDesc(file_logplex_v1_logplex, 16);
 
 /**
  * @generated from message plexus.logplex.v1.Session
@@ -627,7 +700,7 @@ export type Session = Message<"plexus.logplex.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 15);
+  messageDesc(file_logplex_v1_logplex, 17);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAttachmentTokenRequest
@@ -663,7 +736,7 @@ export type EnsureAttachmentTokenRequest = Message<"plexus.logplex.v1.EnsureAtta
  * Use `create(EnsureAttachmentTokenRequestSchema)` to create a new message.
  */
 export const EnsureAttachmentTokenRequestSchema: GenMessage<EnsureAttachmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 16);
+  messageDesc(file_logplex_v1_logplex, 18);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAddonDrainRequest
@@ -697,7 +770,7 @@ export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrai
  * Use `create(EnsureAddonDrainRequestSchema)` to create a new message.
  */
 export const EnsureAddonDrainRequestSchema: GenMessage<EnsureAddonDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 17);
+  messageDesc(file_logplex_v1_logplex, 19);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsRequest
@@ -721,7 +794,7 @@ export type RemoveAttachmentLogsRequest = Message<"plexus.logplex.v1.RemoveAttac
  * Use `create(RemoveAttachmentLogsRequestSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsRequestSchema: GenMessage<RemoveAttachmentLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 18);
+  messageDesc(file_logplex_v1_logplex, 20);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsResponse
@@ -734,7 +807,7 @@ export type RemoveAttachmentLogsResponse = Message<"plexus.logplex.v1.RemoveAtta
  * Use `create(RemoveAttachmentLogsResponseSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsResponseSchema: GenMessage<RemoveAttachmentLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 19);
+  messageDesc(file_logplex_v1_logplex, 21);
 
 /**
  * @generated from message plexus.logplex.v1.ListAddonDrainsRequest
@@ -751,7 +824,7 @@ export type ListAddonDrainsRequest = Message<"plexus.logplex.v1.ListAddonDrainsR
  * Use `create(ListAddonDrainsRequestSchema)` to create a new message.
  */
 export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 20);
+  messageDesc(file_logplex_v1_logplex, 22);
 
 /**
  * @generated from message plexus.logplex.v1.Credential
@@ -803,7 +876,7 @@ export type Credential = Message<"plexus.logplex.v1.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 21);
+  messageDesc(file_logplex_v1_logplex, 23);
 
 /**
  * @generated from message plexus.logplex.v1.CreateCredentialRequest
@@ -825,7 +898,7 @@ export type CreateCredentialRequest = Message<"plexus.logplex.v1.CreateCredentia
  * Use `create(CreateCredentialRequestSchema)` to create a new message.
  */
 export const CreateCredentialRequestSchema: GenMessage<CreateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 22);
+  messageDesc(file_logplex_v1_logplex, 24);
 
 /**
  * @generated from message plexus.logplex.v1.ListCredentialsRequest
@@ -838,7 +911,7 @@ export type ListCredentialsRequest = Message<"plexus.logplex.v1.ListCredentialsR
  * Use `create(ListCredentialsRequestSchema)` to create a new message.
  */
 export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 23);
+  messageDesc(file_logplex_v1_logplex, 25);
 
 /**
  * @generated from message plexus.logplex.v1.CredentialList
@@ -855,7 +928,7 @@ export type CredentialList = Message<"plexus.logplex.v1.CredentialList"> & {
  * Use `create(CredentialListSchema)` to create a new message.
  */
 export const CredentialListSchema: GenMessage<CredentialList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 24);
+  messageDesc(file_logplex_v1_logplex, 26);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveCredentialRequest
@@ -872,7 +945,7 @@ export type RemoveCredentialRequest = Message<"plexus.logplex.v1.RemoveCredentia
  * Use `create(RemoveCredentialRequestSchema)` to create a new message.
  */
 export const RemoveCredentialRequestSchema: GenMessage<RemoveCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 25);
+  messageDesc(file_logplex_v1_logplex, 27);
 
 /**
  * @generated from message plexus.logplex.v1.Switches
@@ -905,7 +978,7 @@ export type Switches = Message<"plexus.logplex.v1.Switches"> & {
  * Use `create(SwitchesSchema)` to create a new message.
  */
 export const SwitchesSchema: GenMessage<Switches> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 26);
+  messageDesc(file_logplex_v1_logplex, 28);
 
 /**
  * @generated from message plexus.logplex.v1.SetSwitchesRequest
@@ -941,7 +1014,7 @@ export type SetSwitchesRequest = Message<"plexus.logplex.v1.SetSwitchesRequest">
  * Use `create(SetSwitchesRequestSchema)` to create a new message.
  */
 export const SetSwitchesRequestSchema: GenMessage<SetSwitchesRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 27);
+  messageDesc(file_logplex_v1_logplex, 29);
 
 /**
  * @generated from message plexus.logplex.v1.ListSwitchesRequest
@@ -954,7 +1027,7 @@ export type ListSwitchesRequest = Message<"plexus.logplex.v1.ListSwitchesRequest
  * Use `create(ListSwitchesRequestSchema)` to create a new message.
  */
 export const ListSwitchesRequestSchema: GenMessage<ListSwitchesRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 28);
+  messageDesc(file_logplex_v1_logplex, 30);
 
 /**
  * Those of all first, then those of apps with something off.
@@ -973,7 +1046,7 @@ export type SwitchesList = Message<"plexus.logplex.v1.SwitchesList"> & {
  * Use `create(SwitchesListSchema)` to create a new message.
  */
 export const SwitchesListSchema: GenMessage<SwitchesList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 29);
+  messageDesc(file_logplex_v1_logplex, 31);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
@@ -990,7 +1063,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 30);
+  messageDesc(file_logplex_v1_logplex, 32);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -1003,7 +1076,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 31);
+  messageDesc(file_logplex_v1_logplex, 33);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -1073,6 +1146,16 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof GetDrainRequestSchema;
     output: typeof DrainSchema;
+  },
+  /**
+   * Moves a drain back in the app's log, to have lines once more.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.ReplayDrain
+   */
+  replayDrain: {
+    methodKind: "unary";
+    input: typeof ReplayDrainRequestSchema;
+    output: typeof DrainReplaySchema;
   },
   /**
    * @generated from rpc plexus.logplex.v1.LogplexService.CreateSession

@@ -1,0 +1,56 @@
+import { invalidParams } from '#lib/errors.ts'
+import type { AppId } from '#lib/ids.ts'
+import type { AppLog } from '../app-log/app-log.ts'
+import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
+import type { Replay } from '../drains/drain-cursor.ts'
+import { replayReadBytesMax } from '../limits.ts'
+import { readLineTime } from '../line-time.ts'
+import type { ControlContext } from './context.ts'
+import { getDrain } from './drains.ts'
+import { readMoment } from './moment.ts'
+
+/**
+ * Moves a drain back in its app's log: it has the lines from there on once more, those that are
+ * kept.
+ *
+ * @param wanted.drain id, token or url
+ * @param wanted.fromLine a line's number, or 0 where `since` says a time
+ * @throws INVALID_PARAMS for neither, both, or a line that is not there yet; NOT_FOUND
+ */
+export async function replayAppDrain(
+  context: ControlContext,
+  wanted: { appId: AppId; drain: string; fromLine: number; since: string },
+): Promise<Replay> {
+  const { appLog, drains, registry } = context
+  const { appId, fromLine, since } = wanted
+  if ((fromLine === 0) === (since === ''))
+    throw invalidParams('From where? Say from_line, the number of a line, or since, a time.')
+  const sinceMs = readMoment('Since', since, new Date())
+  const { drain } = await getDrain(context, appId, wanted.drain)
+  const { oldest, head } = await appLog.bounds(appId)
+  if (fromLine > head)
+    throw invalidParams(`There is no line ${fromLine} yet: the newest has the number ${head}.`)
+  const line = sinceMs === undefined ? fromLine : await firstLineSince(appLog, appId, sinceMs)
+  const replay = await drains.replay(drain, Math.max(line, oldest))
+  // Whoever runs the drain hears of it now; without, it would at its next look.
+  if (replay.lines > 0) await registry.changed(appId)
+  return replay
+}
+
+/** Number of the first line whose own time is then or later; without one, of the next to come. */
+async function firstLineSince(appLog: AppLog, appId: AppId, sinceMs: number): Promise<number> {
+  const line = blankLine()
+  let from = 1
+  for (;;) {
+    const { chunks, bounds } = await appLog.read(appId, from, replayReadBytesMax)
+    for (const { first, frames } of chunks) {
+      let number = first
+      for (let at = 0; at < frames.length; number++) {
+        at = readStoredLine(frames, at, line)
+        if (readLineTime(frames, line.timeStart, line.timeEnd) >= sinceMs) return number
+      }
+      from = number
+    }
+    if (chunks.length === 0 || from > bounds.head) return Math.max(from, bounds.head + 1)
+  }
+}
