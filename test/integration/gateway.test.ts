@@ -361,6 +361,7 @@ describe("others' apps", () => {
     ['GET', '/addons'],
     ['GET', '/addon-attachments'],
     ['GET', '/log-drains'],
+    ['POST', '/log-drains/x/actions/replay'],
     ['GET', '/log-tokens'],
     ['POST', '/log-tokens'],
     ['POST', '/log-sessions'],

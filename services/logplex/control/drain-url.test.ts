@@ -16,7 +16,7 @@ test.each([
 test.each([
   ['not a url', 'it is no url'],
   ['', 'it is no url'],
-  [`https://example.com/${'x'.repeat(3_000)}`, 'it is no url'],
+  [`https://example.com/${'x'.repeat(3_000)}`, 'longer than 2048 characters'],
   ['https://logs.example.com/a\r\nb', 'control character'],
   ['https://logs.example.com/\n', 'control character'],
   ['https://logs.exam\tple.com/', 'control character'],

@@ -14,7 +14,9 @@ export function assertDrainUrl(text: string, mayBeLocal: boolean): void {
   // A url parser leaves some of them out without a word; what is kept and listed is the text.
   if (controlCharacter.test(text))
     throw invalidDestination('it holds a control character, such as a newline or a tab.')
-  const url = text.length <= drainUrlBytesMax ? URL.parse(text) : null
+  if (text.length > drainUrlBytesMax)
+    throw invalidDestination(`with its options it is longer than ${drainUrlBytesMax} characters.`)
+  const url = URL.parse(text)
   if (!url)
     throw invalidDestination(
       'it is no url. Use https://…, syslog+tls://host, syslog://host or http://….',

@@ -8,6 +8,7 @@ import { loadPrivateCa, type PrivateCa } from '../../../local-platform/private-c
 import { eventually } from '../../../test/support/eventually.ts'
 import {
   startHttpReceiver,
+  startOtlpCollector,
   startTcpReceiver,
   startUdpReceiver,
 } from '../../../test/support/log-receivers.ts'
@@ -37,11 +38,20 @@ async function opened<T extends { close: () => Promise<void> }>(starting: Promis
   return receiver
 }
 
-type Change = { mayBeLocal?: boolean; caFile?: string; limits?: Partial<DrainLimits> }
+type Change = {
+  mayBeLocal?: boolean
+  caFile?: string
+  headers?: Record<string, string>
+  limits?: Partial<DrainLimits>
+}
 
-function check(url: string, { mayBeLocal = true, caFile = '', limits = {} }: Change = {}) {
+function check(
+  url: string,
+  { mayBeLocal = true, caFile = '', headers = {}, limits = {} }: Change = {},
+) {
   const trusted = readTrustedCas(caFile)
-  const options = { token, appId, mayBeLocal, trusted, limits: { ...drainLimits, ...limits } }
+  const to = { token, appId, headers, mayBeLocal, trusted }
+  const options = { ...to, limits: { ...drainLimits, ...limits } }
   return checkDrain({ url: new URL(url), ...options }, 'ann@example.com')
 }
 
@@ -115,6 +125,24 @@ test.each([
     ...{ passed: false, name, detail: `the receiver answered ${status}` },
     advice: expect.stringContaining(advice),
   })
+})
+
+test("the sample line is in the drain's format, with its headers", async () => {
+  const collector = await opened(startOtlpCollector())
+  const headers = { authorization: 'Bearer x' }
+  const url = `${collector.url}#format=otlp`
+  expect(await check(url, { headers })).toMatchObject({
+    ...{ passed: true, steps: [{}, {}, { name: 'authentication', result: 'passed' }, {}] },
+  })
+  expect(collector.posts).toMatchObject([
+    {
+      headers,
+      logs: { records: [{ body: 'Test of this drain by ann@example.com', severityText: 'info' }] },
+    },
+  ])
+  collector.answers = [401, 415]
+  expect(failure(await check(url, { headers })).advice).toContain("in the drain's headers")
+  expect(failure(await check(url)).advice).toContain('no POST of application/x-protobuf there')
 })
 
 test('each other step says why it failed', async () => {

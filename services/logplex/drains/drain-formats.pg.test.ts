@@ -12,7 +12,10 @@ import {
   startTcpReceiver,
   startUdpReceiver,
 } from '../../../test/support/log-receivers.ts'
+import { keptMessages } from '../../../test/support/logs.ts'
 import { partialSuccess } from '../../../test/support/otlp-logs.ts'
+
+import { readCursor } from './drain-cursor.ts'
 
 const protobuf = { 'content-type': 'application/x-protobuf' }
 let on: TestDrains
@@ -99,6 +102,21 @@ test('otlp: what a collector rejects of a batch is refused, counted and told wit
     expect([pending, received]).toEqual([0, delivered + refused])
   })
   expect(bodies(target).filter((text) => text === 'n8')).toHaveLength(1)
+})
+
+test('otlp: a collector that rejects everything does not fill the log with lines about it', async () => {
+  const target = await collector()
+  target.otherwise = { status: 200, headers: protobuf, body: partialSuccess(9_999, 'no') }
+  const drain = drainTo(`${target.url}#format=otlp`)
+  await on.append(drain, ['one'])
+  await on.start([drain], { limits: { tellMsMin: 50 } })
+  // The line that tells of it is rejected too, and nobody is to be told of that.
+  await eventually(async () =>
+    expect(await readCursor(on.log.redis, drain.id, 1)).toMatchObject({
+      ...{ refused: 2, untold: { count: 0 } },
+    }),
+  )
+  expect(await keptMessages(on.log.appLog, drain.appId)).toHaveLength(2)
 })
 
 test('otlp: 503 with Retry-After comes again as it was, and 400 is refused for good', async () => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { backoffMs } from '#lib/backoff.ts'
 import type { Log } from '#lib/log.ts'
-import type { AppLog, LogReading } from '../app-log/app-log.ts'
+import type { AppLog, LogChunk, LogReading } from '../app-log/app-log.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { formatLogTime } from '../log-time.ts'
 import { drainLossInLog, type Loss } from '../loss.ts'
@@ -64,6 +64,11 @@ export class Drain {
     this.#filter = drainFilter(drainOptionsOf(new URL(drain.url)))
     this.#stopListening = deps.appLog.onGrew(drain.appId, (head) => this.#grew(head))
     this.wake()
+  }
+
+  /** Lines that are replayed are no batch that comes again, which a receiver may pass over. */
+  get #nameOfBatches(): string {
+    return this.moves === 0 ? this.#drain.id : `${this.#drain.id} ${this.moves}`
   }
 
   /** Whether it sends where that one is to send, and as that one is to. */
@@ -192,7 +197,7 @@ export class Drain {
   #compose({ chunks }: LogReading): Batch | undefined {
     const { next, lost } = this.#cursor
     return composeBatch(chunks, {
-      drainId: this.#drain.id,
+      drainId: this.#nameOfBatches,
       from: next,
       last: this.#retryUpTo ?? Infinity,
       limits: this.#carrier.limits,
@@ -204,20 +209,19 @@ export class Drain {
 
   async #deliver(batch: Batch, { chunks }: LogReading): Promise<void> {
     const { lines } = batch
-    if (lines > 0) this.#deps.pace.count()
+    this.#deps.pace.count()
     const delivery: Delivery =
       lines === 0 ? { kind: 'accepted' } : await this.#carrier.deliver(batch)
     switch (delivery.kind) {
       case 'accepted':
         this.#failures = 0
         this.#retryUpTo = undefined
-        await this.#accept(batch, delivery)
+        await this.#accept(batch, delivery, chunks)
         return
       case 'refused': {
         this.#retryUpTo = undefined
-        // Lines about loss that are lost do not ask for more such lines, or they never ended.
         const lost = { count: lines, since: batch.firstTime }
-        const untold = lossOfOthers(chunks, batch.first, batch.last, this.#filter)
+        const untold = this.#lossOfOthers(batch, chunks)
         const { reason: lastError } = delivery
         const filtered = this.#cursor.filtered + batch.filtered
         const uncounted = this.#cursor.uncounted + othersOf(batch)
@@ -238,9 +242,15 @@ export class Drain {
   async #accept(
     batch: Batch,
     { status, refused = { lines: 0, reason: '' } }: Delivery & { kind: 'accepted' },
+    chunks: LogChunk[],
   ): Promise<void> {
     const answer = status === undefined ? 'sent' : `the receiver answered ${status}`
-    const loss = { count: refused.lines, since: refused.lines > 0 ? batch.firstTime : '' }
+    const lastError = refused.reason.slice(0, this.#deps.limits.errorCharactersMax)
+    const isWhole = refused.lines === 0
+    const loss = isWhole ? noLoss : { count: refused.lines, since: batch.firstTime }
+    const others = isWhole ? noLoss : this.#lossOfOthers(batch, chunks)
+    // Nobody says which lines it refused: as few of the plexer's own as can be.
+    const untold = { ...others, count: Math.min(loss.count, others.count) }
     await this.#commit((cursor) => ({
       next: batch.last + 1,
       delivered: cursor.delivered + batch.lines - refused.lines,
@@ -249,10 +259,15 @@ export class Drain {
       filtered: cursor.filtered + batch.filtered,
       // What was lost before has just been told; not so when there was nothing to send.
       lost: batch.lines > 0 ? loss : cursor.lost,
-      untold: addLoss(cursor.untold, loss),
+      untold: addLoss(cursor.untold, untold),
       nextTime: '',
-      ...(batch.lines > 0 && { ...answered(answer), lastError: refused.reason }),
+      ...(batch.lines > 0 && { ...answered(answer), lastError }),
     }))
+  }
+
+  /** Lines about loss that are lost do not ask for more such lines, or they never ended. */
+  #lossOfOthers({ first, last }: Batch, chunks: LogChunk[]): Loss {
+    return lossOfOthers(chunks, first, last, this.#filter)
   }
 
   /** Remembers what was in the way, and waits. */
