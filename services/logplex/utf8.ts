@@ -29,6 +29,11 @@ export function writeReplacement(writer: ByteWriter): void {
 export function utf8Size(bytes: Uint8Array, start: number, end: number): number {
   let size = end - start
   for (let at = start; at < end;) {
+    // Nearly all are ASCII, and a call for each would be most of the work.
+    if ((bytes[at] ?? 0) < 0x80) {
+      at++
+      continue
+    }
     const length = characterLength(bytes, at, end)
     if (length === 0) size += replacement.length - 1
     at += length || 1

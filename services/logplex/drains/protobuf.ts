@@ -45,8 +45,10 @@ export function writeTextField(
   start: number,
   end: number,
 ): void {
-  writeFieldHead(writer, field, utf8Size(bytes, start, end))
-  writeUtf8(writer, bytes, start, end)
+  const size = utf8Size(bytes, start, end)
+  writeFieldHead(writer, field, size)
+  if (size === end - start) writer.copy(bytes, start, end)
+  else writeUtf8(writer, bytes, start, end)
 }
 
 export function writeNumberField(writer: ByteWriter, field: number, value: number): void {
