@@ -159,6 +159,13 @@ export const drainOptionValuesMax = 20
 export const drainOptionBytesMax = 256
 /** Of a log read at a time when the line is looked for from which on a drain is replayed. */
 export const replayReadBytesMax = miB
+/** Heroku's, apart from the drains above. */
+export const telemetryDrainsPerAppMax = 5
+/** Of a telemetry drain, all as Heroku's published schema has it; more is refused. */
+export const endpointCharsMax = 1_000
+export const exporterHeadersMax = 20
+export const exporterHeaderNameCharsMax = 100
+export const exporterHeaderValueCharsMax = 1_000
 /** A session must be opened within five minutes … */
 export const sessionOpenSeconds = 300
 /**

@@ -279,10 +279,12 @@ describe('drains', () => {
     expect((await rpc.listDrains({ appId })).drains).toEqual([])
   })
 
-  test('neither urls nor tokens of channels are readable in the database', async () => {
+  test('neither urls, headers nor tokens of channels are readable in the database', async () => {
     const appId = newId<AppId>()
     const { token } = await rpc.ensureToken({ appId, name: 'app' })
     await rpc.createDrain({ appId, url, force: true })
+    const exporter = { endpoint: url, headers: { 'api-key': 'another-secret-word' } }
+    await rpc.createTelemetryDrain({ appId, exporter, force: true })
     const client = new pg.Client({ connectionString: databaseUrl(layout, credentials, 'logplex') })
     await client.connect()
     const { rows } = await client.query(
@@ -291,7 +293,7 @@ describe('drains', () => {
       [appId],
     )
     await client.end()
-    expect(rows).toHaveLength(2)
+    expect(rows).toHaveLength(3)
     expect(JSON.stringify(rows)).not.toContain(token)
     expect(JSON.stringify(rows)).not.toContain('secret-word')
   })
@@ -364,12 +366,17 @@ describe('events', () => {
     const appId = newId<AppId>()
     const { token } = await rpc.ensureToken({ appId, name: 'app' })
     await rpc.createDrain({ appId, url: 'syslog://127.0.0.1:1', force: true })
+    const exporter = { endpoint: 'http://127.0.0.1:1' }
+    const { id } = await rpc.createTelemetryDrain({ appId, exporter, force: true })
     await testLog.appLog.append(appId, 1, storedFrames('x'))
     const value = { appId, name: 'shop' }
     await tell('app_destroyed', { id: newId<AppId>(), fact: { case: 'appDestroyed', value } })
     await eventually(async () => {
       expect(await keptMessages(testLog.appLog, appId)).toEqual([])
       expect((await rpc.listDrains({ appId })).drains).toEqual([])
+      await expect(rpc.getTelemetryDrain({ id })).rejects.toMatchObject({
+        code: ErrorCode.NOT_FOUND,
+      })
     })
     const authorization = `Basic ${Buffer.from(`token:${token}`).toString('base64')}`
     const headers = { authorization, 'content-type': 'application/logplex-1' }

@@ -14,7 +14,11 @@ import { LogplexService, type Drain } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
 import { expectBalanced } from '../support/drain-account.ts'
 import { eventually } from '../support/eventually.ts'
-import { startHttpReceiver, type HttpReceiver } from '../support/log-receivers.ts'
+import {
+  startHttpReceiver,
+  startOtlpCollector,
+  type HttpReceiver,
+} from '../support/log-receivers.ts'
 import { openTestLog, type TestLog } from '../support/logs.ts'
 import { freePortBase } from '../support/ports.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
@@ -236,4 +240,26 @@ test('a tail that resumes after kill -9 of logplex has no gap and no repeat', as
   await send(numbered(21, 30))
   await readUntil('n30')
   expect(seen).toEqual(numbered(1, 30))
+})
+
+test("a telemetry drain's lines are OTLP, and its endpoint has a drain's options", async () => {
+  const collector = await startOtlpCollector()
+  closing.push(() => collector.close())
+  await startLogplex()
+  const { appId } = await newApp()
+  await append(appId, ['too old', 'old'])
+  const endpoint = `http://127.0.0.1:${collector.port}#exclude-text=b`
+  const exporter = { endpoint: `${endpoint}&backfill=1`, headers: { k: 'v' } }
+  const made = await rpc.createTelemetryDrain({ appId, exporter, force: true })
+  expect(made.exporter).toMatchObject({ endpoint, headers: { k: 'v' } })
+  await append(appId, ['b', 'a'])
+  await eventually(() => {
+    const records = collector.posts.flatMap(({ logs }) => logs.records)
+    expect(records.map(({ body }) => body)).toEqual(['old', 'a'])
+  })
+  // The app's log names a drain by its token, and its owner knows this one by its id.
+  expect(collector.posts[0]).toMatchObject({
+    ...{ path: '/v1/logs', headers: { k: 'v', 'logplex-drain-token': `d.${made.id}` } },
+    logs: { resource: { 'heroku.app.id': appId } },
+  })
 })

@@ -1,8 +1,16 @@
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { DrainOptions, DrainOptionsSchema, DrainSchema } from '#proto/logplex/v1/logplex_pb.ts'
+import type {
+  DrainOptions,
+  DrainOptionsSchema,
+  DrainSchema,
+  DrainStateSchema,
+  TelemetryDrainSchema,
+} from '#proto/logplex/v1/logplex_pb.ts'
 import { drainOptionsOf, type DrainOptionsWish } from '../drains/drain-options.ts'
+import type { LogDrainState } from '../log-drain.ts'
 import type { DrainView } from './drains.ts'
+import type { TelemetryDrainView } from './telemetry-drains.ts'
 
 /** A drain in the words of proto/logplex/v1. */
 export function drainMessage({
@@ -19,24 +27,42 @@ export function drainMessage({
     createdAt: timestampFromDate(row.createdAt),
     updatedAt: timestampFromDate(row.updatedAt),
     options: optionsMessage(drain.url),
-    ...(state && {
-      state: {
-        received: BigInt(state.received),
-        delivered: BigInt(state.delivered),
-        pending: BigInt(state.pending),
-        dropped: BigInt(state.dropped),
-        overflowed: BigInt(state.overflowed),
-        refused: BigInt(state.refused),
-        filtered: BigInt(state.filtered),
-        replayed: BigInt(state.replayed),
-        ...(state.lagSeconds !== undefined && { lagSeconds: state.lagSeconds }),
-        ...(state.lastAnswer && {
-          lastAnswer: state.lastAnswer.text,
-          answeredAt: timestampFromDate(state.lastAnswer.at),
-        }),
-        lastError: state.lastError,
-      },
+    ...(state && { state: stateMessage(state) }),
+  }
+}
+
+/** A telemetry drain in the words of proto/logplex/v1. */
+export function telemetryDrainMessage({
+  row,
+  exporter,
+  state,
+}: TelemetryDrainView): MessageInitShape<typeof TelemetryDrainSchema> {
+  return {
+    id: row.id,
+    appId: row.appId,
+    exporter,
+    createdAt: timestampFromDate(row.createdAt),
+    updatedAt: timestampFromDate(row.updatedAt),
+    ...(state && { state: stateMessage(state) }),
+  }
+}
+
+function stateMessage(state: LogDrainState): MessageInitShape<typeof DrainStateSchema> {
+  return {
+    received: BigInt(state.received),
+    delivered: BigInt(state.delivered),
+    pending: BigInt(state.pending),
+    dropped: BigInt(state.dropped),
+    overflowed: BigInt(state.overflowed),
+    refused: BigInt(state.refused),
+    filtered: BigInt(state.filtered),
+    replayed: BigInt(state.replayed),
+    ...(state.lagSeconds !== undefined && { lagSeconds: state.lagSeconds }),
+    ...(state.lastAnswer && {
+      lastAnswer: state.lastAnswer.text,
+      answeredAt: timestampFromDate(state.lastAnswer.at),
     }),
+    lastError: state.lastError,
   }
 }
 

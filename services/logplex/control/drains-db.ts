@@ -1,39 +1,46 @@
 import type { AddonId, AppId, DrainId } from '#lib/ids.ts'
 import type { Queryable, Transaction } from '#lib/postgres.ts'
 
+/** Of an app's drains those of a kind are listed and counted apart. */
+export type DrainKind = 'log' | 'telemetry'
+
 export type DrainRow = {
   id: DrainId
   appId: AppId
   token: string
   sealedUrl: string
   addonId: AddonId | undefined
+  /** Of a telemetry drain, which has one; undefined of all others. */
+  sealedExporter: string | undefined
   firstLine: number
   createdAt: Date
   updatedAt: Date
 }
 
-type Row = {
+export type Row = {
   id: DrainId
   app_id: AppId
   token: string
   sealed_url: string
   addon_id: AddonId | null
+  sealed_exporter: string | null
   first_line: string
   created_at: Date
   updated_at: Date
 }
 
-const columns = 'id, app_id, token, sealed_url, addon_id, first_line, created_at, updated_at'
+export const drainColumns =
+  'id, app_id, token, sealed_url, addon_id, sealed_exporter, first_line, created_at, updated_at'
 
-export async function countDrains(db: Queryable, appId: AppId): Promise<number> {
+export async function countDrains(db: Queryable, appId: AppId, kind: DrainKind): Promise<number> {
   const { rows } = await db.query<{ count: string }>(
-    'select count(*) as count from drains where app_id = $1',
-    [appId],
+    'select count(*) as count from drains where app_id = $1 and kind = $2',
+    [appId, kind],
   )
   return Number(rows[0]?.count)
 }
 
-/** Throws a unique violation of drains_url_once when a person has added that url to the app. */
+/** Throws a unique violation of drains_url_once when a person has added that to the app. */
 export async function insertDrain(
   tx: Transaction,
   drain: {
@@ -43,15 +50,19 @@ export async function insertDrain(
     sealedUrl: string
     urlSha256: Buffer
     addonId?: AddonId
+    /** Makes it a telemetry drain. */
+    sealedExporter?: string | undefined
     firstLine: number
   },
 ): Promise<DrainRow> {
   const { rows } = await tx.query<Row>(
-    `insert into drains (id, app_id, token, sealed_url, url_sha256, addon_id, first_line)
-     values ($1, $2, $3, $4, $5, $6, $7) returning ${columns}`,
+    `insert into drains (id, app_id, token, sealed_url, url_sha256, addon_id, first_line,
+       sealed_exporter, kind)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, case when $8::text is null then 'log' else 'telemetry' end)
+     returning ${drainColumns}`,
     [
       ...[drain.id, drain.appId, drain.token, drain.sealedUrl, drain.urlSha256],
-      ...[drain.addonId ?? null, drain.firstLine],
+      ...[drain.addonId ?? null, drain.firstLine, drain.sealedExporter ?? null],
     ],
   )
   const [row] = rows
@@ -59,25 +70,35 @@ export async function insertDrain(
   return drainRow(row)
 }
 
-/** The drains of an app, or of all, in the order in which they were added; none without a url. */
-export async function listDrains(db: Queryable, appId?: AppId): Promise<DrainRow[]> {
+/** All that is to be run for an app, or for all apps: drains of either kind that have a url. */
+export async function listRunnableDrains(db: Queryable, appId?: AppId): Promise<DrainRow[]> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains
-     where ($1::uuid is null or app_id = $1) and sealed_url is not null order by created_at, id`,
+    `select ${drainColumns} from drains
+     where ($1::uuid is null or app_id = $1) and sealed_url is not null`,
     [appId ?? null],
   )
   return rows.map(drainRow)
 }
 
-/** The app's drain with that id, token or url (by its hash); of several urls a person's. */
+/** The log drains of an app in the order in which they were added; none without a url. */
+export async function listDrains(db: Queryable, appId: AppId): Promise<DrainRow[]> {
+  const { rows } = await db.query<Row>(
+    `select ${drainColumns} from drains
+     where app_id = $1 and sealed_url is not null and kind = 'log' order by created_at, id`,
+    [appId],
+  )
+  return rows.map(drainRow)
+}
+
+/** The app's log drain with that id, token or url (by its hash); of several urls a person's. */
 export async function findDrain(
   db: Queryable,
   appId: AppId,
   by: { text: string; urlSha256: Buffer },
 ): Promise<DrainRow | undefined> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains
-     where app_id = $1 and sealed_url is not null
+    `select ${drainColumns} from drains
+     where app_id = $1 and sealed_url is not null and kind = 'log'
        and (id::text = lower($2) or token = $2 or url_sha256 = $3)
      order by addon_id nulls first limit 1`,
     [appId, by.text, by.urlSha256],
@@ -85,14 +106,14 @@ export async function findDrain(
   return rows[0] && drainRow(rows[0])
 }
 
-/** The drain to that url that a person has added to the app. */
+/** The drain of that url, or of that exporter, that a person has added to the app. */
 export async function findOwnDrain(
   db: Queryable,
   appId: AppId,
   urlSha256: Buffer,
 ): Promise<DrainRow | undefined> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains where app_id = $1 and url_sha256 = $2 and addon_id is null`,
+    `select ${drainColumns} from drains where app_id = $1 and url_sha256 = $2 and addon_id is null`,
     [appId, urlSha256],
   )
   return rows[0] && drainRow(rows[0])
@@ -100,7 +121,7 @@ export async function findOwnDrain(
 
 export async function listDrainsOfAddon(db: Queryable, addonId: AddonId): Promise<DrainRow[]> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains where addon_id = $1 order by created_at, id`,
+    `select ${drainColumns} from drains where addon_id = $1 order by created_at, id`,
     [addonId],
   )
   return rows.map(drainRow)
@@ -112,7 +133,7 @@ export async function findAddonDrain(
   { addonId, token }: { addonId: AddonId; token: string },
 ): Promise<DrainRow | undefined> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains where addon_id = $1 and token = $2`,
+    `select ${drainColumns} from drains where addon_id = $1 and token = $2`,
     [addonId, token],
   )
   return rows[0] && drainRow(rows[0])
@@ -126,7 +147,7 @@ export async function setDrainUrl(
 ): Promise<DrainRow | undefined> {
   const { rows } = await tx.query<Row>(
     `update drains set sealed_url = $2, url_sha256 = $3, updated_at = now()
-     where id = $1 returning ${columns}`,
+     where id = $1 returning ${drainColumns}`,
     [id, sealedUrl, urlSha256],
   )
   return rows[0] && drainRow(rows[0])
@@ -180,13 +201,14 @@ export async function deleteDrain(db: Queryable, id: DrainId): Promise<boolean> 
   return rowCount === 1
 }
 
-function drainRow(row: Row): DrainRow {
+export function drainRow(row: Row): DrainRow {
   return {
     id: row.id,
     appId: row.app_id,
     token: row.token,
     sealedUrl: row.sealed_url,
     addonId: row.addon_id ?? undefined,
+    sealedExporter: row.sealed_exporter ?? undefined,
     firstLine: Number(row.first_line),
     createdAt: row.created_at,
     updatedAt: row.updated_at,

@@ -1,14 +1,22 @@
-import { randomUUID } from 'node:crypto'
 import { invalidParams, notFound } from '#lib/errors.ts'
 import { newId, type AddonId, type AppId, type DrainId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction, type Queryable, type Transaction } from '#lib/postgres.ts'
-import type { DrainCheck } from '../drains/drain-check.ts'
 import { addDrainOptions, type DrainOptionsWish } from '../drains/drain-options.ts'
-import { drainsPerAppMax } from '../limits.ts'
+import { drainsPerAppMax, telemetryDrainsPerAppMax } from '../limits.ts'
 import type { LogDrain, LogDrainState } from '../log-drain.ts'
 import { firstLineOf, takeBackfill } from './backfill.ts'
 import { lockChannel, sha256 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
+import {
+  drainContext,
+  hashOf,
+  kindOf,
+  newDrainToken,
+  openDrain,
+  sealTarget,
+  type DrainTarget,
+} from './drain-target.ts'
+import { assertPassed, checkTarget, howToForce } from './drain-checks.ts'
 import { assertDrainUrl } from './drain-url.ts'
 import {
   countDrains,
@@ -22,9 +30,9 @@ import {
   listDrainsOfAddon,
   lockRemovable,
   setDrainUrl,
+  type DrainKind,
   type DrainRow,
 } from './drains-db.ts'
-import { drainContext, openDrain } from './registry.ts'
 
 const drainTokenPattern = /^d\.[0-9a-f-]{36}$/
 
@@ -33,6 +41,8 @@ export const tooManyDrains = 'You have already added the maximum number of drain
 
 /** A drain as its owner sees it. */
 export type DrainView = { row: DrainRow; drain: LogDrain; state: LogDrainState | undefined }
+
+type FreshDrain = Parameters<typeof insertDrain>[1]
 
 /**
  * Adds a drain that has the app's lines from now on, and those before that its backfill says, when
@@ -57,15 +67,33 @@ export async function createDrain(
   },
 ): Promise<DrainView> {
   const { appId, force, by, options = {} } = wanted
-  const { url: plainUrl, lines } = takeBackfill(wanted.url, wanted.backfill ?? '')
-  const url = addDrainOptions(plainUrl, options)
-  const drain = { appId, url, token: newDrainToken() }
+  const { url, lines } = takeBackfill(wanted.url, wanted.backfill ?? '')
+  const target = { url: addDrainOptions(url, options) }
+  return addTested(context, { appId, ...target, backfillLines: lines, force, by })
+}
+
+/**
+ * Adds a drain of either kind, when its receiver has taken a line of a test.
+ *
+ * @param wanted.backfillLines newest lines that there are and that it is to have
+ * @throws what createDrain throws.
+ */
+export async function addTested(
+  context: ControlContext,
+  wanted: DrainTarget & { appId: AppId; backfillLines: number; force: boolean; by: string },
+): Promise<DrainView> {
+  const { appId, url, exporter, backfillLines, force, by } = wanted
+  const id = newId<DrainId>()
+  const kind = kindOf(wanted)
+  // The app's log names a drain by its token; of a telemetry drain its owner knows the id only.
+  const token = kind === 'telemetry' ? `d.${id}` : newDrainToken()
+  const drain = { id, appId, url, exporter, token }
   assertDrainUrl(url, context.drainsMayBeLocal)
   // Who may not add it sends nobody a line either.
-  await assertRoom(context.pool, appId)
-  if (await findOwnDrain(context.pool, appId, sha256(url))) throw invalidParams(urlTaken)
-  if (!force) assertPassed(await context.drains.check(drain, by))
-  const fresh = await newDrain(context, drain, lines)
+  await assertRoom(context.pool, appId, kind)
+  if (await findOwnDrain(context.pool, appId, hashOf(wanted))) throw invalidParams(urlTaken)
+  if (!force) assertPassed(await checkTarget(context, drain, by), 'added', howToForce[kind])
+  const fresh = await newDrain(context, drain, backfillLines)
   const row = await transaction(context.pool, (tx) => addDrain(tx, fresh)).catch(
     (error: unknown) => {
       if (isUniqueViolation(error, 'drains_url_once')) throw invalidParams(urlTaken)
@@ -89,7 +117,8 @@ export async function ensureAddonDrain(
 ): Promise<DrainView> {
   const { appId, addonId, url } = wanted
   if (!drainTokenPattern.test(wanted.token)) throw invalidParams('A drain token is d.<uuid>.')
-  const fresh = { ...(await newDrain(context, wanted)), addonId }
+  const drain = { id: newId<DrainId>(), appId, url, token: wanted.token }
+  const fresh = { ...(await newDrain(context, drain)), addonId }
   const row = await transaction(context.pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
     const keys = [addonId, wanted.token]
@@ -107,58 +136,26 @@ export async function ensureAddonDrain(
   return view(context, row)
 }
 
-const newDrainToken = (): string => `d.${randomUUID()}`
-
-/**
- * Tries the way to a receiver without changing anything.
- *
- * @param wanted.drain id, token or url of one of the app's drains, or another url
- * @throws INVALID_PARAMS when it is neither
- */
-export async function testDrain(
-  context: ControlContext,
-  wanted: { appId: AppId; drain: string; by: string },
-): Promise<DrainCheck> {
-  const { appId, drain: text, by } = wanted
-  const row = await findDrain(context.pool, appId, { text, urlSha256: sha256(text) })
-  const drain = row ? openDrain(context.secrets, row) : { appId, url: text, token: newDrainToken() }
-  assertDrainUrl(drain.url, context.drainsMayBeLocal)
-  return context.drains.check(drain, by)
-}
-
-function assertPassed({ passed, steps, advice }: DrainCheck): void {
-  const failed = steps.at(-1)
-  if (passed || !failed) return
-  const why = `${failed.name} failed: ${failed.detail}. ${advice}`.trim()
-  throw invalidParams(
-    `The drain was tested and not added. ${why} To add it all the same:` +
-      ` npx plexus drains add URL -a APP --force, or {"url", "force": true}.`,
-  )
-}
-
 async function newDrain(
   { secrets, appLog, drainsMayBeLocal }: ControlContext,
-  { appId, url, token }: { appId: AppId; url: string; token: string },
+  { id, appId, token, ...target }: DrainTarget & { id: DrainId; appId: AppId; token: string },
   backfillLines = 0,
-) {
-  assertDrainUrl(url, drainsMayBeLocal)
+): Promise<FreshDrain> {
+  assertDrainUrl(target.url, drainsMayBeLocal)
   const firstLine = firstLineOf(backfillLines, await appLog.bounds(appId))
-  const id = newId<DrainId>()
-  const sealedUrl = secrets.seal(url, drainContext(id))
-  return { id, appId, token, sealedUrl, urlSha256: sha256(url), firstLine }
+  return { id, appId, token, firstLine, ...sealTarget(secrets, id, target) }
 }
 
-async function addDrain(
-  tx: Transaction,
-  fresh: Parameters<typeof insertDrain>[1],
-): Promise<DrainRow> {
+async function addDrain(tx: Transaction, fresh: FreshDrain): Promise<DrainRow> {
   if (!(await lockChannel(tx, fresh.appId))) throw notFound('app')
-  await assertRoom(tx, fresh.appId)
+  await assertRoom(tx, fresh.appId, fresh.sealedExporter === undefined ? 'log' : 'telemetry')
   return insertDrain(tx, fresh)
 }
 
-async function assertRoom(db: Queryable, appId: AppId): Promise<void> {
-  if ((await countDrains(db, appId)) >= drainsPerAppMax) throw invalidParams(tooManyDrains)
+/** Refuses one more drain of that kind than an app may have. */
+export async function assertRoom(db: Queryable, appId: AppId, kind: DrainKind): Promise<void> {
+  const max = kind === 'telemetry' ? telemetryDrainsPerAppMax : drainsPerAppMax
+  if ((await countDrains(db, appId, kind)) >= max) throw invalidParams(tooManyDrains)
 }
 
 export async function appDrains(context: ControlContext, appId: AppId): Promise<DrainView[]> {
@@ -205,7 +202,7 @@ export async function removeDrain(
   return found
 }
 
-async function view(context: ControlContext, row: DrainRow): Promise<DrainView> {
+export async function view(context: ControlContext, row: DrainRow): Promise<DrainView> {
   const drain = openDrain(context.secrets, row)
   // A drain can be named and removed while nobody can say how it is doing.
   const state = await context.drains.state(drain).catch(() => undefined)

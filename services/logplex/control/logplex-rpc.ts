@@ -16,13 +16,20 @@ import {
   ensureAddonDrain,
   getDrain,
   removeDrain,
-  testDrain,
 } from './drains.ts'
-import { drainMessage, readOptionsMessage } from './drain-message.ts'
+import { testDrain } from './drain-checks.ts'
+import { drainMessage, readOptionsMessage, telemetryDrainMessage } from './drain-message.ts'
 import { replayAppDrain } from './replay.ts'
 import { setSwitches } from './switches.ts'
 import { listSwitches, type SwitchesRow } from './switches-db.ts'
 import { createSession } from './sessions.ts'
+import {
+  createTelemetryDrain,
+  getTelemetryDrain,
+  removeTelemetryDrain,
+  telemetryDrains,
+  updateTelemetryDrain,
+} from './telemetry-drains.ts'
 
 /** The calls of proto/logplex/v1: decode, ask, encode. */
 export function logplexHandlers(context: ControlContext): RpcHandlers<typeof LogplexService> {
@@ -64,9 +71,36 @@ export function logplexHandlers(context: ControlContext): RpcHandlers<typeof Log
       const url = `${context.logsUrl}/sessions/${id}`
       return { id, url, createdAt: timestampFromDate(createdAt) }
     },
+    ...telemetryHandlers(context),
     ...addonHandlers(context),
     ...operatorHandlers(context),
   }
+}
+
+function telemetryHandlers(context: ControlContext) {
+  return {
+    createTelemetryDrain: async ({ appId, exporter, force, by }) => {
+      const { endpoint = '', headers = {} } = exporter ?? {}
+      const wanted = { appId: readAppId(appId), exporter: { endpoint, headers }, force, by }
+      return telemetryDrainMessage(await createTelemetryDrain(context, wanted))
+    },
+    listTelemetryDrains: async ({ appId }) => {
+      const drains = await telemetryDrains(context, readAppId(appId))
+      return { drains: drains.map(telemetryDrainMessage) }
+    },
+    getTelemetryDrain: async ({ id }) =>
+      telemetryDrainMessage(await getTelemetryDrain(context, id)),
+    updateTelemetryDrain: async ({ appId, id, endpoint, headers, force, by }) => {
+      const wanted = {
+        ...{ appId: readAppId(appId), id, force, by },
+        ...(endpoint !== undefined && { endpoint }),
+        ...(headers && { headers: headers.headers }),
+      }
+      return telemetryDrainMessage(await updateTelemetryDrain(context, wanted))
+    },
+    deleteTelemetryDrain: async ({ appId, id }) =>
+      telemetryDrainMessage(await removeTelemetryDrain(context, { appId: readAppId(appId), id })),
+  } satisfies Partial<RpcHandlers<typeof LogplexService>>
 }
 
 function addonHandlers(context: ControlContext) {

@@ -12,7 +12,8 @@ import type { Switches } from '../switches.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { listCredentials } from './credentials-db.ts'
 import { findTokenByText, listTokens, type TokenRow } from './channels-db.ts'
-import { listDrains, type DrainRow } from './drains-db.ts'
+import { openDrain } from './drain-target.ts'
+import { listRunnableDrains } from './drains-db.ts'
 
 export type RegistryOptions = {
   pool: Pool
@@ -125,7 +126,7 @@ async function refreshSettings(
 async function refresh(options: RegistryOptions, state: State, appId?: AppId): Promise<void> {
   const { pool, secrets } = options
   const tokenRows = await listTokens(pool, appId)
-  const drainRows = await listDrains(pool, appId)
+  const drainRows = await listRunnableDrains(pool, appId)
   const apps = appId ? [appId] : new Set([...state.tokens.keys(), ...byApp(tokenRows).keys()])
   const rowsOf = byApp(tokenRows)
   for (const app of apps) setTokens(options, state, app, rowsOf.get(app) ?? [])
@@ -166,16 +167,9 @@ function setTokens(
 
 /** Where a token is sealed for: its row. */
 export const tokenContext = (id: string): string => `tokens:${id}`
-export const drainContext = (id: string): string => `drains:${id}`
 
 export function openToken(secrets: Secrets, row: TokenRow): string {
   return secrets.open(row.sealedToken, tokenContext(row.id))
-}
-
-/** The drain with its url, which may hold credentials. */
-export function openDrain(secrets: Secrets, row: DrainRow): LogDrain {
-  const { id, appId, token, firstLine } = row
-  return { id, appId, token, firstLine, url: secrets.open(row.sealedUrl, drainContext(id)) }
 }
 
 function byApp<T extends { appId: AppId }>(rows: T[]): Map<AppId, T[]> {

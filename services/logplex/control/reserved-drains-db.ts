@@ -28,10 +28,10 @@ export async function insertReservedDrain(
   return drainRow(row)
 }
 
-/** A person's drains, also those without a url, in the order in which they were added. */
+/** A person's log drains, also those without a url, in the order in which they were added. */
 export async function listNumberedDrains(db: Queryable, appId: AppId): Promise<NumberedDrainRow[]> {
   const { rows } = await db.query<Row>(
-    `select ${columns} from drains where app_id = $1 and addon_id is null
+    `select ${columns} from drains where app_id = $1 and addon_id is null and kind = 'log'
      order by created_at, id`,
     [appId],
   )

@@ -2,19 +2,18 @@ import { randomUUID } from 'node:crypto'
 import { invalidParams, notFound } from '#lib/errors.ts'
 import { newId, type AppId, type DrainId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction } from '#lib/postgres.ts'
-import { drainsPerAppMax } from '../limits.ts'
 import { lockChannel, sha256 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
+import { drainContext } from './drain-target.ts'
 import { assertDrainUrl } from './drain-url.ts'
-import { tooManyDrains, urlTaken } from './drains.ts'
-import { countDrains, deleteDrain } from './drains-db.ts'
+import { assertRoom, urlTaken } from './drains.ts'
+import { deleteDrain } from './drains-db.ts'
 import {
   insertReservedDrain,
   listNumberedDrains,
   pointDrain,
   type NumberedDrainRow,
 } from './reserved-drains-db.ts'
-import { drainContext } from './registry.ts'
 
 /** A drain as Logplex's own API shows it. */
 export type NumberedDrain = {
@@ -41,7 +40,7 @@ export async function numberedDrains(
 export async function reserveDrain(context: ControlContext, appId: AppId): Promise<NumberedDrain> {
   const row = await transaction(context.pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
-    if ((await countDrains(tx, appId)) >= drainsPerAppMax) throw invalidParams(tooManyDrains)
+    await assertRoom(tx, appId, 'log')
     return insertReservedDrain(tx, { id: newId<DrainId>(), appId, token: `d.${randomUUID()}` })
   })
   return open(context, row)

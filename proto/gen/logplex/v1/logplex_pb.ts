@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file logplex/v1/logplex.proto.
  */
 export const file_logplex_v1_logplex: GenFile = /*@__PURE__*/
-  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiKRAgoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUSMAoHb3B0aW9ucxgJIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucyLAAQoMRHJhaW5PcHRpb25zEg4KBmZvcm1hdBgBIAEoCRIOCgZzb3VyY2UYAiADKAkSDAoEdHlwZRgDIAMoCRIMCgR0ZXh0GAQgAygJEhYKDmV4Y2x1ZGVfc291cmNlGAUgAygJEhQKDGV4Y2x1ZGVfdHlwZRgGIAMoCRIUCgxleGNsdWRlX3RleHQYByADKAkSEwoGc2FtcGxlGAggASgBSACIAQESEAoIaW5zZWN1cmUYCSABKAhCCQoHX3NhbXBsZSKgAgoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkSEgoKb3ZlcmZsb3dlZBgGIAEoBBIPCgdyZWZ1c2VkGAcgASgEEhgKC2xhZ19zZWNvbmRzGAggASgBSACIAQESEwoLbGFzdF9hbnN3ZXIYCSABKAkSLwoLYW5zd2VyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZpbHRlcmVkGAsgASgEEhAKCHJlcGxheWVkGAwgASgEQg4KDF9sYWdfc2Vjb25kcyKQAQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkSMAoHb3B0aW9ucxgFIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucxIQCghiYWNrZmlsbBgGIAEoCSI9ChBUZXN0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIKCgJieRgDIAEoCSJcCglEcmFpblRlc3QSDgoGcGFzc2VkGAEgASgIEi8KBXN0ZXBzGAIgAygLMiAucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0U3RlcBIOCgZhZHZpY2UYAyABKAkiPQoNRHJhaW5UZXN0U3RlcBIMCgRuYW1lGAEgASgJEg4KBnJlc3VsdBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiVQoSUmVwbGF5RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIRCglmcm9tX2xpbmUYAyABKAQSDQoFc2luY2UYBCABKAkiLwoLRHJhaW5SZXBsYXkSEQoJZnJvbV9saW5lGAEgASgEEg0KBWxpbmVzGAIgASgEIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSKzAQoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWxpbmVzGAIgASgNEgwKBHRhaWwYAyABKAgSDgoGc291cmNlGAQgASgJEgwKBGR5bm8YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRINCgVtYXRjaBgHIAEoCRIPCgdwYXR0ZXJuGAggASgJEg0KBXNpbmNlGAkgASgJEg0KBXVudGlsGAogASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKUAQoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3Blcm1pc3Npb25zGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBhc3N3b3JkGAUgASgJEhUKDWxvZ19pbnB1dF91cmwYBiABKAkiPAoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRITCgtwZXJtaXNzaW9ucxgCIAMoCSIYChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0IkQKDkNyZWRlbnRpYWxMaXN0EjIKC2NyZWRlbnRpYWxzGAEgAygLMh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbCIlChdSZW1vdmVDcmVkZW50aWFsUmVxdWVzdBIKCgJpZBgBIAEoCSI2CghTd2l0Y2hlcxIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEg0KBXN0YXRlGAMgASgJIkwKElNldFN3aXRjaGVzUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEgoKAm9uGAMgAygJEg0KBXN0YXRlGAQgASgJIhUKE0xpc3RTd2l0Y2hlc1JlcXVlc3QiPQoMU3dpdGNoZXNMaXN0Ei0KCHN3aXRjaGVzGAEgAygLMhsucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXMiKgoWUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIZChdSZW1vdmVBZGRvbkxvZ3NSZXNwb25zZTKvDQoOTG9ncGxleFNlcnZpY2USTgoLRW5zdXJlVG9rZW4SJS5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJQCgpMaXN0VG9rZW5zEiQucGxleHVzLmxvZ3BsZXgudjEuTGlzdFRva2Vuc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbkxpc3QSTgoLQ3JlYXRlRHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVEcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJOCglUZXN0RHJhaW4SIy5wbGV4dXMubG9ncGxleC52MS5UZXN0RHJhaW5SZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0ElAKCkxpc3REcmFpbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0RHJhaW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluTGlzdBJICghHZXREcmFpbhIiLnBsZXh1cy5sb2dwbGV4LnYxLkdldERyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEksKC0RlbGV0ZURyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SVAoLUmVwbGF5RHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5SZXBsYXlEcmFpblJlcXVlc3QaHi5wbGV4dXMubG9ncGxleC52MS5EcmFpblJlcGxheRJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJRCgtTZXRTd2l0Y2hlcxIlLnBsZXh1cy5sb2dwbGV4LnYxLlNldFN3aXRjaGVzUmVxdWVzdBobLnBsZXh1cy5sb2dwbGV4LnYxLlN3aXRjaGVzElcKDExpc3RTd2l0Y2hlcxImLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RTd2l0Y2hlc1JlcXVlc3QaHy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlc0xpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Chhsb2dwbGV4L3YxL2xvZ3BsZXgucHJvdG8SEXBsZXh1cy5sb2dwbGV4LnYxIlAKBVRva2VuEgwKBG5hbWUYASABKAkSDQoFdG9rZW4YAiABKAkSFQoNbG9nX2lucHV0X3VybBgDIAEoCRITCgtzeXNsb2dfYWRkchgEIAEoCSIyChJFbnN1cmVUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiIwoRTGlzdFRva2Vuc1JlcXVlc3QSDgoGYXBwX2lkGAEgASgJIjUKCVRva2VuTGlzdBIoCgZ0b2tlbnMYASADKAsyGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbiKRAgoFRHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEg0KBXRva2VuGAMgASgJEgsKA3VybBgEIAEoCRIQCghhZGRvbl9pZBgFIAEoCRIuCgpjcmVhdGVkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgp1cGRhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgIIAEoCzIdLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluU3RhdGUSMAoHb3B0aW9ucxgJIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucyLAAQoMRHJhaW5PcHRpb25zEg4KBmZvcm1hdBgBIAEoCRIOCgZzb3VyY2UYAiADKAkSDAoEdHlwZRgDIAMoCRIMCgR0ZXh0GAQgAygJEhYKDmV4Y2x1ZGVfc291cmNlGAUgAygJEhQKDGV4Y2x1ZGVfdHlwZRgGIAMoCRIUCgxleGNsdWRlX3RleHQYByADKAkSEwoGc2FtcGxlGAggASgBSACIAQESEAoIaW5zZWN1cmUYCSABKAhCCQoHX3NhbXBsZSKgAgoKRHJhaW5TdGF0ZRIQCghyZWNlaXZlZBgBIAEoBBIRCglkZWxpdmVyZWQYAiABKAQSDwoHcGVuZGluZxgDIAEoBBIPCgdkcm9wcGVkGAQgASgEEhIKCmxhc3RfZXJyb3IYBSABKAkSEgoKb3ZlcmZsb3dlZBgGIAEoBBIPCgdyZWZ1c2VkGAcgASgEEhgKC2xhZ19zZWNvbmRzGAggASgBSACIAQESEwoLbGFzdF9hbnN3ZXIYCSABKAkSLwoLYW5zd2VyZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGZpbHRlcmVkGAsgASgEEhAKCHJlcGxheWVkGAwgASgEQg4KDF9sYWdfc2Vjb25kcyKQAQoSQ3JlYXRlRHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRILCgN1cmwYAiABKAkSDQoFZm9yY2UYAyABKAgSCgoCYnkYBCABKAkSMAoHb3B0aW9ucxgFIAEoCzIfLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluT3B0aW9ucxIQCghiYWNrZmlsbBgGIAEoCSI9ChBUZXN0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIKCgJieRgDIAEoCSJcCglEcmFpblRlc3QSDgoGcGFzc2VkGAEgASgIEi8KBXN0ZXBzGAIgAygLMiAucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0U3RlcBIOCgZhZHZpY2UYAyABKAkiPQoNRHJhaW5UZXN0U3RlcBIMCgRuYW1lGAEgASgJEg4KBnJlc3VsdBgCIAEoCRIOCgZkZXRhaWwYAyABKAkiVQoSUmVwbGF5RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCRIRCglmcm9tX2xpbmUYAyABKAQSDQoFc2luY2UYBCABKAkiLwoLRHJhaW5SZXBsYXkSEQoJZnJvbV9saW5lGAEgASgEEg0KBWxpbmVzGAIgASgEIiMKEUxpc3REcmFpbnNSZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCSI1CglEcmFpbkxpc3QSKAoGZHJhaW5zGAEgAygLMhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4iMAoPR2V0RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRINCgVkcmFpbhgCIAEoCSLpAQoOVGVsZW1ldHJ5RHJhaW4SCgoCaWQYASABKAkSDgoGYXBwX2lkGAIgASgJEi0KCGV4cG9ydGVyGAMgASgLMhsucGxleHVzLmxvZ3BsZXgudjEuRXhwb3J0ZXISLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKdXBkYXRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoFc3RhdGUYBiABKAsyHS5wbGV4dXMubG9ncGxleC52MS5EcmFpblN0YXRlIocBCghFeHBvcnRlchIQCghlbmRwb2ludBgBIAEoCRI5CgdoZWFkZXJzGAIgAygLMigucGxleHVzLmxvZ3BsZXgudjEuRXhwb3J0ZXIuSGVhZGVyc0VudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIncKG0NyZWF0ZVRlbGVtZXRyeURyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSLQoIZXhwb3J0ZXIYAiABKAsyGy5wbGV4dXMubG9ncGxleC52MS5FeHBvcnRlchINCgVmb3JjZRgDIAEoCBIKCgJieRgEIAEoCSIsChpMaXN0VGVsZW1ldHJ5RHJhaW5zUmVxdWVzdBIOCgZhcHBfaWQYASABKAkiRwoSVGVsZW1ldHJ5RHJhaW5MaXN0EjEKBmRyYWlucxgBIAMoCzIhLnBsZXh1cy5sb2dwbGV4LnYxLlRlbGVtZXRyeURyYWluIiYKGEdldFRlbGVtZXRyeURyYWluUmVxdWVzdBIKCgJpZBgBIAEoCSKtAQobVXBkYXRlVGVsZW1ldHJ5RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIKCgJpZBgCIAEoCRIVCghlbmRwb2ludBgDIAEoCUgAiAEBEjMKB2hlYWRlcnMYBCABKAsyIi5wbGV4dXMubG9ncGxleC52MS5FeHBvcnRlckhlYWRlcnMSDQoFZm9yY2UYBSABKAgSCgoCYnkYBiABKAlCCwoJX2VuZHBvaW50IoMBCg9FeHBvcnRlckhlYWRlcnMSQAoHaGVhZGVycxgBIAMoCzIvLnBsZXh1cy5sb2dwbGV4LnYxLkV4cG9ydGVySGVhZGVycy5IZWFkZXJzRW50cnkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQobRGVsZXRlVGVsZW1ldHJ5RHJhaW5SZXF1ZXN0Eg4KBmFwcF9pZBgBIAEoCRIKCgJpZBgCIAEoCSKzAQoUQ3JlYXRlU2Vzc2lvblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEg0KBWxpbmVzGAIgASgNEgwKBHRhaWwYAyABKAgSDgoGc291cmNlGAQgASgJEgwKBGR5bm8YBSABKAkSEgoKYWNjb3VudF9pZBgGIAEoCRINCgVtYXRjaBgHIAEoCRIPCgdwYXR0ZXJuGAggASgJEg0KBXNpbmNlGAkgASgJEg0KBXVudGlsGAogASgJIlIKB1Nlc3Npb24SCgoCaWQYASABKAkSCwoDdXJsGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImUKHEVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QSDgoGYXBwX2lkGAEgASgJEhAKCGFkZG9uX2lkGAIgASgJEhUKDWF0dGFjaG1lbnRfaWQYAyABKAkSDAoEbmFtZRgEIAEoCSJXChdFbnN1cmVBZGRvbkRyYWluUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSEAoIYWRkb25faWQYAiABKAkSDQoFdG9rZW4YAyABKAkSCwoDdXJsGAQgASgJIkkKG1JlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBIVCg1hdHRhY2htZW50X2lkGAEgASgJEhMKC2RyYWluX3Rva2VuGAIgASgJIh4KHFJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2UiKgoWTGlzdEFkZG9uRHJhaW5zUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSKUAQoKQ3JlZGVudGlhbBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3Blcm1pc3Npb25zGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHBhc3N3b3JkGAUgASgJEhUKDWxvZ19pbnB1dF91cmwYBiABKAkiPAoXQ3JlYXRlQ3JlZGVudGlhbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRITCgtwZXJtaXNzaW9ucxgCIAMoCSIYChZMaXN0Q3JlZGVudGlhbHNSZXF1ZXN0IkQKDkNyZWRlbnRpYWxMaXN0EjIKC2NyZWRlbnRpYWxzGAEgAygLMh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbCIlChdSZW1vdmVDcmVkZW50aWFsUmVxdWVzdBIKCgJpZBgBIAEoCSI2CghTd2l0Y2hlcxIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEg0KBXN0YXRlGAMgASgJIkwKElNldFN3aXRjaGVzUmVxdWVzdBIOCgZhcHBfaWQYASABKAkSCwoDb2ZmGAIgAygJEgoKAm9uGAMgAygJEg0KBXN0YXRlGAQgASgJIhUKE0xpc3RTd2l0Y2hlc1JlcXVlc3QiPQoMU3dpdGNoZXNMaXN0Ei0KCHN3aXRjaGVzGAEgAygLMhsucGxleHVzLmxvZ3BsZXgudjEuU3dpdGNoZXMiKgoWUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBIQCghhZGRvbl9pZBgBIAEoCSIZChdSZW1vdmVBZGRvbkxvZ3NSZXNwb25zZTLCEQoOTG9ncGxleFNlcnZpY2USTgoLRW5zdXJlVG9rZW4SJS5wbGV4dXMubG9ncGxleC52MS5FbnN1cmVUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJQCgpMaXN0VG9rZW5zEiQucGxleHVzLmxvZ3BsZXgudjEuTGlzdFRva2Vuc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbkxpc3QSTgoLQ3JlYXRlRHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5DcmVhdGVEcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJOCglUZXN0RHJhaW4SIy5wbGV4dXMubG9ncGxleC52MS5UZXN0RHJhaW5SZXF1ZXN0GhwucGxleHVzLmxvZ3BsZXgudjEuRHJhaW5UZXN0ElAKCkxpc3REcmFpbnMSJC5wbGV4dXMubG9ncGxleC52MS5MaXN0RHJhaW5zUmVxdWVzdBocLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluTGlzdBJICghHZXREcmFpbhIiLnBsZXh1cy5sb2dwbGV4LnYxLkdldERyYWluUmVxdWVzdBoYLnBsZXh1cy5sb2dwbGV4LnYxLkRyYWluEksKC0RlbGV0ZURyYWluEiIucGxleHVzLmxvZ3BsZXgudjEuR2V0RHJhaW5SZXF1ZXN0GhgucGxleHVzLmxvZ3BsZXgudjEuRHJhaW4SVAoLUmVwbGF5RHJhaW4SJS5wbGV4dXMubG9ncGxleC52MS5SZXBsYXlEcmFpblJlcXVlc3QaHi5wbGV4dXMubG9ncGxleC52MS5EcmFpblJlcGxheRJpChRDcmVhdGVUZWxlbWV0cnlEcmFpbhIuLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZVRlbGVtZXRyeURyYWluUmVxdWVzdBohLnBsZXh1cy5sb2dwbGV4LnYxLlRlbGVtZXRyeURyYWluEmsKE0xpc3RUZWxlbWV0cnlEcmFpbnMSLS5wbGV4dXMubG9ncGxleC52MS5MaXN0VGVsZW1ldHJ5RHJhaW5zUmVxdWVzdBolLnBsZXh1cy5sb2dwbGV4LnYxLlRlbGVtZXRyeURyYWluTGlzdBJjChFHZXRUZWxlbWV0cnlEcmFpbhIrLnBsZXh1cy5sb2dwbGV4LnYxLkdldFRlbGVtZXRyeURyYWluUmVxdWVzdBohLnBsZXh1cy5sb2dwbGV4LnYxLlRlbGVtZXRyeURyYWluEmkKFFVwZGF0ZVRlbGVtZXRyeURyYWluEi4ucGxleHVzLmxvZ3BsZXgudjEuVXBkYXRlVGVsZW1ldHJ5RHJhaW5SZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuVGVsZW1ldHJ5RHJhaW4SaQoURGVsZXRlVGVsZW1ldHJ5RHJhaW4SLi5wbGV4dXMubG9ncGxleC52MS5EZWxldGVUZWxlbWV0cnlEcmFpblJlcXVlc3QaIS5wbGV4dXMubG9ncGxleC52MS5UZWxlbWV0cnlEcmFpbhJUCg1DcmVhdGVTZXNzaW9uEicucGxleHVzLmxvZ3BsZXgudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3QaGi5wbGV4dXMubG9ncGxleC52MS5TZXNzaW9uEmIKFUVuc3VyZUF0dGFjaG1lbnRUb2tlbhIvLnBsZXh1cy5sb2dwbGV4LnYxLkVuc3VyZUF0dGFjaG1lbnRUb2tlblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5Ub2tlbhJYChBFbnN1cmVBZGRvbkRyYWluEioucGxleHVzLmxvZ3BsZXgudjEuRW5zdXJlQWRkb25EcmFpblJlcXVlc3QaGC5wbGV4dXMubG9ncGxleC52MS5EcmFpbhJ3ChRSZW1vdmVBdHRhY2htZW50TG9ncxIuLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVxdWVzdBovLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUF0dGFjaG1lbnRMb2dzUmVzcG9uc2USaAoPUmVtb3ZlQWRkb25Mb2dzEikucGxleHVzLmxvZ3BsZXgudjEuUmVtb3ZlQWRkb25Mb2dzUmVxdWVzdBoqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUFkZG9uTG9nc1Jlc3BvbnNlEloKD0xpc3RBZGRvbkRyYWlucxIpLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RBZGRvbkRyYWluc1JlcXVlc3QaHC5wbGV4dXMubG9ncGxleC52MS5EcmFpbkxpc3QSXQoQQ3JlYXRlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLkNyZWF0ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJfCg9MaXN0Q3JlZGVudGlhbHMSKS5wbGV4dXMubG9ncGxleC52MS5MaXN0Q3JlZGVudGlhbHNSZXF1ZXN0GiEucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbExpc3QSXQoQUmVtb3ZlQ3JlZGVudGlhbBIqLnBsZXh1cy5sb2dwbGV4LnYxLlJlbW92ZUNyZWRlbnRpYWxSZXF1ZXN0Gh0ucGxleHVzLmxvZ3BsZXgudjEuQ3JlZGVudGlhbBJRCgtTZXRTd2l0Y2hlcxIlLnBsZXh1cy5sb2dwbGV4LnYxLlNldFN3aXRjaGVzUmVxdWVzdBobLnBsZXh1cy5sb2dwbGV4LnYxLlN3aXRjaGVzElcKDExpc3RTd2l0Y2hlcxImLnBsZXh1cy5sb2dwbGV4LnYxLkxpc3RTd2l0Y2hlc1JlcXVlc3QaHy5wbGV4dXMubG9ncGxleC52MS5Td2l0Y2hlc0xpc3RiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message plexus.logplex.v1.Token
@@ -390,7 +390,7 @@ export type TestDrainRequest = Message<"plexus.logplex.v1.TestDrainRequest"> & {
   appId: string;
 
   /**
-   * id, token or url of one of the app's, or another url
+   * id, token or url of one of the app's, of either kind, or another url
    *
    * @generated from field: string drain = 2;
    */
@@ -596,6 +596,254 @@ export const GetDrainRequestSchema: GenMessage<GetDrainRequest> = /*@__PURE__*/
   messageDesc(file_logplex_v1_logplex, 15);
 
 /**
+ * @generated from message plexus.logplex.v1.TelemetryDrain
+ */
+export type TelemetryDrain = Message<"plexus.logplex.v1.TelemetryDrain"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string app_id = 2;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: plexus.logplex.v1.Exporter exporter = 3;
+   */
+  exporter?: Exporter | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp updated_at = 5;
+   */
+  updatedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: plexus.logplex.v1.DrainState state = 6;
+   */
+  state?: DrainState | undefined;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.TelemetryDrain.
+ * Use `create(TelemetryDrainSchema)` to create a new message.
+ */
+export const TelemetryDrainSchema: GenMessage<TelemetryDrain> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 16);
+
+/**
+ * Where a telemetry drain leads, as its owner gave it.
+ *
+ * @generated from message plexus.logplex.v1.Exporter
+ */
+export type Exporter = Message<"plexus.logplex.v1.Exporter"> & {
+  /**
+   * "https://otlp.example.com": its lines are posted to /v1/logs below it
+   *
+   * @generated from field: string endpoint = 1;
+   */
+  endpoint: string;
+
+  /**
+   * sent with each post
+   *
+   * @generated from field: map<string, string> headers = 2;
+   */
+  headers: { [key: string]: string };
+};
+
+/**
+ * Describes the message plexus.logplex.v1.Exporter.
+ * Use `create(ExporterSchema)` to create a new message.
+ */
+export const ExporterSchema: GenMessage<Exporter> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 17);
+
+/**
+ * @generated from message plexus.logplex.v1.CreateTelemetryDrainRequest
+ */
+export type CreateTelemetryDrainRequest = Message<"plexus.logplex.v1.CreateTelemetryDrainRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: plexus.logplex.v1.Exporter exporter = 2;
+   */
+  exporter?: Exporter | undefined;
+
+  /**
+   * without a test
+   *
+   * @generated from field: bool force = 3;
+   */
+  force: boolean;
+
+  /**
+   * whom the test's line names
+   *
+   * @generated from field: string by = 4;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.CreateTelemetryDrainRequest.
+ * Use `create(CreateTelemetryDrainRequestSchema)` to create a new message.
+ */
+export const CreateTelemetryDrainRequestSchema: GenMessage<CreateTelemetryDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 18);
+
+/**
+ * @generated from message plexus.logplex.v1.ListTelemetryDrainsRequest
+ */
+export type ListTelemetryDrainsRequest = Message<"plexus.logplex.v1.ListTelemetryDrainsRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ListTelemetryDrainsRequest.
+ * Use `create(ListTelemetryDrainsRequestSchema)` to create a new message.
+ */
+export const ListTelemetryDrainsRequestSchema: GenMessage<ListTelemetryDrainsRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 19);
+
+/**
+ * @generated from message plexus.logplex.v1.TelemetryDrainList
+ */
+export type TelemetryDrainList = Message<"plexus.logplex.v1.TelemetryDrainList"> & {
+  /**
+   * @generated from field: repeated plexus.logplex.v1.TelemetryDrain drains = 1;
+   */
+  drains: TelemetryDrain[];
+};
+
+/**
+ * Describes the message plexus.logplex.v1.TelemetryDrainList.
+ * Use `create(TelemetryDrainListSchema)` to create a new message.
+ */
+export const TelemetryDrainListSchema: GenMessage<TelemetryDrainList> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 20);
+
+/**
+ * @generated from message plexus.logplex.v1.GetTelemetryDrainRequest
+ */
+export type GetTelemetryDrainRequest = Message<"plexus.logplex.v1.GetTelemetryDrainRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.GetTelemetryDrainRequest.
+ * Use `create(GetTelemetryDrainRequestSchema)` to create a new message.
+ */
+export const GetTelemetryDrainRequestSchema: GenMessage<GetTelemetryDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 21);
+
+/**
+ * @generated from message plexus.logplex.v1.UpdateTelemetryDrainRequest
+ */
+export type UpdateTelemetryDrainRequest = Message<"plexus.logplex.v1.UpdateTelemetryDrainRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * unset: as it is
+   *
+   * @generated from field: optional string endpoint = 3;
+   */
+  endpoint?: string | undefined;
+
+  /**
+   * unset: as they are
+   *
+   * @generated from field: plexus.logplex.v1.ExporterHeaders headers = 4;
+   */
+  headers?: ExporterHeaders | undefined;
+
+  /**
+   * without a test
+   *
+   * @generated from field: bool force = 5;
+   */
+  force: boolean;
+
+  /**
+   * whom the test's line names
+   *
+   * @generated from field: string by = 6;
+   */
+  by: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.UpdateTelemetryDrainRequest.
+ * Use `create(UpdateTelemetryDrainRequestSchema)` to create a new message.
+ */
+export const UpdateTelemetryDrainRequestSchema: GenMessage<UpdateTelemetryDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 22);
+
+/**
+ * All of them: what is not named is no longer sent.
+ *
+ * @generated from message plexus.logplex.v1.ExporterHeaders
+ */
+export type ExporterHeaders = Message<"plexus.logplex.v1.ExporterHeaders"> & {
+  /**
+   * @generated from field: map<string, string> headers = 1;
+   */
+  headers: { [key: string]: string };
+};
+
+/**
+ * Describes the message plexus.logplex.v1.ExporterHeaders.
+ * Use `create(ExporterHeadersSchema)` to create a new message.
+ */
+export const ExporterHeadersSchema: GenMessage<ExporterHeaders> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 23);
+
+/**
+ * @generated from message plexus.logplex.v1.DeleteTelemetryDrainRequest
+ */
+export type DeleteTelemetryDrainRequest = Message<"plexus.logplex.v1.DeleteTelemetryDrainRequest"> & {
+  /**
+   * @generated from field: string app_id = 1;
+   */
+  appId: string;
+
+  /**
+   * @generated from field: string id = 2;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message plexus.logplex.v1.DeleteTelemetryDrainRequest.
+ * Use `create(DeleteTelemetryDrainRequestSchema)` to create a new message.
+ */
+export const DeleteTelemetryDrainRequestSchema: GenMessage<DeleteTelemetryDrainRequest> = /*@__PURE__*/
+  messageDesc(file_logplex_v1_logplex, 24);
+
+/**
  * @generated from message plexus.logplex.v1.CreateSessionRequest
  */
 export type CreateSessionRequest = Message<"plexus.logplex.v1.CreateSessionRequest"> & {
@@ -671,7 +919,7 @@ export type CreateSessionRequest = Message<"plexus.logplex.v1.CreateSessionReque
  * Use `create(CreateSessionRequestSchema)` to create a new message.
  */
 export const CreateSessionRequestSchema: GenMessage<CreateSessionRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 16);
+  messageDesc(file_logplex_v1_logplex, 25);
 
 /**
  * @generated from message plexus.logplex.v1.Session
@@ -700,7 +948,7 @@ export type Session = Message<"plexus.logplex.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 17);
+  messageDesc(file_logplex_v1_logplex, 26);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAttachmentTokenRequest
@@ -736,7 +984,7 @@ export type EnsureAttachmentTokenRequest = Message<"plexus.logplex.v1.EnsureAtta
  * Use `create(EnsureAttachmentTokenRequestSchema)` to create a new message.
  */
 export const EnsureAttachmentTokenRequestSchema: GenMessage<EnsureAttachmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 18);
+  messageDesc(file_logplex_v1_logplex, 27);
 
 /**
  * @generated from message plexus.logplex.v1.EnsureAddonDrainRequest
@@ -770,7 +1018,7 @@ export type EnsureAddonDrainRequest = Message<"plexus.logplex.v1.EnsureAddonDrai
  * Use `create(EnsureAddonDrainRequestSchema)` to create a new message.
  */
 export const EnsureAddonDrainRequestSchema: GenMessage<EnsureAddonDrainRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 19);
+  messageDesc(file_logplex_v1_logplex, 28);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsRequest
@@ -794,7 +1042,7 @@ export type RemoveAttachmentLogsRequest = Message<"plexus.logplex.v1.RemoveAttac
  * Use `create(RemoveAttachmentLogsRequestSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsRequestSchema: GenMessage<RemoveAttachmentLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 20);
+  messageDesc(file_logplex_v1_logplex, 29);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAttachmentLogsResponse
@@ -807,7 +1055,7 @@ export type RemoveAttachmentLogsResponse = Message<"plexus.logplex.v1.RemoveAtta
  * Use `create(RemoveAttachmentLogsResponseSchema)` to create a new message.
  */
 export const RemoveAttachmentLogsResponseSchema: GenMessage<RemoveAttachmentLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 21);
+  messageDesc(file_logplex_v1_logplex, 30);
 
 /**
  * @generated from message plexus.logplex.v1.ListAddonDrainsRequest
@@ -824,7 +1072,7 @@ export type ListAddonDrainsRequest = Message<"plexus.logplex.v1.ListAddonDrainsR
  * Use `create(ListAddonDrainsRequestSchema)` to create a new message.
  */
 export const ListAddonDrainsRequestSchema: GenMessage<ListAddonDrainsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 22);
+  messageDesc(file_logplex_v1_logplex, 31);
 
 /**
  * @generated from message plexus.logplex.v1.Credential
@@ -876,7 +1124,7 @@ export type Credential = Message<"plexus.logplex.v1.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 23);
+  messageDesc(file_logplex_v1_logplex, 32);
 
 /**
  * @generated from message plexus.logplex.v1.CreateCredentialRequest
@@ -898,7 +1146,7 @@ export type CreateCredentialRequest = Message<"plexus.logplex.v1.CreateCredentia
  * Use `create(CreateCredentialRequestSchema)` to create a new message.
  */
 export const CreateCredentialRequestSchema: GenMessage<CreateCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 24);
+  messageDesc(file_logplex_v1_logplex, 33);
 
 /**
  * @generated from message plexus.logplex.v1.ListCredentialsRequest
@@ -911,7 +1159,7 @@ export type ListCredentialsRequest = Message<"plexus.logplex.v1.ListCredentialsR
  * Use `create(ListCredentialsRequestSchema)` to create a new message.
  */
 export const ListCredentialsRequestSchema: GenMessage<ListCredentialsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 25);
+  messageDesc(file_logplex_v1_logplex, 34);
 
 /**
  * @generated from message plexus.logplex.v1.CredentialList
@@ -928,7 +1176,7 @@ export type CredentialList = Message<"plexus.logplex.v1.CredentialList"> & {
  * Use `create(CredentialListSchema)` to create a new message.
  */
 export const CredentialListSchema: GenMessage<CredentialList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 26);
+  messageDesc(file_logplex_v1_logplex, 35);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveCredentialRequest
@@ -945,7 +1193,7 @@ export type RemoveCredentialRequest = Message<"plexus.logplex.v1.RemoveCredentia
  * Use `create(RemoveCredentialRequestSchema)` to create a new message.
  */
 export const RemoveCredentialRequestSchema: GenMessage<RemoveCredentialRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 27);
+  messageDesc(file_logplex_v1_logplex, 36);
 
 /**
  * @generated from message plexus.logplex.v1.Switches
@@ -978,7 +1226,7 @@ export type Switches = Message<"plexus.logplex.v1.Switches"> & {
  * Use `create(SwitchesSchema)` to create a new message.
  */
 export const SwitchesSchema: GenMessage<Switches> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 28);
+  messageDesc(file_logplex_v1_logplex, 37);
 
 /**
  * @generated from message plexus.logplex.v1.SetSwitchesRequest
@@ -1014,7 +1262,7 @@ export type SetSwitchesRequest = Message<"plexus.logplex.v1.SetSwitchesRequest">
  * Use `create(SetSwitchesRequestSchema)` to create a new message.
  */
 export const SetSwitchesRequestSchema: GenMessage<SetSwitchesRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 29);
+  messageDesc(file_logplex_v1_logplex, 38);
 
 /**
  * @generated from message plexus.logplex.v1.ListSwitchesRequest
@@ -1027,7 +1275,7 @@ export type ListSwitchesRequest = Message<"plexus.logplex.v1.ListSwitchesRequest
  * Use `create(ListSwitchesRequestSchema)` to create a new message.
  */
 export const ListSwitchesRequestSchema: GenMessage<ListSwitchesRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 30);
+  messageDesc(file_logplex_v1_logplex, 39);
 
 /**
  * Those of all first, then those of apps with something off.
@@ -1046,7 +1294,7 @@ export type SwitchesList = Message<"plexus.logplex.v1.SwitchesList"> & {
  * Use `create(SwitchesListSchema)` to create a new message.
  */
 export const SwitchesListSchema: GenMessage<SwitchesList> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 31);
+  messageDesc(file_logplex_v1_logplex, 40);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsRequest
@@ -1063,7 +1311,7 @@ export type RemoveAddonLogsRequest = Message<"plexus.logplex.v1.RemoveAddonLogsR
  * Use `create(RemoveAddonLogsRequestSchema)` to create a new message.
  */
 export const RemoveAddonLogsRequestSchema: GenMessage<RemoveAddonLogsRequest> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 32);
+  messageDesc(file_logplex_v1_logplex, 41);
 
 /**
  * @generated from message plexus.logplex.v1.RemoveAddonLogsResponse
@@ -1076,7 +1324,7 @@ export type RemoveAddonLogsResponse = Message<"plexus.logplex.v1.RemoveAddonLogs
  * Use `create(RemoveAddonLogsResponseSchema)` to create a new message.
  */
 export const RemoveAddonLogsResponseSchema: GenMessage<RemoveAddonLogsResponse> = /*@__PURE__*/
-  messageDesc(file_logplex_v1_logplex, 33);
+  messageDesc(file_logplex_v1_logplex, 42);
 
 /**
  * Channels, tokens, drains and log sessions. The caller (the api) has checked that the actor may
@@ -1156,6 +1404,51 @@ export const LogplexService: GenService<{
     methodKind: "unary";
     input: typeof ReplayDrainRequestSchema;
     output: typeof DrainReplaySchema;
+  },
+  /**
+   * Drains that speak OTLP, listed and counted apart from the others. Made and changed ones are
+   * tested first, unless forced.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.CreateTelemetryDrain
+   */
+  createTelemetryDrain: {
+    methodKind: "unary";
+    input: typeof CreateTelemetryDrainRequestSchema;
+    output: typeof TelemetryDrainSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.ListTelemetryDrains
+   */
+  listTelemetryDrains: {
+    methodKind: "unary";
+    input: typeof ListTelemetryDrainsRequestSchema;
+    output: typeof TelemetryDrainListSchema;
+  },
+  /**
+   * By its id alone: the caller learns whose it is, and checks that before it says anything.
+   *
+   * @generated from rpc plexus.logplex.v1.LogplexService.GetTelemetryDrain
+   */
+  getTelemetryDrain: {
+    methodKind: "unary";
+    input: typeof GetTelemetryDrainRequestSchema;
+    output: typeof TelemetryDrainSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.UpdateTelemetryDrain
+   */
+  updateTelemetryDrain: {
+    methodKind: "unary";
+    input: typeof UpdateTelemetryDrainRequestSchema;
+    output: typeof TelemetryDrainSchema;
+  },
+  /**
+   * @generated from rpc plexus.logplex.v1.LogplexService.DeleteTelemetryDrain
+   */
+  deleteTelemetryDrain: {
+    methodKind: "unary";
+    input: typeof DeleteTelemetryDrainRequestSchema;
+    output: typeof TelemetryDrainSchema;
   },
   /**
    * @generated from rpc plexus.logplex.v1.LogplexService.CreateSession
