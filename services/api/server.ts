@@ -44,6 +44,7 @@ import { redisRoutes } from './routes/redis.ts'
 import { releaseRoutes } from './routes/releases.ts'
 import { dashboardRoutes, ssoRoutes } from './routes/sso.ts'
 import { statusRoutes } from './routes/status.ts'
+import { telemetryDrainRoutes } from './routes/telemetry-drains.ts'
 import { webhookHistoryRoutes } from './routes/webhook-history.ts'
 import { webhookRoutes } from './routes/webhooks.ts'
 import { createTokenBuckets, type TokenBuckets } from './token-buckets.ts'
@@ -234,6 +235,7 @@ function herokuRoutes(api: Api, context: ApiContext, guards: Guards): void {
   logSessionRoutes(api, context)
   logDrainRoutes(api, context)
   addonLogDrainRoutes(api, context)
+  telemetryDrainRoutes(api, context)
   webhookRoutes(api, context)
   webhookHistoryRoutes(api, context)
   platformRoutes(api, context)

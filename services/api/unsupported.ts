@@ -77,10 +77,6 @@ const unsupported: readonly Unsupported[] = [
       'with "heroku access:add EMAIL -a APP".',
   },
   {
-    paths: ['/apps/*/telemetry-drains', '/telemetry-drains'],
-    message: 'Plexus drains logs only. Add a drain for them with "heroku drains:add URL -a APP".',
-  },
-  {
     paths: ['/account/features', '/apps/*/features'],
     message: 'Plexus has no features to switch on or off: what it can do, it does for every app.',
   },

@@ -18,7 +18,6 @@ test.each([
   [['apps:transfer', 'friend@example.com', '-a', app], 'heroku access:add EMAIL'],
   [['pg:links', '-a', 'demo'], 'heroku pg:psql'],
   [['redis:upgrade', '-v', '7.2', '-a', 'demo', '-c', 'demo'], 'heroku redis:cli'],
-  [['telemetry', '-a', app], 'heroku drains:add URL'],
 ])('heroku %j ends with a sentence of what to do instead', async (args, say) => {
   const { code, stderr } = await heroku.run(args)
   expect({ code, stderr: flat(stderr) }).toMatchObject({

@@ -92,6 +92,7 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
     '/releases/1',
     '/releases/1/config-vars',
     '/sni-endpoints',
+    '/telemetry-drains',
   ])('GET /apps/:app%s', async (path) => {
     expect(await ask('GET', `/apps/${app}${path}`)).toBeDefined()
   })
@@ -178,6 +179,18 @@ describe.skipIf(!schemaIsHere)(`answers have the published schema${reason}`, () 
     expect(extended).toMatchObject({ state: {}, extended: { drain_id: idOf(drain) } })
     const { body: list } = await send('GET', `/apps/${app}/log-drains?extended=true`)
     expect(list).toEqual([extended])
+    await ask('DELETE', path)
+  })
+
+  test('a telemetry drain, from creation to removal', async () => {
+    const { id: owner } = (await ask('GET', `/apps/${app}`)) as { id: string }
+    const exporter = { type: 'otlphttp', endpoint: 'http://127.0.0.1:1', headers: { a: 'b' } }
+    const signals = ['traces', 'metrics', 'logs']
+    const body = { owner: { id: owner, type: 'app' }, signals, exporter, force: true }
+    const path = `/telemetry-drains/${idOf(await ask('POST', '/telemetry-drains', body))}`
+    expect(await ask('GET', `/apps/${app}/telemetry-drains`)).toHaveLength(1)
+    expect(await ask('GET', path)).toMatchObject({ exporter, signals: ['logs'] })
+    await ask('PATCH', path, { exporter: { headers: {} }, force: true })
     await ask('DELETE', path)
   })
 

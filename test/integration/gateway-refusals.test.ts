@@ -63,7 +63,6 @@ test.each([
   ['GET', '/pipelines?eq[name]=x', 'no pipelines'],
   ['POST', '/account/app-transfers', 'access:add'],
   ['POST', '/teams/apps', 'no teams'],
-  ['POST', '/telemetry-drains', 'drains:add'],
   ['PATCH', '/apps/:app/features/preboot', 'no features'],
   ['POST', '/account/keys', 'no git'],
   ['POST', '/auth', 'login -i'],

@@ -48,7 +48,10 @@ export const CreateLogDrain = Type.Object(
 )
 export type CreateLogDrain = Static<typeof CreateLogDrain>
 
-const BooleanText = Type.Unsafe<'true' | 'false'>({ type: 'string', enum: ['true', 'false'] })
+export const BooleanText = Type.Unsafe<'true' | 'false'>({
+  type: 'string',
+  enum: ['true', 'false'],
+})
 
 export const CreateLogDrainQuery = Type.Object({ force: Type.Optional(BooleanText) })
 
