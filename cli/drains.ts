@@ -1,9 +1,13 @@
-import { platformApi, type PlatformApi } from '../client/platform-api.ts'
-import { readAccess } from './access.ts'
+import { appOption, openApp } from './app-option.ts'
 import { defineCommand, UsageError } from './command.ts'
 
 type Drain = { id: string; token: string; url: string; addon: { name: string } | null }
 type DrainWithState = Drain & { state: DrainState | null }
+type TelemetryDrainWithState = {
+  id: string
+  exporter: { endpoint: string }
+  state: DrainState | null
+}
 type DrainState = {
   delivered: number
   replayed: number
@@ -20,23 +24,12 @@ type DrainTest = {
 }
 
 const several = { type: 'string', multiple: true } as const
-const appOption = { app: { type: 'string', short: 'a' } } as const
-
-/** The API, and the path of the app's drains. */
-async function openDrains(
-  app: string | undefined,
-  env: NodeJS.ProcessEnv,
-): Promise<{ api: PlatformApi; path: string }> {
-  if (!app) throw new UsageError('Which app? Add -a APP.')
-  const api = platformApi(await readAccess(env))
-  return { api, path: `/apps/${encodeURIComponent(app)}/log-drains` }
-}
 
 export const drains = defineCommand({
   usage: 'drains -a APP',
-  summary: 'Lists the log drains of an app, and how they are doing',
+  summary: 'Lists the drains of an app, telemetry drains too, and how they are doing',
   help: `  -a, --app APP   the app
-      --json      the API's answer as it is
+      --json      the API's answers as they are, in one list
 
 DELIVERED, PENDING and DROPPED are lines since the drain was added: dropped because the log had to
 let them go before the receiver took them (late), because it refused them, or because the drain's
@@ -44,19 +37,43 @@ options leave them out (filtered). Lines that are replayed count again. LAG is t
 pending line.`,
   options: { ...appOption, json: { type: 'boolean', default: false } },
   run: async ({ values, env }) => {
-    const { api, path } = await openDrains(values.app, env)
+    const { api, path } = await openApp(values.app, env)
     const headers = { 'accept-inclusion': 'state' }
-    const found = await api<DrainWithState[]>('GET', path, { headers })
-    process.stdout.write(values.json ? `${JSON.stringify(found, null, 2)}\n` : table(found))
+    const [logs, telemetry] = await Promise.all([
+      api<DrainWithState[]>('GET', `${path}/log-drains`, { headers }),
+      api<TelemetryDrainWithState[]>('GET', `${path}/telemetry-drains`, { headers }),
+    ])
+    const all = [...logs, ...telemetry]
+    process.stdout.write(
+      values.json ? `${JSON.stringify(all, null, 2)}\n` : tables(logs, telemetry),
+    )
     return 0
   },
 })
 
-const heads = ['DRAIN', 'TOKEN', 'DELIVERED', 'PENDING', 'DROPPED', 'LAG', 'LAST ANSWER']
+const stateHeads = ['DELIVERED', 'PENDING', 'DROPPED', 'LAG', 'LAST ANSWER']
 
-function table(found: DrainWithState[]): string {
-  if (found.length === 0) return 'The app has no drains. Add one: plexus drains add URL -a APP\n'
-  const rows = [heads, ...found.map(row)]
+/** A drain of either kind: what it is called, and what receivers or commands know it by. */
+type Row = { name: string; id: string; state: DrainState | null }
+
+function tables(logs: DrainWithState[], telemetry: TelemetryDrainWithState[]): string {
+  const ofLogs = logs.map(({ url, token, addon, state }) => ({
+    ...{ name: addon?.name ?? url, id: token, state },
+  }))
+  const ofTelemetry = telemetry.map(({ id, exporter, state }) => ({
+    ...{ name: exporter.endpoint, id, state },
+  }))
+  const shown = [
+    logs.length > 0 && table(['DRAIN', 'TOKEN'], ofLogs),
+    telemetry.length > 0 && table(['TELEMETRY DRAIN', 'ID'], ofTelemetry),
+  ].filter((text) => text !== false)
+  if (shown.length > 0) return shown.join('\n')
+  return 'The app has no drains. Add one: plexus drains add URL -a APP\n'
+}
+
+function table(names: string[], drains: Row[]): string {
+  const heads = [...names, ...stateHeads]
+  const rows = [heads, ...drains.map(cellsOf)]
   const widths = heads.map((_, at) => Math.max(...rows.map((cells) => cells[at]?.length ?? 0)))
   const line = (cells: string[]): string =>
     cells
@@ -66,9 +83,8 @@ function table(found: DrainWithState[]): string {
   return `${rows.map(line).join('\n')}\n`
 }
 
-function row({ url, token, addon, state }: DrainWithState): string[] {
-  const name = addon ? addon.name : url
-  if (!state) return [name, token, '?', '?', '?', '?', 'not known now: try again']
+function cellsOf({ name, id, state }: Row): string[] {
+  if (!state) return [name, id, '?', '?', '?', '?', 'not known now: try again']
   const { delivered, replayed, pending, dropped, lag, last_answer: answer } = state
   const { overflowed, refused, filtered } = dropped
   const why = [
@@ -80,7 +96,7 @@ function row({ url, token, addon, state }: DrainWithState): string[] {
   const said = answer ? `${answer.text} (${answer.at})` : 'none yet'
   const late = lag.seconds === null ? '?' : `${lag.seconds} s`
   const twice = replayed > 0 ? ` (${replayed} replayed)` : ''
-  return [name, token, `${delivered}${twice}`, String(pending), lost, late, said]
+  return [name, id, `${delivered}${twice}`, String(pending), lost, late, said]
 }
 
 export const drainsAdd = defineCommand({
@@ -116,8 +132,8 @@ part of it: 'https://…#format=json&source=app'. Those that name lines may be g
   run: async ({ values, positionals: [url = ''], env }) => {
     const { app, force, json, backfill } = values
     const options = optionsOf(values)
-    const { api, path } = await openDrains(app, env)
-    const drain = await api<Drain>('POST', path, { body: { url, force, options } })
+    const { api, path } = await openApp(app, env)
+    const drain = await api<Drain>('POST', `${path}/log-drains`, { body: { url, force, options } })
     const from = backfill ? 'from now on, and those of the backfill' : 'from now on'
     const said = `${drain.url} (${drain.token}) has the lines of ${app} ${from}.`
     process.stdout.write(`${json ? JSON.stringify(drain, null, 2) : said}\n`)
@@ -176,9 +192,9 @@ still holds of those lines once more, and then what is new.`,
       throw new UsageError('From where? Give --since T or --from-line N.')
     if (line !== undefined && !/^[1-9]\d{0,14}$/.test(line))
       throw new UsageError('--from-line must be the number of a line, from 1 on.')
-    const { api, path } = await openDrains(app, env)
+    const { api, path } = await openApp(app, env)
     const body = line === undefined ? { since } : { from_line: Number(line) }
-    const to = `${path}/${encodeURIComponent(drain)}/actions/replay`
+    const to = `${path}/log-drains/${encodeURIComponent(drain)}/actions/replay`
     const done = await api<DrainReplay>('POST', to, { body })
     process.stdout.write(json ? `${JSON.stringify(done, null, 2)}\n` : explainReplay(done, line))
     return 0
@@ -201,13 +217,16 @@ export const drainsTest = defineCommand({
   help: `  -a, --app APP   the app
       --json      the API's answer as it is
 
-DRAIN is the id, the token or the url of one of the app's drains, or a url that may become one.
+DRAIN is the id, the token or the url of one of the app's drains, the id of one of its telemetry
+drains, or a url that may become one.
 The receiver gets one line of heroku[logplex]. Ends with 1 when a step failed.`,
   options: { ...appOption, json: { type: 'boolean', default: false } },
   argumentNames: ['DRAIN'],
   run: async ({ values, positionals: [drain = ''], env }) => {
-    const { api, path } = await openDrains(values.app, env)
-    const done = await api<DrainTest>('POST', `${path}/actions/test`, { body: { drain } })
+    const { api, path } = await openApp(values.app, env)
+    const done = await api<DrainTest>('POST', `${path}/log-drains/actions/test`, {
+      body: { drain },
+    })
     process.stdout.write(values.json ? `${JSON.stringify(done, null, 2)}\n` : explain(done))
     return done.passed ? 0 : 1
   },

@@ -46,6 +46,7 @@ test.each([
   [['drains', 'add', 'x', '-a', 'x', '--sample', '0,1'], '--sample must be a number'],
   [['drains', 'add', 'x', '-a', 'x', '--backfill', 'some'], '"all" or a number of lines'],
   [['drains', 'replay', 'x', '-a', 'x'], 'Give --since T or --from-line N'],
+  [['telemetry', 'add', 'x', '-a', 'x', '--headers', '{'], '--headers must be JSON'],
 ])('%j says what is wrong with it', async (args, sentence) => {
   const { code, stderr } = await plexus(args)
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(sentence) })

@@ -22,6 +22,7 @@ import { providerProxy } from './provider-proxy.ts'
 import { providerTest } from './provider-test.ts'
 import { servicesState } from './services-state.ts'
 import { status } from './status.ts'
+import { telemetryAdd } from './telemetry.ts'
 import { up } from './up.ts'
 
 // A name of several words stands before the shorter one that it begins with.
@@ -41,6 +42,7 @@ const commands: Record<string, Command> = {
   'drains replay': drainsReplay,
   'drains test': drainsTest,
   drains,
+  'telemetry add': telemetryAdd,
   'manifest push': manifestPush,
   'manifest pull': manifestPull,
   'manifest diff': manifestDiff,

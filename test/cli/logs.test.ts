@@ -6,10 +6,13 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
 import { startJsonReceiver } from '../support/log-receivers.ts'
 import { herokuCli } from '../support/heroku-cli.ts'
+import { apiClient } from '../support/http.ts'
+import { startOtlpCollector } from '../support/log-receivers.ts'
 
 const run = promisify(execFile)
 const env = inject('platformEnv')
 const heroku = herokuCli(env)
+const api = apiClient(`${env['PLEXUS_API_URL']}`, `${env['PLEXUS_API_TOKEN']}`)
 const app = 'cli-logs'
 
 type LogToken = { name: string; token: string; log_input_url: string; syslog_addr: string }
@@ -197,4 +200,50 @@ test('a receiver that cannot be reached is no drain, unless plexus drains add fo
   const added = await plexus('drains', 'add', url, '-a', app, '--force')
   expect(added).toMatchObject({ code: 0, stdout: expect.stringContaining(`${url} (d.`) })
   await heroku.ok(['drains:remove', url, '-a', app])
+})
+
+test('telemetry:add, telemetry, :info, :update and :remove; the collector has the lines', async () => {
+  const collector = await startOtlpCollector()
+  const endpoint = `http://127.0.0.1:${collector.port}`
+  const postWith = (body: string) =>
+    collector.posts.find(({ logs }) => logs.records.some((record) => record.body === body))
+  const list = async () => (await api('GET', `/apps/${app}/telemetry-drains`)).body
+  const headers = ['--headers', '{"API-Key":"k1"}']
+  const said = await heroku.ok(['telemetry:add', endpoint, '-a', app, ...headers])
+  expect(said).toBe(`successfully added drain ${endpoint}\n`)
+  const [{ id } = { id: '' }] = (await list()) as { id: string }[]
+  await post(['to the collector'])
+  await eventually(() => {
+    expect(postWith('to the collector')).toMatchObject({
+      ...{ path: '/v1/logs', headers: { 'api-key': 'k1' } },
+    })
+  }, 30_000)
+
+  const flat = (text: string): string => text.replaceAll(/\s+/g, ' ')
+  const [listed, info, { stdout: drains }] = await Promise.all([
+    heroku.ok(['telemetry', '-a', app]),
+    heroku.ok(['telemetry:info', id]),
+    plexus('drains', '-a', app),
+  ])
+  expect(flat(listed)).toContain(`${id} logs ${endpoint}`)
+  expect(flat(info)).toBe(
+    `=== ${id} App: ${app} Signals: logs Endpoint: ${endpoint} Transport: HTTP` +
+      ' Headers: {"API-Key":"k1"} ',
+  )
+  expect(flat(drains)).toContain('TELEMETRY DRAIN ID DELIVERED PENDING DROPPED LAG LAST ANSWER')
+  expect(flat(drains)).toMatch(new RegExp(`${endpoint} ${id} [1-9]\\d* 0 0 0 s the receiver ans`))
+
+  const change = ['--headers', '{"API-Key":"k2"}', '--signals', 'logs,traces']
+  expect(flat(await heroku.ok(['telemetry:update', id, ...change]))).toContain('Signals: logs End')
+  await post(['with another key'])
+  await eventually(() => {
+    expect(postWith('with another key')?.headers['api-key']).toBe('k2')
+  }, 30_000)
+  const absent = ['telemetry', 'add', 'http://127.0.0.1:1', '-a', app, '--force']
+  const forced = await plexus(...absent, '--headers', '{"API-Key":"k3"}')
+  expect(forced).toMatchObject({ code: 0, stdout: expect.stringContaining('has the lines of') })
+  expect(await list()).toHaveLength(2)
+  await heroku.ok(['telemetry:remove', '-a', app])
+  expect(await list()).toEqual([])
+  await collector.close()
 })
