@@ -49,6 +49,10 @@ export const settings = {
     fallback: 1024 * 1024 * 1024,
     help: 'bytes that the logs of all apps together may hold beyond their newest 1,500 lines each',
   }),
+  logLinesPerSecondPerApp: integer('PLEXUS_LOG_LINES_PER_SECOND_PER_APP', {
+    fallback: 100_000,
+    help: 'lines a second of one app that each process takes, more are dropped and told; 0: no limit',
+  }),
   drainsMayBeLocal: flag('PLEXUS_DRAINS_MAY_BE_LOCAL', {
     fallback: false,
     help: 'whether drains may reach loopback and private addresses',

@@ -90,6 +90,20 @@ export const pendingBytesMax = 64 * miB
 export const pendingBytesResume = 32 * miB
 /** What was already read when senders were held back still finds room; beyond it: dropped, counted. */
 export const pendingBytesHardMax = 96 * miB
+/** Of these so many of one app: beyond it its own senders are held back, and nobody else's … */
+export const pendingBytesPerAppMax = 16 * miB
+/** … until this much is left. */
+export const pendingBytesPerAppResume = 8 * miB
+/** What others send of that app among their lines still finds room, as a post does; beyond it: dropped, counted, told (L16). */
+export const pendingBytesPerAppHardMax = 24 * miB
+/** An app may give the lines of so many seconds at once, if it gave none before. */
+export const allowanceBurstSeconds = 3
+/** Allowances are filled up so often: less would let lines be dropped that are within the rate. */
+export const allowanceFillMs = 100
+/** So often it is looked whether an app is to be told that its lines were dropped … */
+export const allowanceTellMs = 1_000
+/** … and no app is told more often than this. */
+export const allowanceTellMsMin = 60_000
 /**
  * Lines wait for more of their app's, for an append costs much the same however many it takes: by
  * the square of the rate, so long at 1,000 lines a second, which a tail does not notice …

@@ -34,3 +34,8 @@ export function drainLossMessage({ count, since }: Loss): string {
 export function drainLossInLog(drainToken: string, { count, since }: Loss): string {
   return `Error L10 (output buffer overflow): drain '${drainToken}' dropped ${count} messages since ${since}.`
 }
+
+/** What the app's own log is told about lines that came too fast, at most once a minute. */
+export function inputLossInLog({ count, since }: Loss): string {
+  return `Error L16 (input overflow): ${count} messages dropped since ${since}.`
+}

@@ -10,14 +10,21 @@ import { startRedis } from '../../local-platform/engines/redis.ts'
 import { startIngest, type Ingest } from '../../services/logplex/ingest/ingest.ts'
 import { Switches } from '../../services/logplex/switches.ts'
 import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
-import { pendingBytesHardMax, pendingBytesMax } from '../../services/logplex/limits.ts'
+import {
+  pendingBytesHardMax,
+  pendingBytesMax,
+  pendingBytesPerAppHardMax,
+  pendingBytesPerAppMax,
+} from '../../services/logplex/limits.ts'
 import { eventually } from '../support/eventually.ts'
+import { accounted } from '../support/intake.ts'
 import { keptMessages, openTestLog, type TestLog } from '../support/logs.ts'
 import { freePortBase } from '../support/ports.ts'
 
 const engines = inject('engines')
-const token = 't.00000000-0000-4000-8000-000000000001'
-const appId = newId<AppId>()
+/** Enough apps for the bound of all to come before that of one. */
+const apps = Array.from({ length: 6 }, () => ({ appId: newId<AppId>(), token: `t.${newId()}` }))
+const [{ appId, token }, other] = apps as [(typeof apps)[number], (typeof apps)[number]]
 
 let dir: string
 let port: number
@@ -34,11 +41,11 @@ beforeEach(async () => {
   redis = await openRedis()
   testLog = await openTestLog(engines, { redisUrl: `redis://logplex:pw@127.0.0.1:${port}` })
   const tokens = new TokenTable()
-  tokens.set(token, appId, 'app')
+  for (const app of apps) tokens.set(app.token, app.appId, 'app')
   const learnToken = () => Promise.resolve(false)
   ingest = await startIngest(
     {
-      ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0 },
+      ...{ host: '127.0.0.1', logsPort: 0, syslogPort: 0, logLinesPerSecondPerApp: 0 },
       ...{ syslogTlsPort: 0, syslogTlsPem: '', syslogTlsClientCa: '', syslogListeners: [] },
     },
     {
@@ -61,8 +68,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-function frame(text: string): string {
-  const body = `<190>1 2026-11-21T09:00:00Z h ${token} web.1 - - ${text}`
+function frame(text: string, of = token): string {
+  const body = `<190>1 2026-11-21T09:00:00Z h ${of} web.1 - - ${text}`
   return `${body.length} ${body}`
 }
 
@@ -74,9 +81,17 @@ async function post(text: string): Promise<number> {
   return status
 }
 
-const accounted = (): number => {
-  const c = ingest.counters
-  return c.malformed + c.unknownToken + c.droppedBufferFull + c.accepted
+/** Waits until no more is accepted, which comes to at least so many bytes. */
+async function untilHeld(textBytes: number, bytes: number): Promise<number> {
+  let held = -1
+  await eventually(() => {
+    // The socket is no longer read: what has been accepted stays the same from look to look.
+    const before = held
+    held = ingest.counters.accepted
+    expect(held).toBe(before)
+    expect(held * textBytes).toBeGreaterThan(bytes)
+  })
+  return held
 }
 
 test('what comes while Redis is away is held, and is in the log once when it is back', async () => {
@@ -100,16 +115,9 @@ test('when too much is held, senders wait until there is room again, and nothing
   const text = 'x'.repeat(10_000)
   const lines = Math.ceil((1.5 * pendingBytesMax) / text.length)
   const socket: Socket = connect(ingest.syslogPort, '127.0.0.1')
-  for (let at = 0; at < lines; at++) socket.write(frame(text))
+  for (let at = 0; at < lines; at++) socket.write(frame(text, apps[at % apps.length]?.token))
   const sent = new Promise<void>((done) => socket.end(done))
-  let held = -1
-  await eventually(() => {
-    // The socket is no longer read: what has been accepted stays the same from look to look.
-    const before = held
-    held = ingest.counters.accepted
-    expect(held).toBe(before)
-    expect(held * text.length).toBeGreaterThan(0.95 * pendingBytesMax)
-  })
+  const held = await untilHeld(text.length, 0.95 * pendingBytesMax)
   expect(held * text.length).toBeLessThan(pendingBytesHardMax)
   // A post is not even read: its connection is closed, upon which log-shuttle tries again.
   await expect(post('no room')).rejects.toThrow('fetch failed')
@@ -117,7 +125,46 @@ test('when too much is held, senders wait until there is room again, and nothing
   await sent
   await eventually(() => expect(ingest.counters.appended).toBe(lines), 25_000)
   expect(ingest.counters).toMatchObject({ received: lines, accepted: lines, droppedBufferFull: 0 })
-  expect(accounted()).toBe(lines)
-  expect((await testLog.appLog.bounds(appId)).head).toBe(lines)
+  expect(accounted(ingest.counters)).toBe(lines)
+  const bounds = await Promise.all(apps.map((app) => testLog.appLog.bounds(app.appId)))
+  expect(bounds.reduce((sum, { head }) => sum + head, 0)).toBe(lines)
   expect(await post('room again')).toBe(204)
+})
+
+test("too many lines of one app hold back its own senders, and no other app's", async () => {
+  await redis.stop()
+  const text = 'x'.repeat(10_000)
+  const lines = Math.ceil((1.5 * pendingBytesPerAppMax) / text.length)
+  const own: Socket = connect(ingest.syslogPort, '127.0.0.1')
+  for (let at = 0; at < lines; at++) own.write(frame(text))
+  const held = await untilHeld(text.length, 0.95 * pendingBytesPerAppMax)
+  expect(held * text.length).toBeLessThan(1.1 * pendingBytesPerAppMax)
+  await expect(post('no room')).rejects.toThrow('fetch failed')
+
+  // Who sends for others, too, is not held back: its lines of this app are dropped at some time.
+  const mixed: Socket = connect(ingest.syslogPort, '127.0.0.1')
+  mixed.write(frame('of another', other.token))
+  for (let at = 0; at < lines; at++) mixed.write(frame(text))
+  mixed.write(frame('of another, behind', other.token))
+  await eventually(() => expect(ingest.counters.received).toBe(held + lines + 2))
+  const { droppedAppFull, accepted } = ingest.counters
+  expect(accepted).toBe(held + lines + 2 - droppedAppFull)
+  expect(accepted * text.length).toBeGreaterThan(0.95 * pendingBytesPerAppHardMax)
+  expect(droppedAppFull).toBeGreaterThan(0)
+
+  redis = await openRedis()
+  await eventually(() => expect(ingest.counters.received).toBe(2 * lines + 2), 25_000)
+  expect(accounted(ingest.counters)).toBe(2 * lines + 2)
+  await eventually(async () => {
+    expect(await keptMessages(testLog.appLog, other.appId)).toEqual([
+      'of another',
+      'of another, behind',
+    ])
+    const kept = await keptMessages(testLog.appLog, appId)
+    expect(kept.filter((line) => line.includes('Error L16'))).toEqual([
+      expect.stringContaining(` ${droppedAppFull} messages dropped since `),
+    ])
+  })
+  own.destroy()
+  mixed.destroy()
 })

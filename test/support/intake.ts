@@ -7,16 +7,18 @@ import { Intake } from '../../services/logplex/ingest/intake.ts'
 import type { MappedApp } from '../../services/logplex/ingest/mapped-sources.ts'
 import { TokenLookup } from '../../services/logplex/ingest/token-lookup.ts'
 import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
+import { Switches } from '../../services/logplex/switches.ts'
+import { blankMessage, readMessage } from '../../services/logplex/syslog/message.ts'
 import type { TestEngines } from './engines.ts'
 import { keptMessages, linesOf, openTestLog } from './logs.ts'
 
 /** What listeners hand lines to, with a log behind it, and tokens that are nowhere else. */
-export async function openTestIntake(engines: TestEngines) {
+export async function openTestIntake(engines: TestEngines, linesPerSecondPerApp = 0) {
   const log = await openTestLog(engines)
   const tokens = new TokenTable()
   const counters = newCounters()
   const deps: LineDeps = {
-    intake: new Intake(log.appLog, counters),
+    intake: new Intake(log.appLog, counters, new Switches(), linesPerSecondPerApp),
     tokens,
     lookup: new TokenLookup(tokens, () => Promise.resolve(false)),
     counters,
@@ -62,9 +64,27 @@ export async function openTestIntake(engines: TestEngines) {
 /** Lines that have met their fate: all that were received, once none is being looked up. */
 export function accounted(counters: IngestCounters): number {
   const { malformed, unknownToken, unknownSource, accepted, split } = counters
-  const { droppedBufferFull, droppedSwitchedOff } = counters
-  const dropped = malformed + unknownToken + unknownSource + droppedBufferFull + droppedSwitchedOff
-  return dropped + accepted - split
+  const { droppedBufferFull, droppedSwitchedOff, droppedOverRate, droppedAppFull } = counters
+  const dropped = droppedBufferFull + droppedSwitchedOff + droppedOverRate + droppedAppFull
+  return malformed + unknownToken + unknownSource + dropped + accepted - split
+}
+
+/** Adds lines of other apps, all in one turn, until senders are held back. Gives how many. */
+export function fillIntake(intake: Intake): number {
+  const bytes = Buffer.from(syslogLine('t.x', 'x'.repeat(10_000)))
+  const message = blankMessage()
+  readMessage(bytes, 0, bytes.length, message)
+  // So many that none of them is full before.
+  const routes = Array.from({ length: 8 }, () => ({
+    ...{ appId: newId<AppId>(), source: Buffer.from('app') },
+    ...{ pending: undefined, chunkBytes: 0 },
+  }))
+  let lines = 0
+  for (; !intake.heldBack; lines++) {
+    const route = routes[lines % routes.length]
+    if (route) intake.add(route, bytes, message)
+  }
+  return lines
 }
 
 /** A frame without its length: RFC 5424 with the token in the place of APP-NAME. */

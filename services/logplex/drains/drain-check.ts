@@ -6,7 +6,7 @@ import { LocalTargetError, resolveTarget } from '#lib/target-guard.ts'
 import { composeBatch } from './batch.ts'
 import { hostOf, reasonOf, whatFailed, type CarrierOptions, type Delivery } from './carrier.ts'
 import { connectTo, isInsecure, portOf, transportOf } from './connection.ts'
-import { logplexLine } from './drain-frame.ts'
+import { logplexLine } from '../logplex-line.ts'
 import { contentTypeOf } from './http-format.ts'
 import { openCarrier } from './open-carrier.ts'
 

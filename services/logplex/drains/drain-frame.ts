@@ -67,13 +67,3 @@ export function readPri(frames: Uint8Array, { priStart, priEnd }: StoredLine): n
   for (let at = priStart; at < priEnd; at++) pri = pri * 10 + (frames[at] ?? 0) - 0x30
   return pri
 }
-
-/**
- * A line of the plexer's own about a drain, in the form that the app's log stores.
- *
- * @param pri local5.warning unless told otherwise
- */
-export function logplexLine(message: string, pri = 172): Buffer {
-  const text = `<${pri}>1 ${formatLogTime(new Date())} host heroku logplex - ${message}`
-  return Buffer.from(`${Buffer.byteLength(text)} ${text}`)
-}

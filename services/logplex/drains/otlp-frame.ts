@@ -3,7 +3,8 @@ import { newView, writeNumber } from '../bytes.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { readLineTime } from '../line-time.ts'
 import { drainLossMessage } from '../loss.ts'
-import { logplexLine, readPri, type DrainFrame } from './drain-frame.ts'
+import { logplexLine } from '../logplex-line.ts'
+import { readPri, type DrainFrame } from './drain-frame.ts'
 import {
   bytesField,
   fieldHead,

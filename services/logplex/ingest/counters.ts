@@ -1,8 +1,8 @@
 /**
  * What became of every frame that reached this process. Plain fields, read by whoever wants to
  * know: received + split = malformed + unknownToken + unknownSource + droppedBufferFull +
- * droppedSwitchedOff + accepted + those whose token is being looked up, and accepted = appended +
- * repeated + pending + droppedRemoved + droppedClosed.
+ * droppedSwitchedOff + droppedOverRate + droppedAppFull + accepted + those whose token is being
+ * looked up, and accepted = appended + repeated + pending + droppedRemoved + droppedClosed.
  */
 export type IngestCounters = {
   received: number
@@ -27,6 +27,10 @@ export type IngestCounters = {
   droppedBufferFull: number
   /** Refused because the operator has switched the app's input off, or everybody's. */
   droppedSwitchedOff: number
+  /** Refused because their app gave more lines than it may. */
+  droppedOverRate: number
+  /** Refused because too much of their app's waits for Redis already. */
+  droppedAppFull: number
   /** Accepted for an app that has been destroyed meanwhile. */
   droppedRemoved: number
   /** Accepted, and not in Redis when the process had to stop. */
@@ -49,6 +53,8 @@ export function newCounters(): IngestCounters {
     repeated: 0,
     droppedBufferFull: 0,
     droppedSwitchedOff: 0,
+    droppedOverRate: 0,
+    droppedAppFull: 0,
     droppedRemoved: 0,
     droppedClosed: 0,
     connectionsClosed: 0,

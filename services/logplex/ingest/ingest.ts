@@ -26,7 +26,8 @@ export type IngestDeps = {
 }
 
 /** Where to listen. */
-export type IngestConfig = SyslogConfig & Pick<LogplexConfig, 'logsPort'>
+export type IngestConfig = SyslogConfig &
+  Pick<LogplexConfig, 'logsPort' | 'logLinesPerSecondPerApp'>
 
 export type Ingest = {
   logsPort: number
@@ -45,9 +46,9 @@ export async function startIngest(
   { appLog, tokens, learnToken, findMappedApp, findCredential, switches, log }: IngestDeps,
   register: (server: FastifyInstance) => Promise<void>,
 ): Promise<Ingest> {
-  const { host, logsPort } = config
+  const { host, logsPort, logLinesPerSecondPerApp } = config
   const counters = newCounters()
-  const intake = new Intake(appLog, counters, switches)
+  const intake = new Intake(appLog, counters, switches, logLinesPerSecondPerApp)
   const lookup = new TokenLookup(tokens, learnToken)
   const server = createLogsServer()
   const inFlight = new BytesInFlight(postBytesInFlightMax)

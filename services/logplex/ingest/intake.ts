@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AppId } from '#lib/ids.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import { Chunk, type Post } from '../app-log/chunk.ts'
@@ -6,6 +7,9 @@ import {
   lingerMsMax,
   pendingBytesHardMax,
   pendingBytesMax,
+  pendingBytesPerAppHardMax,
+  pendingBytesPerAppMax,
+  pendingBytesPerAppResume,
   pendingBytesResume,
 } from '../limits.ts'
 import { isTooLong } from '../long-lines.ts'
@@ -13,15 +17,19 @@ import { logTimeNow } from '../log-time.ts'
 import { Rate } from '../rate.ts'
 import { Switches } from '../switches.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
+import { Allowances } from './allowances.ts'
 import type { IngestCounters } from './counters.ts'
-import { forEachLongLine } from './long-message.ts'
+import { forEachLongLine, piecesOf } from './long-message.ts'
 import {
   newPendingLog,
+  resumeHeld,
   settleLines,
   takeChunk,
+  type HeldSender,
   type LineFate,
   type PendingLog,
 } from './pending-log.ts'
+import { anybody, noteRoute, type SenderApps } from './sender-apps.ts'
 import type { TokenRoute } from './token-table.ts'
 
 /**
@@ -39,10 +47,20 @@ export class Intake {
   readonly #whenRoom: (() => void)[] = []
   #marked: PendingLog[] = []
   readonly #rate: Rate
+  readonly #allowances: Allowances
+  /** Whose bytes are being read: told by who reads them, for as long as that takes. */
+  sender: SenderApps = anybody
   #heldBack = false
 
-  constructor(appLog: AppLog, counters: IngestCounters, switches = new Switches()) {
+  /** @param linesPerSecondPerApp beyond it an app's lines are dropped; 0: none is */
+  constructor(
+    appLog: AppLog,
+    counters: IngestCounters,
+    switches = new Switches(),
+    linesPerSecondPerApp = 0,
+  ) {
     this.switches = switches
+    this.#allowances = new Allowances(appLog, linesPerSecondPerApp)
     this.#appLog = appLog
     this.#counters = counters
     this.#rate = new Rate(() => counters.accepted)
@@ -58,11 +76,22 @@ export class Intake {
     this.#whenRoom.push(listener)
   }
 
+  /** True while those who send this app's lines, and none of others, are to be held back. */
+  isFull({ appId }: Pick<TokenRoute, 'appId'>): boolean {
+    return (this.#apps.get(appId)?.bytes ?? 0) > pendingBytesPerAppMax
+  }
+
+  /** Resumes the sender when there is room for the lines of this app, which is full. */
+  holdBack({ appId }: Pick<TokenRoute, 'appId'>, sender: HeldSender): void {
+    this.#apps.get(appId)?.held.add(sender)
+  }
+
   /**
    * Accepts a message as a line, or as several when it is too long, or drops and counts it when there is no room at all; `post` is what it came in,
    * if that may come again.
    *
-   * @returns false when there was no room; what is switched off is dropped, counted, and true.
+   * @returns false when there was no room for anybody's; what is switched off, comes too fast or
+   * finds no room beside its app's own lines is dropped, counted, and true.
    */
   add(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): boolean {
     if (this.switches.anyOff && this.switches.isOff('ingest', route.appId)) {
@@ -73,9 +102,26 @@ export class Intake {
       this.#counters.droppedBufferFull++
       return false
     }
-    if (isTooLong(bytes, message.msgStart, message.end)) this.#addLong(route, bytes, message, post)
+    const { sender } = this
+    if (sender.route !== route && !sender.several) noteRoute(sender, route)
+    const pending = (route.pending ??= this.#pendingOf(route))
+    if (--pending.allowance.left < 0 || pending.bytes > pendingBytesPerAppHardMax)
+      this.#drop(pending, bytes, message, post)
+    else if (isTooLong(bytes, message.msgStart, message.end))
+      this.#addLong(route, bytes, message, post)
     else this.#addLine(route, bytes, message, post)
     return true
+  }
+
+  #drop(pending: PendingLog, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
+    const { allowance } = pending
+    if (allowance.left < 0) this.#counters.droppedOverRate++
+    else this.#counters.droppedAppFull++
+    this.#allowances.drop(allowance)
+    // A post that comes again is to find its lines under the same numbers.
+    if (post) post.lines += piecesOf(bytes, message)
+    // With nothing to send it is only forgotten.
+    if (!pending.sending && !pending.marked) this.#mark(pending)
   }
 
   #addLong(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
@@ -90,7 +136,9 @@ export class Intake {
   #addLine(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
     const pending = (route.pending ??= this.#pendingOf(route))
     const chunk = (pending.chunk ??= new Chunk(route.chunkBytes))
-    this.pendingBytes += chunk.add(bytes, message, route.source, logTimeNow, post)
+    const size = chunk.add(bytes, message, route.source, logTimeNow, post)
+    this.pendingBytes += size
+    pending.bytes += size
     pending.accepted++
     this.#counters.accepted++
     if (this.pendingBytes > pendingBytesMax) this.#heldBack = true
@@ -131,15 +179,20 @@ export class Intake {
     })
   }
 
-  /** Waits until nothing is pending, or so long. */
+  /** Tells apps what was dropped, and waits until nothing is pending, or so long. */
   async drain(waitMs: number): Promise<void> {
     const end = Date.now() + waitMs
+    const told = this.#allowances.close()
     while (this.pendingBytes > 0 && Date.now() < end)
       await new Promise((resolve) => setTimeout(resolve, 10))
+    const waited = new AbortController()
+    const late = delay(Math.max(0, end - Date.now()), undefined, { signal: waited.signal })
+    await Promise.race([told, late]).finally(() => waited.abort())
   }
 
   #pendingOf(route: TokenRoute): PendingLog {
-    const pending = this.#apps.get(route.appId) ?? newPendingLog(route.appId)
+    const { appId } = route
+    const pending = this.#apps.get(appId) ?? newPendingLog(appId, this.#allowances.take(appId))
     this.#apps.set(route.appId, pending)
     pending.routes.push(route)
     return pending
@@ -148,6 +201,7 @@ export class Intake {
   #forget(pending: PendingLog): void {
     for (const route of pending.routes) route.pending = undefined
     this.#apps.delete(pending.appId)
+    this.#allowances.giveBack(pending.allowance)
   }
 
   // Sending begins after the sockets of this turn were read, not with the first line of them, and
@@ -184,8 +238,10 @@ export class Intake {
       for (const route of pending.routes) route.chunkBytes = size
       const fate = await this.#append(pending.appId, chunk)
       this.pendingBytes -= size
+      pending.bytes -= size
       settleLines(pending, count, fate)
       if (this.#heldBack && this.pendingBytes < pendingBytesResume) this.#letGo()
+      if (pending.held.size > 0 && pending.bytes < pendingBytesPerAppResume) resumeHeld(pending)
     }
     pending.sending = false
     if (pending.chunk) this.#mark(pending)

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import { eventually } from '../../../test/support/eventually.ts'
+import { fillIntake } from '../../../test/support/intake.ts'
 import { keptMessages, linesOf, openTestLog, type TestLog } from '../../../test/support/logs.ts'
-import { pendingBytesMax, tokenLookupsPerSecondMax } from '../limits.ts'
-import { blankMessage, readMessage } from '../syslog/message.ts'
+import { tokenLookupsPerSecondMax } from '../limits.ts'
 import { CredentialTable, type Permission } from '../credential.ts'
 import { newCounters, type IngestCounters } from './counters.ts'
 import { Intake } from './intake.ts'
@@ -109,22 +109,6 @@ const route = (): TokenRoute => {
   return found
 }
 
-/** Lines of another app, until senders are held back. */
-function fillIntake(): number {
-  const bytes = Buffer.from(message('x'.repeat(10_000)))
-  const parsed = blankMessage()
-  readMessage(bytes, 0, bytes.length, parsed)
-  const other: TokenRoute = {
-    appId: newId(),
-    source: Buffer.from('app'),
-    pending: undefined,
-    chunkBytes: 0,
-  }
-  let lines = 0
-  for (; intake.pendingBytes <= pendingBytesMax; lines++) intake.add(other, bytes, parsed)
-  return lines
-}
-
 test('a post whose body ends when there is no room any more is not answered, and not taken', async () => {
   const port = await serve()
   const text = frame('too late')
@@ -134,7 +118,7 @@ test('a post whose body ends when there is no room any more is not answered, and
     // The server has begun to read: another one on the same port is answered meanwhile.
     expect(await post(port, frame('before'))).toContain('204')
   })
-  const lines = fillIntake()
+  const lines = fillIntake(intake)
   seen.send(text.slice(-1))
   await eventually(() => expect(seen.closed).toBe(true))
   expect(seen.status).toBe('')

@@ -31,7 +31,8 @@ const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
  * away; 400, 401, 403, 405, 413, 415, 503 (switched off) nothing was taken, and why. When there is no room even to hold
  * them, or the token cannot be looked up now, the connection is closed without an answer:
  * log-shuttle, the standard sender, tries again after a broken connection, and silently loses a
- * batch that is answered with any 4xx or 5xx. A post that says which it is (post-id.ts) and comes
+ * batch that is answered with any 4xx or 5xx. For the same reason lines that come too fast are dropped
+ * and counted of a post that is answered 204: the app's log tells of them (L16). A post that says which it is (post-id.ts) and comes
  * again, here or to another process, adds only what of it is not in the log.
  */
 export function registerLogsHttp(server: FastifyInstance, options: LogsHttpOptions): void {
@@ -79,7 +80,13 @@ async function authenticate(
     throw new Refusal(503, 'Log input is switched off by the operator.')
   if (!contentTypes.has(request.headers['content-type'] ?? ''))
     throw new Refusal(415, 'Unsupported Media Type: send application/logplex-1')
-  if (intake.heldBack) closeConnection(request, reply)
+  if (hasNoRoom(intake, sender)) closeConnection(request, reply)
+}
+
+/** For anybody's lines, or for those of the one app that the sender has lines of. */
+function hasNoRoom(intake: Intake, sender: Sender | undefined): boolean {
+  if (intake.heldBack) return true
+  return sender !== undefined && 'route' in sender && intake.isFull(sender.route)
 }
 
 const senders = new WeakMap<FastifyRequest, Sender>()
@@ -135,7 +142,7 @@ async function takeBody(
   const id = postId(request.headers, body)
   if ('anyChannel' in sender) await learnTokens(body, tokens, lookup)
   // Much may have come while the body did.
-  if (intake.heldBack) throw new NoRoom('too many lines wait for redis')
+  if (hasNoRoom(intake, sender)) throw new NoRoom('too many lines wait for redis')
   const routes = 'route' in sender ? oneRoute(sender.route, id) : routesByToken(tokens, id)
   counters.received += check.frames + check.unfinished
   counters.malformed += check.unfinished

@@ -1,4 +1,4 @@
-import { forEachPiece } from '../long-lines.ts'
+import { forEachPiece, isTooLong } from '../long-lines.ts'
 import { blankMessage, type SyslogMessage } from '../syslog/message.ts'
 
 /** Calls `visit` with each line that a message too long for one becomes: bytes, and where in them. */
@@ -20,4 +20,12 @@ export function forEachLongLine(
     line.end = piece.length
     visit(piece, line)
   })
+}
+
+/** How many lines a message becomes. */
+export function piecesOf(bytes: Uint8Array, message: SyslogMessage): number {
+  if (!isTooLong(bytes, message.msgStart, message.end)) return 1
+  let pieces = 0
+  forEachPiece(bytes, message.msgStart, message.end, () => void pieces++)
+  return pieces
 }

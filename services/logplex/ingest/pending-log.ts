@@ -1,5 +1,6 @@
 import type { AppId } from '#lib/ids.ts'
 import type { Chunk } from '../app-log/chunk.ts'
+import type { Allowance } from './allowances.ts'
 import type { TokenRoute } from './token-table.ts'
 
 /**
@@ -17,6 +18,12 @@ export type PendingLog = {
   chunk: Chunk | undefined
   /** Full chunks that wait for those before them, oldest first. */
   sealed: Chunk[]
+  /** Of all its lines. */
+  bytes: number
+  /** What the app may still give; of the intake's Allowances. */
+  allowance: Allowance
+  /** Senders that are held back until there is room for this app's lines. */
+  held: Set<HeldSender>
   sending: boolean
   marked: boolean
   accepted: number
@@ -25,12 +32,17 @@ export type PendingLog = {
   waiting: Set<{ upTo: number; done: (fate: LineFate) => void }>
 }
 
-export function newPendingLog(appId: AppId): PendingLog {
+/** Who sends no more until it is told to go on, such as a socket. */
+export type HeldSender = { resume: () => unknown }
+
+export function newPendingLog(appId: AppId, allowance: Allowance): PendingLog {
   return {
-    appId,
+    ...{ appId, allowance },
     routes: [],
     chunk: undefined,
     sealed: [],
+    bytes: 0,
+    held: new Set(),
     sending: false,
     marked: false,
     accepted: 0,
@@ -56,4 +68,10 @@ export function settleLines(pending: PendingLog, lines: number, fate: LineFate):
     pending.waiting.delete(waiter)
     waiter.done(fate)
   }
+}
+
+/** There is room for the app's lines again. */
+export function resumeHeld({ held }: PendingLog): void {
+  for (const sender of held) sender.resume()
+  held.clear()
 }

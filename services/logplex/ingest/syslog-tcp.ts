@@ -13,6 +13,7 @@ import type { IngestCounters } from './counters.ts'
 import type { VisitorFor } from './frame-visitor.ts'
 import type { Intake } from './intake.ts'
 import type { ListenerSetting } from './listener-setting.ts'
+import { anybody, newSender } from './sender-apps.ts'
 import type { SyslogTls } from './syslog-tls.ts'
 
 export type SyslogTcpOptions = {
@@ -119,10 +120,18 @@ function receive(
     counters.malformed += scanner.malformed
     scanner.malformed = 0
   }
+  const sender = newSender()
   socket.on('data', (bytes) => {
+    intake.sender = sender
     takeData(connection, bytes, Date.now())
+    intake.sender = anybody
     countMalformed()
+    const { route, several } = sender
     if (intake.heldBack) socket.pause()
+    else if (route && !several && intake.isFull(route)) {
+      socket.pause()
+      intake.holdBack(route, socket)
+    }
   })
   socket.on('error', (error) => log.debug({ err: error }, 'syslog connection failed'))
   socket.on('close', () => {

@@ -3,9 +3,7 @@ import { createSocket } from 'node:dgram'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
-import { accounted, openTestIntake, syslogLine } from '../../../test/support/intake.ts'
-import { pendingBytesMax } from '../limits.ts'
-import { blankMessage, readMessage } from '../syslog/message.ts'
+import { accounted, fillIntake, openTestIntake, syslogLine } from '../../../test/support/intake.ts'
 import { listenSyslogUdp } from './syslog-udp.ts'
 
 let intake: Awaited<ReturnType<typeof openTestIntake>>
@@ -61,16 +59,9 @@ test('logger of util-linux is understood', async () => {
 })
 
 test('what comes while senders are held back is dropped and counted', async () => {
-  const { appId, token } = intake.newToken()
-  const { counters, tokens } = intake.shared
-  const line = Buffer.from(syslogLine(token, 'x'.repeat(10_000)))
-  const message = blankMessage()
-  readMessage(line, 0, line.length, message)
-  const route = tokens.find(line, message.appStart, message.appEnd)
-  expect(route?.appId).toBe(appId)
-  // All in one turn: nothing is on its way to Redis yet.
-  while (route && intake.shared.intake.pendingBytes <= pendingBytesMax)
-    intake.shared.intake.add(route, line, message)
+  const { token } = intake.newToken()
+  const { counters } = intake.shared
+  fillIntake(intake.shared.intake)
   expect(intake.shared.intake.heldBack).toBe(true)
   await Promise.all(Array.from({ length: 3 }, () => send(syslogLine(token, 'too much'))))
   await eventually(() => expect(counters.received).toBe(3))
