@@ -12,6 +12,7 @@ import {
   type RunningPlatform,
 } from '../local-platform/running-platform.ts'
 import { natsUrl, serviceNames, type ServiceName } from '../local-platform/service-env.ts'
+import { canaryLine } from './canary-line.ts'
 import { defineCommand } from './command.ts'
 
 /** Services answer when they come to it; how many processes of each there are, nobody says. */
@@ -21,7 +22,8 @@ export const status = defineCommand({
   usage: 'status',
   summary: 'Says what runs here and where',
   help: `Asks the api by HTTP and the others over NATS: each line is what one process answers to, with the
-requests that it has answered. It sees the platform of this home, and none that runs elsewhere. Ends
+requests that it has answered. The canary is logplex' own line, which it sends through itself every few
+seconds and looks for at both ends. It sees the platform of this home, and none that runs elsewhere. Ends
 with status 1 when nothing runs here, or not every service answers.`,
   options: {},
   run: async ({ env }) => {
@@ -31,7 +33,12 @@ with status 1 when nothing runs here, or not every service answers.`,
       return 1
     }
     const { layout, holder, vars } = platform
-    const [services, apiAnswers] = await Promise.all([askServices(layout), isApiThere(layout)])
+    const logsUrl = vars?.['PLEXUS_LOGS_URL']
+    const [services, apiAnswers, canary] = await Promise.all([
+      askServices(layout),
+      isApiThere(layout),
+      logsUrl === undefined ? undefined : canaryLine(logsUrl, answersMs),
+    ])
     const missing = services && missingOf(services, apiAnswers)
     const isReady = Boolean(holder && vars && missing?.length === 0)
     const lines = [
@@ -39,8 +46,9 @@ with status 1 when nothing runs here, or not every service answers.`,
       `process   ${holder ? `${holder.pid}, since ${holder.since}` : 'none: it was killed'}`,
       `state     ${isReady ? 'ready' : whyNotReady(platform, missing)}`,
       `api       ${vars?.['PLEXUS_API_URL'] ?? '-'}`,
-      `logs      ${vars?.['PLEXUS_LOGS_URL'] ?? '-'}`,
+      `logs      ${logsUrl ?? '-'}`,
       `syslog    ${vars?.['PLEXUS_SYSLOG_ADDR'] ?? '-'}`,
+      `canary    ${canary ?? '-'}`,
       '',
       ...(services?.map(describe).toSorted() ?? [
         `NATS does not answer at port ${layout.ports.nats}.`,

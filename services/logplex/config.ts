@@ -53,6 +53,10 @@ export const settings = {
     fallback: 100_000,
     help: 'lines a second of one app that each process takes, more are dropped and told; 0: no limit',
   }),
+  canarySeconds: integer('PLEXUS_CANARY_SECONDS', {
+    fallback: 5,
+    help: "between two lines of the canary's own through this process; 0: no canary",
+  }),
   drainsMayBeLocal: flag('PLEXUS_DRAINS_MAY_BE_LOCAL', {
     fallback: false,
     help: 'whether drains may reach loopback and private addresses',

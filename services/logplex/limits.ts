@@ -205,3 +205,18 @@ export const mappedAppsFirstLookMs = 10_000
 export const mappedAppsRetryMs = 200
 /** How often the counters are written into the service's own log, when they have changed. */
 export const countersEveryMs = 60_000
+
+// --- the canary ------------------------------------------------------------------------------
+
+/** Of one post of its own drain, which holds one line or, after a stall, some. */
+export const canaryBodyBytesMax = 64 * kiB
+/** A run of its lines is followed by a new one after so many: its log stays small. */
+export const canaryRoundsMax = 720
+/** What a run has in Redis goes by itself so long after its last line, should the process be killed. */
+export const canaryKeptSeconds = 3_600
+/** Longer than a post waits for Redis. */
+export const canaryPostMs = postAppendWaitMs + 2_000
+/** A line that does not come out for so long is an error of ours. */
+export const canaryWaitMs = 20_000
+/** Between two looks at its drain's account, which follows the receiver. */
+export const canaryPollMs = 25

@@ -3,6 +3,8 @@ import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
 import { AppsService } from '#proto/apps/v1/apps_pb.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
+import { startCanary, type Canary } from './canary/canary.ts'
+import { registerCanaryReport } from './canary/canary-report.ts'
 import { settings, type LogplexConfig } from './config.ts'
 import { forgetApp } from './control/channels.ts'
 import { logplexHandlers } from './control/logplex-rpc.ts'
@@ -45,10 +47,12 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   lifecycle.onStop('mapped apps', mapped.stop)
 
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
+  let canary: Canary | undefined
   const ingest = await startIngest(
     config,
     { appLog, tokens, ...registry, findMappedApp: mapped.find, switches, log },
     async (server) => {
+      registerCanaryReport(server, () => canary?.report())
       registerLogplexApi(server, { context, log })
       await registerTails(server, { appLog, ...sessions, switches, log })
     },
@@ -66,6 +70,11 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const handlers = logplexHandlers(context)
   const stopRpc = await serveRpc(nats, { name: 'logplex', service: LogplexService, handlers, log })
   lifecycle.onStop('rpc', stopRpc)
+  canary = startCanary({
+    ...{ appLog, redis, tokens, switches, log, everyMs: config.canarySeconds * 1_000 },
+    ...{ inputUrl: ingest.inputUrl, auditDrains: drains.audit },
+  })
+  lifecycle.onStop('canary', canary.stop)
 }
 
 // Lines live in buffers outside of the heap, for each 64 MB of which V8 would mark the whole heap: five

@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import { newId, type AppId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import type { Engine } from '../../local-platform/engines/engine.ts'
 import { startRedis } from '../../local-platform/engines/redis.ts'
+import { startCanary } from '../../services/logplex/canary/canary.ts'
 import { startIngest, type Ingest } from '../../services/logplex/ingest/ingest.ts'
 import { Switches } from '../../services/logplex/switches.ts'
 import { TokenTable } from '../../services/logplex/ingest/token-table.ts'
@@ -31,6 +32,7 @@ let port: number
 let redis: Engine
 let testLog: TestLog
 let ingest: Ingest
+let tokens: TokenTable
 
 const openRedis = (): Promise<Engine> =>
   startRedis({ binary: engines.redisServer, dir, port, password: 'pw' })
@@ -40,7 +42,7 @@ beforeEach(async () => {
   port = await freePortBase()
   redis = await openRedis()
   testLog = await openTestLog(engines, { redisUrl: `redis://logplex:pw@127.0.0.1:${port}` })
-  const tokens = new TokenTable()
+  tokens = new TokenTable()
   for (const app of apps) tokens.set(app.token, app.appId, 'app')
   const learnToken = () => Promise.resolve(false)
   ingest = await startIngest(
@@ -81,6 +83,20 @@ async function post(text: string): Promise<number> {
   return status
 }
 
+function startTestCanary() {
+  const alerts: string[] = []
+  const log = Object.assign(Object.create(silentLog), {
+    error: (_: object, text: string) => alerts.push(text),
+  })
+  const canary = startCanary({
+    ...{ appLog: testLog.appLog, redis: testLog.redis, tokens, switches: new Switches() },
+    ...{ inputUrl: ingest.inputUrl, everyMs: 100, log },
+    auditDrains: () => Promise.resolve({ audited: 0, faults: [] }),
+  })
+  onTestFinished(canary.stop)
+  return { alerts, canary }
+}
+
 /** Waits until no more is accepted, which comes to at least so many bytes. */
 async function untilHeld(textBytes: number, bytes: number): Promise<number> {
   let held = -1
@@ -95,12 +111,16 @@ async function untilHeld(textBytes: number, bytes: number): Promise<number> {
 }
 
 test('what comes while Redis is away is held, and is in the log once when it is back', async () => {
+  const { alerts, canary } = startTestCanary()
+  await eventually(() => expect(canary.report().verdict).toBe('well'))
   expect(await post('before')).toBe(204)
   await redis.stop()
   // 202: accepted, and held in memory only.
   const statuses = await Promise.all([post('one'), post('two')])
   expect(statuses).toEqual([202, 202])
-  expect(ingest.counters).toMatchObject({ received: 3, accepted: 3, appended: 1 })
+  const { accepted, appended } = ingest.counters
+  expect(accepted - appended).toBeGreaterThanOrEqual(2)
+  await eventually(() => expect(canary.report().verdict).toBe('unknown'))
   redis = await openRedis()
   await eventually(async () => {
     const kept = await keptMessages(testLog.appLog, appId)
@@ -108,6 +128,9 @@ test('what comes while Redis is away is held, and is in the log once when it is 
   })
   expect(await post('after')).toBe(204)
   expect((await keptMessages(testLog.appLog, appId)).at(-1)).toBe('after')
+  // An outage is no loss, and nothing is left of it to the canary.
+  await eventually(() => expect(canary.report()).toMatchObject({ verdict: 'well', faults: 0 }))
+  expect(alerts).toEqual([])
 })
 
 test('when too much is held, senders wait until there is room again, and nothing is lost', async () => {

@@ -1,9 +1,10 @@
+import { expect } from 'vitest'
 import { newId, type AppId, type DrainId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import type { AppLog } from '../../services/logplex/app-log/app-log.ts'
 import { startDrains, type Drains } from '../../services/logplex/drains/drains.ts'
 import type { DrainLimits } from '../../services/logplex/drains/limits.ts'
-import type { LogDrain } from '../../services/logplex/log-drain.ts'
+import type { LogDrain, LogDrainState } from '../../services/logplex/log-drain.ts'
 import type { TestEngines } from './engines.ts'
 import { expectBalanced } from './drain-account.ts'
 import { startHttpReceiver, type HttpReceiver } from './log-receivers.ts'
@@ -12,7 +13,7 @@ import { storedLines } from './stored-lines.ts'
 
 /**
  * Drains of a process as the tests start them, with what they are fed and who receives. Whenever a
- * test asks for the state of one, its equation must hold.
+ * test asks for the state of one, its equation must hold, and the accounts of all their audit.
  */
 export type TestDrains = {
   log: TestLog
@@ -49,7 +50,11 @@ export async function openTestDrains(engines: TestEngines): Promise<TestDrains> 
       const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
       closing.push(() => started.stop())
       started.sync(drains)
-      return { ...started, state: async (drain) => expectBalanced(await started.state(drain)) }
+      const state = async (drain: LogDrain): Promise<LogDrainState> => {
+        expect((await started.audit()).faults).toEqual([])
+        return expectBalanced(await started.state(drain))
+      }
+      return { ...started, state }
     },
     receiver: async (options) => {
       const started = await startHttpReceiver(options)

@@ -132,6 +132,11 @@ export async function readLogBack(
   return { ...reading, chunks: reading.chunks.toReversed() }
 }
 
+/** Lets all of an app's log go in so many seconds, unless it is appended to again. */
+export async function expireLog(redis: Redis, appId: AppId, seconds: number): Promise<void> {
+  await Promise.all(keysOf(appId).map((key) => redis.expire(key, seconds)))
+}
+
 export async function removeLog(redis: Redis, appId: AppId): Promise<void> {
   const keys = [...keysOf(appId), ...postKeysOf(appId)]
   await call(redis, 'plexus_log_remove', keys, [String(removedKeptSeconds)])

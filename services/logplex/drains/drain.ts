@@ -10,6 +10,7 @@ import { drainLossInLog, type Loss } from '../loss.ts'
 import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
 import { certificateMessage } from './certificate.ts'
+import { DrainAudit } from './drain-audit.ts'
 import { newFields, type CursorCommit, type DrainCursor } from './drain-cursor.ts'
 import { drainFilter, type DrainFilter } from './drain-filter.ts'
 import { drainOptionsOf } from './drain-options.ts'
@@ -43,6 +44,7 @@ export class Drain {
   readonly #stopListening: () => void
   readonly #stopping = new AbortController()
   #cursor: DrainCursor
+  readonly #audit: DrainAudit
   #running: Promise<void> | undefined
   #written = Promise.resolve(true)
   #grown = false
@@ -60,6 +62,7 @@ export class Drain {
     this.#deps = deps
     this.#drain = drain
     this.#cursor = cursor
+    this.#audit = new DrainAudit(drain.firstLine, cursor)
     this.#carrier = carrier
     this.#filter = drainFilter(drainOptionsOf(new URL(drain.url)))
     this.#stopListening = deps.appLog.onGrew(drain.appId, (head) => this.#grew(head))
@@ -83,6 +86,11 @@ export class Drain {
 
   get lost(): boolean {
     return this.#lost
+  }
+
+  /** What does not hold of its account: here, or in a cursor that Redis has; undefined: all does. */
+  fault(stored?: DrainCursor): string | undefined {
+    return stored ? this.#audit.storedFault(stored) : this.#audit.fault(this.#cursor)
   }
 
   #grew(head: number): void {
@@ -227,6 +235,7 @@ export class Drain {
         const uncounted = this.#cursor.uncounted + othersOf(batch)
         const moved = { next: batch.last + 1, filtered, uncounted }
         const change = { ...moved, ...answered(lastError), lastError }
+        this.#audit.count(batch.filtered)
         await this.#count('refused', lost, untold, change)
         return
       }
@@ -252,7 +261,7 @@ export class Drain {
     // Nobody says which lines it refused: as few of the plexer's own as can be.
     const untold = { ...others, count: Math.min(loss.count, others.count) }
     await this.#commit((cursor) => ({
-      next: batch.last + 1,
+      next: this.#moveTo(batch.last + 1, batch.lines + batch.filtered),
       delivered: cursor.delivered + batch.lines - refused.lines,
       refused: cursor.refused + refused.lines,
       uncounted: cursor.uncounted + othersOf(batch),
@@ -304,14 +313,21 @@ export class Drain {
     change: Partial<DrainCursor> = {},
   ): Promise<void> {
     this.#retryUpTo = undefined
+    const { next = this.#cursor.next + lost.count } = change
     await this.#commit((cursor) => ({
-      next: cursor.next + lost.count,
       [reason]: cursor[reason] + lost.count,
       lost: addLoss(cursor.lost, lost),
       untold: addLoss(cursor.untold, untold),
       nextTime: '',
       ...change,
+      next: this.#moveTo(next, lost.count),
     }))
+  }
+
+  /** Counts the lines that the cursor moves past, apart from the cursor: the two have to agree. */
+  #moveTo(next: number, lines: number): number {
+    this.#audit.count(lines)
+    return next
   }
 
   /** Changes the cursor, here and in Redis: one change after the other. */

@@ -52,10 +52,15 @@ export type Drains = {
   state: (drain: LogDrain) => Promise<LogDrainState>
   /** Moves a drain back to a line of its app's log; it goes on with the next sync or tick. */
   replay: (drain: LogDrain, line: number) => Promise<Replay>
+  /** Looks whether the accounts of the drains that this process runs hold; rejects when Redis is away. */
+  audit: () => Promise<{ audited: number; faults: DrainFault[] }>
   /** Tries the way to a receiver, up to a line of a test that it takes; rejects never. */
   check: (drain: TestedDrain, by: string) => Promise<DrainCheck>
   stop: () => Promise<void>
 }
+
+/** What of the account of a drain does not hold. */
+export type DrainFault = { drain: string; why: string }
 
 /**
  * Runs the drains of all apps together with the other processes: each drain has one owner at a
@@ -76,6 +81,7 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),
     replay: ({ id, firstLine }, line) => replayDrain(options.redis, id, firstLine, line),
+    audit: () => set.audit(),
     check: ({ appId, url, token, headers }, by) => {
       const { mayBeLocal } = options
       const to = { url: new URL(url), appId, token, headers }
@@ -84,6 +90,9 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
     stop: () => set.stop(),
   }
 }
+
+/** Cursors in Redis that are looked at in one audit. */
+const storedAuditedAtOnce = 10
 
 type SetDeps = DrainDeps &
   Pick<CarrierOptions, 'mayBeLocal' | 'trusted'> & { redis: Redis; owner: DrainOwner }
@@ -96,6 +105,8 @@ class DrainSet {
   readonly #removed = new Set<DrainId>()
   #looking: Promise<void> | undefined
   #lookAgain = false
+  /** So many of the owned ones were audited in this turn. */
+  #audited = 0
   #stopped = false
 
   constructor(deps: SetDeps) {
@@ -108,6 +119,25 @@ class DrainSet {
     for (const id of this.#wanted.keys()) if (!wanted.has(id)) this.#removed.add(id)
     this.#wanted = wanted
     this.#look()
+  }
+
+  /** Of all as they are here, and of some, in turn, as Redis has them. */
+  async audit(): Promise<{ audited: number; faults: DrainFault[] }> {
+    const owned = [...this.#owned]
+    const faults: DrainFault[] = []
+    for (const [id, drain] of owned) {
+      const why = drain.fault()
+      if (why !== undefined) faults.push({ drain: id, why })
+    }
+    const some = owned.slice(this.#audited, this.#audited + storedAuditedAtOnce)
+    this.#audited = this.#audited + some.length >= owned.length ? 0 : this.#audited + some.length
+    for (const [id, drain] of some) {
+      const firstLine = this.#wanted.get(id)?.firstLine
+      if (firstLine === undefined) continue
+      const why = drain.fault(await readCursor(this.#deps.redis, id, firstLine))
+      if (why !== undefined && !drain.lost) faults.push({ drain: id, why })
+    }
+    return { audited: owned.length, faults }
   }
 
   async stop(): Promise<void> {

@@ -31,6 +31,8 @@ export type IngestConfig = SyslogConfig &
 
 export type Ingest = {
   logsPort: number
+  /** `POST /logs` of this process, from this machine. */
+  inputUrl: string
   syslogPort: number
   counters: Readonly<IngestCounters>
   /** Takes nothing more, then waits a while until Redis has what was taken. */
@@ -66,6 +68,7 @@ export async function startIngest(
   const stopReporting = reportCounters(intake, counters, log)
   return {
     logsPort: portOf(server, logsPort),
+    inputUrl: `http://${reachable(host)}:${portOf(server, logsPort)}/logs`,
     syslogPort: syslog.port,
     counters,
     stop: async () => {
@@ -94,4 +97,11 @@ function reportCounters(intake: Intake, counters: IngestCounters, log: Log): () 
 function portOf(server: FastifyInstance, fallback: number): number {
   const address = server.server.address()
   return typeof address === 'object' && address ? address.port : fallback
+}
+
+/** An address at which a listener on this host is reached from its own machine. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
 }
