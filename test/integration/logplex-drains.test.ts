@@ -116,18 +116,28 @@ test('kill -9 in the middle of a drain: every line arrives, only the batch in fl
   expect(got.length - total).toBe(inFlight)
 })
 
+const canaryAt = async (url: string): Promise<unknown> =>
+  (await fetch(`${url}/healthcheck/canary`)).json()
+
 test('the drains of a process that dies are taken over by another one, replays and all', async () => {
   const receiver = await startReceiver()
-  const first = await startLogplex()
+  const often = { PLEXUS_CANARY_SECONDS: '1' }
+  const first = await startLogplex(often)
   const { appId } = await newApp()
   const drain = await rpc.createDrain({ appId, url: receiver.url, force: true })
   await append(appId, numbered(1, 10))
   await eventually(() => expect(messagesOf(receiver)).toEqual(numbered(1, 10)))
   const base = await freePortBase()
   await startLogplex({
+    ...often,
     PLEXUS_LOGS_PORT: String(base),
     PLEXUS_SYSLOG_PORT: String(base + 10),
     PLEXUS_SYSLOG_TLS_PORT: '0',
+  })
+  const well = { verdict: 'well', why: '', faults: 0, drainFaults: 0 }
+  await eventually(async () => {
+    expect(await canaryAt(logsUrl)).toMatchObject({ ...well, drains: expect.any(Number) })
+    expect(await canaryAt(`http://127.0.0.1:${base}`)).toMatchObject(well)
   })
   await eventually(async () => expect(await stateOf(drain)).toEqual([10, 10, 0, 0]))
   // Whichever process has the drain now, and however far it has come with it.
@@ -138,6 +148,8 @@ test('the drains of a process that dies are taken over by another one, replays a
   const got = messagesOf(receiver)
   expect(got.slice(0, 10)).toEqual(numbered(1, 10))
   expect([...new Set(got.slice(10))]).toEqual(numbered(6, 20))
+  const seen = await canaryAt(`http://127.0.0.1:${base}`)
+  expect(seen).toMatchObject({ ...well, drains: expect.any(Number) })
 })
 
 test('rsyslog receives a syslog drain, with the drain token as host', async () => {

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { newId, type AppId, type DrainId } from '#lib/ids.ts'
 import { silentLog } from '#lib/log.ts'
 import type { AppLog } from '../../services/logplex/app-log/app-log.ts'
-import { startDrains, type Drains } from '../../services/logplex/drains/drains.ts'
+import { startDrains, type DrainFault, type Drains } from '../../services/logplex/drains/drains.ts'
 import type { DrainLimits } from '../../services/logplex/drains/limits.ts'
 import type { LogDrain, LogDrainState } from '../../services/logplex/log-drain.ts'
 import type { TestEngines } from './engines.ts'
@@ -50,8 +50,11 @@ export async function openTestDrains(engines: TestEngines): Promise<TestDrains> 
       const started = await startDrains({ ...options, limits: { ...quick, ...limits } })
       closing.push(() => started.stop())
       started.sync(drains)
+      // A fault is told once.
+      const faults: DrainFault[] = []
       const state = async (drain: LogDrain): Promise<LogDrainState> => {
-        expect((await started.audit()).faults).toEqual([])
+        faults.push(...(await started.audit()).faults)
+        expect(faults).toEqual([])
         return expectBalanced(await started.state(drain))
       }
       return { ...started, state }
