@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { delimiter } from 'node:path'
 import { ensureTestTools } from '../scripts/test-tools.ts'
 import { startBenchEngines } from './engines.ts'
+import { fairnessOnce, type FairnessCase, type FairnessResult } from './fairness.ts'
 import { relayOnce, type RelayCase, type RelayResult } from './relay.ts'
 import { hasRsyslog } from './rsyslog.ts'
 import { shown, spread } from './stats.ts'
@@ -43,18 +44,44 @@ const cases: [string, RelayCase][] = [
   ['relay 150 B 100 apps 1000/s', { bodyBytes: 150, apps: 100, lines: 10_000, pace: 1_000 }],
 ]
 
+const fairnessCases: [string, FairnessCase][] = [
+  ['fairness 2 apps 1000/s each', { apps: 2, share: 1_000, seconds: 5 }],
+  ['fairness 10 apps 200/s each', { apps: 10, share: 200, seconds: 5 }],
+]
+
 const toolFolders = await ensureTestTools(process.env, say)
 process.env['PATH'] = [process.env['PATH'], ...toolFolders].join(delimiter)
 const contenders = hasRsyslog() ? (['plexus', 'rsyslog'] as const) : (['plexus'] as const)
 const engines = await startBenchEngines(say)
 try {
-  for (const [name, wanted] of cases) {
-    if (!values.only.split(' ').every((word) => name.split(' ').includes(word) || word === ''))
-      continue
-    await compare(name, { ...wanted, lines: Math.round(wanted.lines * Number(values.scale)) })
-  }
+  for (const [name, wanted] of cases)
+    if (isWanted(name))
+      await compare(name, { ...wanted, lines: Math.round(wanted.lines * Number(values.scale)) })
+  for (const [name, wanted] of fairnessCases)
+    if (isWanted(name)) await compareFairness(name, wanted)
 } finally {
   await engines.stop()
+}
+
+function isWanted(name: string): boolean {
+  const words = name.split(' ')
+  return values.only.split(' ').every((word) => words.includes(word) || word === '')
+}
+
+/** What a tail of a quiet app notices of one that sends ten times its share. */
+async function compareFairness(name: string, wanted: FairnessCase): Promise<void> {
+  const runs: Record<'equal' | 'loud', FairnessResult[]> = { equal: [], loud: [] }
+  for (let round = 0; round < Number(values.rounds); round++)
+    for (const kind of ['equal', 'loud'] as const)
+      runs[kind].push(await fairnessOnce(engines, wanted, kind === 'loud'))
+  say(`\n${name}, ${values.rounds} rounds: median [min–max], ms from line in to line out on a tail`)
+  for (const kind of ['equal', 'loud'] as const) {
+    const of = (field: keyof FairnessResult): string =>
+      shown(spread(runs[kind].map((run) => run[field])), 1)
+    say(`  ${kind.padEnd(8)} p50 ${of('p50')}  p99 ${of('p99')}`)
+  }
+  const p99 = (kind: 'equal' | 'loud'): number => spread(runs[kind].map((run) => run.p99)).median
+  say(`  ratio    p99 ${(p99('loud') / p99('equal')).toFixed(2)}`)
 }
 
 async function compare(name: string, wanted: RelayCase): Promise<void> {

@@ -106,7 +106,8 @@ export const allowanceTellMs = 1_000
 export const allowanceTellMsMin = 60_000
 /**
  * Lines wait for more of their app's, for an append costs much the same however many it takes: by
- * the square of the rate, so long at 1,000 lines a second, which a tail does not notice …
+ * the square of the rate, so long when the app gives its part of 1,000 lines a second, which a tail
+ * does not notice …
  */
 export const lingerMsAtThousand = 2
 /** … and no longer than this, from 7,000 lines a second on. */

@@ -15,6 +15,10 @@ export type Allowance = {
   appId: AppId
   /** Lines until it is filled up again; below zero they are to be dropped. */
   left: number
+  /** Lines a second that it has given lately. */
+  perSecond: number
+  /** What was left when it was last filled up. */
+  filledTo: number
   /** Lines of the app are pending, which keeps it. */
   inUse: boolean
   /** Dropped lines that the app's log has not been told of yet. */
@@ -25,6 +29,12 @@ export type Allowance = {
   telling: boolean
 }
 
+/** More than ever come, and few enough for each to count. */
+const noLimit = 1e12
+/** What an app gives is smoothed over some hundred milliseconds: so much a new figure weighs. */
+const newest = 0.3
+/** An app that gives less has stopped. */
+const perSecondMin = 0.5
 const noLoss: Loss = { count: 0, since: '' }
 
 /**
@@ -46,8 +56,13 @@ export class Allowances {
   /** @param linesPerSecond of each app; 0: as many as come */
   constructor(appLog: AppLog, linesPerSecond: number) {
     this.#appLog = appLog
-    this.#perSecond = linesPerSecond === 0 ? Infinity : linesPerSecond
+    this.#perSecond = linesPerSecond === 0 ? noLimit : linesPerSecond
     this.#burst = this.#perSecond * allowanceBurstSeconds
+  }
+
+  /** Apps that have sent lately. */
+  get apps(): number {
+    return this.#apps.size
   }
 
   /** The app's, full when it is new; in use until it is given back. */
@@ -55,6 +70,11 @@ export class Allowances {
     const allowance = this.#apps.get(appId) ?? this.#add(appId)
     allowance.inUse = true
     return allowance
+  }
+
+  /** Lines a second that it gives: lately, or, when that is more, just now. */
+  rateOf({ perSecond, filledTo, left }: Allowance): number {
+    return Math.max(perSecond, ((filledTo - left) * 1_000) / allowanceFillMs)
   }
 
   giveBack(allowance: Allowance): void {
@@ -77,7 +97,8 @@ export class Allowances {
 
   #add(appId: AppId): Allowance {
     const fresh = { inUse: false, untold: { ...noLoss }, toldAtMs: -Infinity, telling: false }
-    const allowance = { appId, left: this.#burst, ...fresh }
+    const full = { left: this.#burst, filledTo: this.#burst, perSecond: 0 }
+    const allowance = { appId, ...full, ...fresh }
     this.#apps.set(appId, allowance)
     if (!this.#timer) {
       this.#filledAtMs = performance.now()
@@ -89,21 +110,29 @@ export class Allowances {
   }
 
   #fill(nowMs: number): void {
-    const lines = this.#perSecond * Math.max(0.001, (nowMs - this.#filledAtMs) / 1_000)
+    const seconds = Math.max(0.001, (nowMs - this.#filledAtMs) / 1_000)
     this.#filledAtMs = nowMs
     const isToTell = nowMs - this.#lookedAtMs >= allowanceTellMs
     if (isToTell) this.#lookedAtMs = nowMs
     for (const allowance of this.#apps.values()) {
-      allowance.left = Math.min(this.#burst, Math.max(0, allowance.left) + lines)
+      this.#fillUp(allowance, seconds)
       const mayBeTold = nowMs - allowance.toldAtMs >= allowanceTellMsMin
       if (isToTell && mayBeTold) this.#tell(allowance)
-      const { left, inUse, untold } = allowance
-      if (left === this.#burst && !inUse && untold.count === 0 && mayBeTold)
-        this.#apps.delete(allowance.appId)
+      const { left, perSecond, inUse, untold } = allowance
+      const isQuiet = left === this.#burst && perSecond < perSecondMin && !inUse
+      if (isQuiet && untold.count === 0 && mayBeTold) this.#apps.delete(allowance.appId)
     }
     if (this.#apps.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
+  }
+
+  #fillUp(allowance: Allowance, seconds: number): void {
+    const { left, filledTo, perSecond } = allowance
+    const given = (filledTo - left) / seconds
+    allowance.perSecond = perSecond + newest * (given - perSecond)
+    const filled = Math.max(0, left) + this.#perSecond * seconds
+    allowance.left = allowance.filledTo = Math.min(this.#burst, filled)
   }
 
   #tell(allowance: Allowance): void {

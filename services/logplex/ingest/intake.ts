@@ -14,7 +14,6 @@ import {
 } from '../limits.ts'
 import { isTooLong } from '../long-lines.ts'
 import { logTimeNow } from '../log-time.ts'
-import { Rate } from '../rate.ts'
 import { Switches } from '../switches.ts'
 import type { SyslogMessage } from '../syslog/message.ts'
 import { Allowances } from './allowances.ts'
@@ -45,8 +44,8 @@ export class Intake {
   readonly #counters: IngestCounters
   readonly #apps = new Map<AppId, PendingLog>()
   readonly #whenRoom: (() => void)[] = []
-  #marked: PendingLog[] = []
-  readonly #rate: Rate
+  /** Those that wait for more of their app's lines: about as long as each other, per list. */
+  readonly #marked: PendingLog[][] = []
   readonly #allowances: Allowances
   /** Whose bytes are being read: told by who reads them, for as long as that takes. */
   sender: SenderApps = anybody
@@ -63,7 +62,6 @@ export class Intake {
     this.#allowances = new Allowances(appLog, linesPerSecondPerApp)
     this.#appLog = appLog
     this.#counters = counters
-    this.#rate = new Rate(() => counters.accepted)
   }
 
   /** True while senders are to be held back. */
@@ -205,14 +203,18 @@ export class Intake {
   }
 
   // Sending begins after the sockets of this turn were read, not with the first line of them, and
-  // the later the more lines there are.
+  // the later the more lines the app sends, reckoned as if all apps sent as many: by the lines of all
+  // a quiet app would wait for a loud one's.
   #mark(pending: PendingLog): void {
     pending.marked = true
-    if (this.#marked.push(pending) > 1) return
-    const thousands = this.#rate.perSecond() / 1000
+    const allowances = this.#allowances
+    const thousands = (allowances.rateOf(pending.allowance) * allowances.apps) / 1000
     const waitMs = Math.min(lingerMsMax, lingerMsAtThousand * thousands * thousands)
-    if (waitMs < 1) setImmediate(() => this.#sendMarked())
-    else setTimeout(() => this.#sendMarked(), waitMs)
+    const list = 32 - Math.clz32(waitMs)
+    const marked = (this.#marked[list] ??= [])
+    if (marked.push(pending) > 1) return
+    if (waitMs < 1) setImmediate(() => this.#sendMarked(list))
+    else setTimeout(() => this.#sendMarked(list), waitMs)
   }
 
   #hurry(pending: PendingLog): void {
@@ -221,9 +223,9 @@ export class Intake {
     void this.#send(pending)
   }
 
-  #sendMarked(): void {
-    const marked = this.#marked
-    this.#marked = []
+  #sendMarked(list: number): void {
+    const marked = this.#marked[list] ?? []
+    this.#marked[list] = []
     for (const pending of marked) {
       if (!pending.marked) continue
       pending.marked = false
