@@ -21,6 +21,7 @@ import {
 } from '../support/log-receivers.ts'
 import { openTestLog, type TestLog } from '../support/logs.ts'
 import { freePortBase } from '../support/ports.ts'
+import { startSecondLogplex } from '../support/second-logplex.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 import { storedLines } from '../support/stored-lines.ts'
 
@@ -50,13 +51,15 @@ afterAll(async () => {
   await nats.close()
 })
 
-const startLogplex = async (overrides = {}): Promise<ServiceProcess> => {
-  const logplex = await startService('logplex', engines, overrides)
+const keep = (logplex: ServiceProcess): ServiceProcess => {
   closing.push(async () => {
     if (logplex.child.exitCode === null && logplex.child.signalCode === null) await logplex.stop()
   })
   return logplex
 }
+
+const startLogplex = async (overrides: Record<string, string> = {}): Promise<ServiceProcess> =>
+  keep(await startService('logplex', engines, overrides))
 
 const startReceiver = async (): Promise<HttpReceiver> => {
   const receiver = await startHttpReceiver()
@@ -127,17 +130,12 @@ test('the drains of a process that dies are taken over by another one, replays a
   const drain = await rpc.createDrain({ appId, url: receiver.url, force: true })
   await append(appId, numbered(1, 10))
   await eventually(() => expect(messagesOf(receiver)).toEqual(numbered(1, 10)))
-  const base = await freePortBase()
-  await startLogplex({
-    ...often,
-    PLEXUS_LOGS_PORT: String(base),
-    PLEXUS_SYSLOG_PORT: String(base + 10),
-    PLEXUS_SYSLOG_TLS_PORT: '0',
-  })
+  const second = await startSecondLogplex(engines, often)
+  keep(second)
   const well = { verdict: 'well', why: '', faults: 0, drainFaults: 0 }
   await eventually(async () => {
     expect(await canaryAt(logsUrl)).toMatchObject({ ...well, drains: expect.any(Number) })
-    expect(await canaryAt(`http://127.0.0.1:${base}`)).toMatchObject(well)
+    expect(await canaryAt(second.logsUrl)).toMatchObject(well)
   })
   await eventually(async () => expect(await stateOf(drain)).toEqual([10, 10, 0, 0]))
   // Whichever process has the drain now, and however far it has come with it.
@@ -148,7 +146,7 @@ test('the drains of a process that dies are taken over by another one, replays a
   const got = messagesOf(receiver)
   expect(got.slice(0, 10)).toEqual(numbered(1, 10))
   expect([...new Set(got.slice(10))]).toEqual(numbered(6, 20))
-  const seen = await canaryAt(`http://127.0.0.1:${base}`)
+  const seen = await canaryAt(second.logsUrl)
   expect(seen).toMatchObject({ ...well, drains: expect.any(Number) })
 })
 

@@ -14,7 +14,7 @@ import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl } from '../../local-platform/service-env.ts'
 import { eventually } from '../support/eventually.ts'
 import { openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
-import { freePortBase } from '../support/ports.ts'
+import { startSecondLogplex } from '../support/second-logplex.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
 const engines = inject('engines')
@@ -23,7 +23,7 @@ const { layout, credentials } = engines
 const endsMsMax = 15_000
 
 let processes: ServiceProcess[]
-let otherPort: number
+let otherUrl: string
 let apiNats: NatsConnection
 let appsNats: NatsConnection
 let rpc: RpcClient<typeof LogplexService>
@@ -31,15 +31,12 @@ let testLog: TestLog
 const closing: (() => void)[] = []
 
 beforeAll(async () => {
-  otherPort = await freePortBase()
-  processes = await Promise.all([
+  const [one, other] = await Promise.all([
     startService('logplex', engines),
-    startService('logplex', engines, {
-      PLEXUS_LOGS_PORT: String(otherPort),
-      PLEXUS_SYSLOG_PORT: String(otherPort + 1),
-      PLEXUS_SYSLOG_TLS_PORT: '0',
-    }),
+    startSecondLogplex(engines),
   ])
+  processes = [one, other]
+  otherUrl = other.logsUrl
   apiNats = await connectNats(natsUrl(layout, credentials, 'api'), 'test', silentLog)
   appsNats = await connectNats(natsUrl(layout, credentials, 'apps'), 'test-apps', silentLog)
   rpc = rpcClient(apiNats, 'logplex', LogplexService)
@@ -60,11 +57,7 @@ afterAll(async () => {
 const sessionUrl = async (appId: AppId, accountId: AccountId): Promise<string> =>
   (await rpc.createSession({ appId, accountId, lines: 10, tail: true })).url
 
-const atOther = (url: string): string => {
-  const moved = new URL(url)
-  moved.port = String(otherPort)
-  return moved.href
-}
+const atOther = (url: string): string => new URL(new URL(url).pathname, otherUrl).href
 
 type Stream = { text: string; ended: boolean }
 

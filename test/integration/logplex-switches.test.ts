@@ -12,7 +12,7 @@ import { expectBalanced } from '../support/drain-account.ts'
 import { eventually } from '../support/eventually.ts'
 import { startHttpReceiver } from '../support/log-receivers.ts'
 import { keptMessages, openTestLog, storedFrames, type TestLog } from '../support/logs.ts'
-import { freePortBase } from '../support/ports.ts'
+import { startSecondLogplex } from '../support/second-logplex.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
 
 const engines = inject('engines')
@@ -29,15 +29,12 @@ let api: string
 let writer: string
 
 beforeAll(async () => {
-  const otherPort = await freePortBase()
-  const elsewhere = {
-    PLEXUS_LOGS_PORT: String(otherPort),
-    PLEXUS_SYSLOG_PORT: '0',
-    PLEXUS_SYSLOG_TLS_PORT: '0',
-  }
-  processes.push(await startService('logplex', engines))
-  processes.push(await startService('logplex', engines, elsewhere))
-  urls.push(`http://127.0.0.1:${layout.ports.logs}`, `http://127.0.0.1:${otherPort}`)
+  const [one, other] = await Promise.all([
+    startService('logplex', engines),
+    startSecondLogplex(engines),
+  ])
+  processes.push(one, other)
+  urls.push(`http://127.0.0.1:${layout.ports.logs}`, other.logsUrl)
   nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'test', silentLog)
   rpc = rpcClient(nats, 'logplex', LogplexService)
   testLog = await openTestLog(engines)

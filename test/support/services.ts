@@ -18,8 +18,9 @@ const started = new Set<ChildProcess>()
 let isOver = false
 
 // Whatever becomes of a test, the file that started a service does not leave it behind. This hook is
-// registered before those of the file, and so runs after them. A hook of the file that took too long
-// still goes on then, and must start nothing more: vitest waits for ever for what holds its stderr.
+// registered before those of the file, and so runs after them, unless one of these throws. A hook of
+// the file that took too long still goes on then, and must start nothing more. Vitest waits for ever
+// for what holds its stderr, so no service is given that.
 const killStarted = (): void => {
   isOver = true
   for (const child of started) child.kill('SIGKILL')
@@ -44,9 +45,10 @@ export async function startService(
       ...serviceEnv(service, engines),
       ...overrides,
     },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   started.add(child)
+  child.stderr.on('data', (text: Buffer) => process.stderr.write(text))
   const ended = new Promise<void>((done) => child.once('exit', () => done()))
   void ended.then(() => started.delete(child))
   await new Promise<void>((ready, failed) => {
