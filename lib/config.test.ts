@@ -30,6 +30,16 @@ test('one error names everything that is missing or wrong', () => {
   expect(read).toThrow(/X_LOUD wants true or false/)
 })
 
+test('a secret that is wrong is told without its value, and removed as well', () => {
+  const refuse = (): string => {
+    throw new Error('wants more characters')
+  }
+  const env = { X_KEY: 'hush' }
+  const read = () => readConfig({ key: secret('X_KEY', { help: 'the key' }, refuse) }, env)
+  expect(read).toThrow(/X_KEY wants more characters: the key$/)
+  expect(env).not.toHaveProperty('X_KEY')
+})
+
 test('addresses and ranges are told from what is none', () => {
   const one = { proxies: addressRanges('X_PROXIES', { help: 'whom to believe', fallback: [] }) }
   const read = (value: string) => readConfig(one, { X_PROXIES: value }).proxies

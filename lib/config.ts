@@ -34,9 +34,15 @@ function setting<T>(
 export const text = (env: string, options: Options<string>): Setting<string> =>
   setting(env, options, (value) => value)
 
-/** Like text, and deleted from the environment once read. */
-export const secret = (env: string, options: Options<string>): Setting<string> =>
-  setting(env, options, (value) => value, true)
+/**
+ * Like text, and deleted from the environment once read; `parse` throws what it wants instead,
+ * without the value.
+ */
+export const secret = (
+  env: string,
+  options: Options<string>,
+  parse = (value: string) => value,
+): Setting<string> => setting(env, options, parse, true)
 
 export const integer = (env: string, options: Options<number>): Setting<number> =>
   setting(env, options, (value) => {

@@ -1,4 +1,5 @@
 import { custom, flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
+import { parseAuthKey } from './credential.ts'
 import { parseListeners } from './ingest/listener-setting.ts'
 
 export const settings = {
@@ -41,6 +42,11 @@ export const settings = {
     fallback: [],
     help: 'further listeners for syslog, such as tcp://0.0.0.0:5514?framing=newline',
   }),
+  authKey: secret(
+    'PLEXUS_LOGPLEX_AUTH_KEY',
+    { fallback: '', help: "key that alone lets into Logplex's own API; none: credentials only" },
+    parseAuthKey,
+  ),
   logBytesPerApp: integer('PLEXUS_LOG_BYTES_PER_APP', {
     fallback: 32 * 1024 * 1024,
     help: "bytes that an app's log may hold beyond its newest 1,500 lines",

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { credentialFinder, CredentialTable, readBasic, type Credential } from './credential.ts'
+import {
+  authKeyCheck,
+  parseAuthKey,
+  credentialFinder,
+  CredentialTable,
+  readBasic,
+  type Credential,
+} from './credential.ts'
 
 const password = 'F'.repeat(64)
 const login = (user: string) => ({ user, password })
@@ -48,4 +55,22 @@ test('Basic is read, and nothing else', () => {
   expect(of('a:b:c')).toEqual({ user: 'a', password: 'b:c' })
   expect(of('nobody')).toBeUndefined()
   for (const other of [undefined, '', 'Bearer x', 'Basic']) expect(readBasic(other)).toBeUndefined()
+})
+
+test('the key is told as it is, and where there is none nobody has it', () => {
+  const key = 'k'.repeat(32)
+  const isKey = authKeyCheck(parseAuthKey(key))
+  for (const good of [`Basic ${key}`, `basic ${key}`]) expect(isKey(good)).toBe(true)
+  const encoded = Buffer.from(key).toString('base64')
+  for (const other of [undefined, '', key, `Bearer ${key}`, `Basic ${key}k`, `Basic ${encoded}`])
+    expect(isKey(other)).toBe(false)
+  for (const none of [undefined, '', 'Basic', 'Basic ', `Basic ${key}`])
+    expect(authKeyCheck('')(none)).toBe(false)
+})
+
+test('a key that is short or cannot stand in a header is refused, and is not shown', () => {
+  for (const wrong of ['k'.repeat(31), `${'k'.repeat(20)} ${'k'.repeat(20)}`, 'ž'.repeat(40)]) {
+    expect(() => parseAuthKey(wrong)).toThrow('wants 32 or more visible ASCII characters')
+    expect(() => parseAuthKey(wrong)).not.toThrow(wrong)
+  }
 })

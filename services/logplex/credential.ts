@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
+import { authKeyCharsMin } from './limits.ts'
 
 /** any_channel: writes into every app's log. full_api: Logplex's own API. */
 export const permissions = ['any_channel', 'full_api'] as const
@@ -25,6 +26,23 @@ export function readBasic(authorization: string | undefined): Login | undefined 
   const colon = text.indexOf(':')
   if (colon < 0) return undefined
   return { user: text.slice(0, colon), password: text.slice(colon + 1) }
+}
+
+/** A key that alone lets into Logplex's own API; throws what it wants instead. */
+export function parseAuthKey(value: string): string {
+  if (value.length < authKeyCharsMin || !/^[!-~]+$/.test(value))
+    throw new Error(`wants ${authKeyCharsMin} or more visible ASCII characters without spaces`)
+  return value
+}
+
+/** Tells `Basic <key>`, the key as it is and not encoded; an empty key lets nobody in. */
+export function authKeyCheck(key: string): (authorization: string | undefined) => boolean {
+  const wanted = key === '' ? undefined : hash('sha256', key, 'buffer')
+  return (authorization) => {
+    const [scheme, given = ''] = (authorization ?? '').split(' ')
+    if (!wanted || scheme?.toLowerCase() !== 'basic') return false
+    return timingSafeEqual(hash('sha256', given, 'buffer'), wanted)
+  }
 }
 
 /** All credentials, in memory. */

@@ -158,6 +158,8 @@ export const strangerBytesMax = miB
 export const tokenLookupsPerSecondMax = 50
 /** Unknown tokens that are looked up for one post of a credential; lines of more are dropped, counted. */
 export const strangersPerPostMax = 25
+/** Of the key that alone lets into Logplex's own API: nobody guesses one of so many characters. */
+export const authKeyCharsMin = 32
 /** An unknown credential makes all be read anew at most this often. */
 export const credentialLookupMs = 1_000
 /** A token that was not found is not looked up again for so long. */

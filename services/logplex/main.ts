@@ -6,6 +6,7 @@ import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { startCanary, type Canary } from './canary/canary.ts'
 import { registerCanaryReport } from './canary/canary-report.ts'
 import { settings, type LogplexConfig } from './config.ts'
+import { authKeyCheck } from './credential.ts'
 import { forgetApp } from './control/channels.ts'
 import { logplexHandlers } from './control/logplex-rpc.ts'
 import { followMappedApps } from './control/mapped-apps.ts'
@@ -53,7 +54,8 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
     { appLog, tokens, ...registry, findMappedApp: mapped.find, switches, log },
     async (server) => {
       registerCanaryReport(server, () => canary?.report())
-      registerLogplexApi(server, { context, log })
+      const isAuthKey = authKeyCheck(config.authKey)
+      registerLogplexApi(server, { context, isAuthKey, log })
       await registerTails(server, { appLog, ...sessions, switches, log })
     },
   )

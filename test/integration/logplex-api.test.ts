@@ -18,6 +18,8 @@ const aToken = expect.stringMatching(new RegExp(`^t\\.${uuid}$`))
 const aDrainToken = expect.stringMatching(new RegExp(`^d\\.${uuid}$`))
 const aNumber = expect.any(Number)
 
+const authKey = 'K'.repeat(40)
+
 let logplex: ServiceProcess
 let nats: NatsConnection
 let rpc: RpcClient<typeof LogplexService>
@@ -25,7 +27,7 @@ let testLog: TestLog
 let authorization: string
 
 beforeAll(async () => {
-  logplex = await startService('logplex', engines)
+  logplex = await startService('logplex', engines, { PLEXUS_LOGPLEX_AUTH_KEY: authKey })
   nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'test', silentLog)
   rpc = rpcClient(nats, 'logplex', LogplexService)
   testLog = await openTestLog(engines)
@@ -93,6 +95,26 @@ describe('v3', () => {
       200,
       'OK',
     ])
+  })
+
+  test('the operator’s key may what full_api may, and cannot write lines', async () => {
+    const appId = newId<AppId>()
+    const key = { authorization: `Basic ${authKey}` }
+    expect((await ask('PUT', `/v3/channels/${appId}`, { tokens: ['app'] }, key)).status).toBe(201)
+    const wish = { channel_id: appId }
+    expect((await ask('POST', '/v2/sessions', wish, key)).status).toBe(201)
+    const encoded = basic({ id: '', password: authKey })
+    for (const wrong of [
+      `Basic ${authKey}x`,
+      `Basic ${authKey.slice(1)}`,
+      `Bearer ${authKey}`,
+      encoded,
+    ])
+      expect(
+        (await ask('GET', `/v3/channels/${appId}`, undefined, { authorization: wrong })).status,
+      ).toBe(401)
+    const lines = { ...key, 'content-type': 'application/logplex-1' }
+    expect((await ask('POST', '/logs', frameOf('t.x', 'x'), lines)).status).toBe(401)
   })
 
   test('a channel is made, changed, shown and deleted', async () => {

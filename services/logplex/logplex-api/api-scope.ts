@@ -7,7 +7,12 @@ import { readBasic } from '../credential.ts'
 import type { ServiceState } from '../switches.ts'
 import type { ControlContext } from '../control/context.ts'
 
-export type ApiDeps = { context: ControlContext; log: Log }
+export type ApiDeps = {
+  context: ControlContext
+  /** Whether a request's authorization is the operator's key, which needs no credential. */
+  isAuthKey: (authorization: string | undefined) => boolean
+  log: Log
+}
 export type ApiVersion = 'v2' | 'v3'
 
 /** Ends a request with that status and body: an object is JSON, text is Logplex's bare text. */
@@ -25,7 +30,7 @@ export class ApiAnswer extends Error {
 export const jsonError = (status: number, error: string): ApiAnswer =>
   new ApiAnswer(status, { error })
 
-/** A route that needs a credential with full_api; its body, if it has one, is a JSON object. */
+/** A route that needs a credential with full_api, or the operator's key; its body, if it has one, is a JSON object. */
 export type ApiRoute = {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url: string
@@ -36,9 +41,12 @@ export type ApiRequest = {
   params: Record<string, string>
   query: Record<string, unknown>
   body: Record<string, unknown>
-  /** Id of the credential that asks. */
+  /** Id of the credential that asks, or authKeyId. */
   credentialId: string
 }
+
+/** Stands for the operator's key where a credential has its id. */
+const authKeyId = 'the key'
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
@@ -64,7 +72,7 @@ export function serveRoutes(
           if (version === 'v3')
             reply.header('request-id', request.headers['request-id'] ?? randomUUID())
           assertInService(method, url, version, deps.context.switches.state)
-          const credentialId = await authorize(request, deps.context)
+          const credentialId = await authorize(request, deps)
           if (version === 'v3' && (method === 'POST' || method === 'PUT')) assertJson(request)
           credentials.set(request, credentialId)
         },
@@ -111,9 +119,13 @@ function assertInService(
   throw new ApiAnswer(503, bare ?? 'Logplex API temporarily in read-only mode')
 }
 
-async function authorize(request: FastifyRequest, { registry }: ControlContext): Promise<string> {
-  const login = readBasic(request.headers.authorization)
-  const credential = login && (await registry.findCredential(login))
+async function authorize(
+  { headers: { authorization } }: FastifyRequest,
+  { context, isAuthKey }: ApiDeps,
+): Promise<string> {
+  if (isAuthKey(authorization)) return authKeyId
+  const login = readBasic(authorization)
+  const credential = login && (await context.registry.findCredential(login))
   if (!credential?.permissions.has('full_api')) throw new ApiAnswer(401, 'Not Authorized')
   return credential.id
 }

@@ -7,8 +7,8 @@ import { sessionRoutes, sessionRoutesV3 } from './sessions.ts'
 import { tokenRoutes, tokenRoutesV3 } from './tokens.ts'
 
 /**
- * Logplex's own API, v1 and v2 as its clients know them and v3, for credentials with full_api. Where
- * it differs from Logplex, docs/decisions/0006 says why.
+ * Logplex's own API, v1 and v2 as its clients know them and v3, for credentials with full_api and
+ * the operator's key. Where it differs from Logplex, docs/decisions/0006 says why.
  */
 export function registerLogplexApi(server: FastifyInstance, deps: ApiDeps): void {
   const { context } = deps
