@@ -1,5 +1,6 @@
 import { custom, flag, integer, port, secret, text, type ConfigOf } from '#lib/config.ts'
 import { parseAuthKey } from './credential.ts'
+import { parseLease } from './drains/lease-setting.ts'
 import { parseListeners } from './ingest/listener-setting.ts'
 
 export const settings = {
@@ -62,6 +63,10 @@ export const settings = {
   canarySeconds: integer('PLEXUS_CANARY_SECONDS', {
     fallback: 5,
     help: "between two lines of the canary's own through this process; 0: no canary",
+  }),
+  drainLease: custom('PLEXUS_DRAIN_LEASE_SECONDS', parseLease, {
+    fallback: parseLease('10'),
+    help: 'how long after a kill -9 another process goes on with the drains, in seconds',
   }),
   drainsMayBeLocal: flag('PLEXUS_DRAINS_MAY_BE_LOCAL', {
     fallback: false,

@@ -30,8 +30,9 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   const appLog = await openAppLog({ redis, nats, log, bytesPerAppMax, bytesMax })
   lifecycle.onStop('app log', appLog.close)
 
-  const { drainsMayBeLocal, drainsCaFile: caFile, logsUrl, syslogAddr } = config
-  const drains = await startDrains({ appLog, redis, mayBeLocal: drainsMayBeLocal, caFile, log })
+  const { drainsMayBeLocal, drainsCaFile: caFile, drainLease: limits, logsUrl, syslogAddr } = config
+  const reach = { mayBeLocal: drainsMayBeLocal, caFile }
+  const drains = await startDrains({ appLog, redis, ...reach, limits, log })
   lifecycle.onStop('drains', drains.stop)
 
   const [tokens, switches] = [new TokenTable(), new Switches()]

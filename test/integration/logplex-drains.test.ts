@@ -28,8 +28,8 @@ import { storedLines } from '../support/stored-lines.ts'
 const engines = inject('engines')
 const { ports } = engines.layout
 const logsUrl = `http://127.0.0.1:${ports.logs}`
-// A dead process's leases run out after 10 s, and are looked for every 3 s.
-const takeoverMsMax = 15_000
+// A dead process's leases run out after 3 s, and are looked for every 0.9 s.
+const takeoverMsMax = 8_000
 
 let nats: NatsConnection
 let rpc: RpcClient<typeof LogplexService>

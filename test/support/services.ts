@@ -42,6 +42,7 @@ export async function startService(
       NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
       // Tests kill processes and wait for others to go on.
       PLEXUS_WORKFLOW_LEASE_SECONDS: '4',
+      ...(service === 'logplex' && { PLEXUS_DRAIN_LEASE_SECONDS: '3' }),
       ...serviceEnv(service, engines),
       ...overrides,
     },

@@ -38,7 +38,7 @@ export type DrainsOptions = {
   /** PEM file of CAs that receivers may have beyond those that Node trusts; empty: none. */
   caFile: string
   log: Log
-  /** Other ones for tests. */
+  /** Other ones: the lease that the operator wants, all for tests. */
   limits?: Partial<DrainLimits>
 }
 
