@@ -24,7 +24,7 @@ export default defineConfig({
             '{lib,services,scripts,local-platform,client,egress-shim}/**/*.test.ts',
             '{provider-check,cli,demo,test}/**/*.test.ts',
           ],
-          exclude: ['**/*.pg.test.ts', 'test/{contract,integration,system,cli}/**'],
+          exclude: ['**/*.pg.test.ts', 'test/{contract,integration,chaos,system,cli}/**'],
         },
       },
       {
@@ -39,6 +39,13 @@ export default defineConfig({
           name: 'integration',
           ...withEngines,
           include: ['test/{contract,integration}/**/*.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          ...withEngines,
+          include: ['test/chaos/**/*.test.ts'],
         },
       },
       {

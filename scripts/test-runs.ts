@@ -12,7 +12,7 @@ const vitest = join(root, 'node_modules/vitest/vitest.mjs')
  */
 const halves = [
   ['pg', 'system'],
-  ['unit', 'integration'],
+  ['unit', 'integration', 'chaos'],
 ]
 
 /**

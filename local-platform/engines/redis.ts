@@ -9,9 +9,11 @@ export async function startRedis(options: {
   dir: string
   port: number
   password: string
+  /** Lines of redis.conf behind ours. */
+  settings?: string[]
   files?: EngineFiles
 }): Promise<Engine> {
-  const { binary, dir, port, password, files = {} } = options
+  const { binary, dir, port, password, settings = [], files = {} } = options
   await privateFolder(dir)
   const file = join(dir, 'redis.conf')
   const lines = [
@@ -31,6 +33,7 @@ export async function startRedis(options: {
     // the append-only file as this user, and would leave out each one that it had no right to.
     'user default off ~* &* +@all',
     `user logplex on >${password} ~* &* +@all -@admin +function +config|get +info`,
+    ...settings,
   ]
   await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 })
   return startEngine({
