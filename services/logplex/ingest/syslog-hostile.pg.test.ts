@@ -2,7 +2,8 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, expect, inject, onTestFinished, test } from 'vitest'
 import { eventually } from '../../../test/support/eventually.ts'
 import { accounted, countedFrame, openTestIntake } from '../../../test/support/intake.ts'
-import { frameBytesMax } from '../limits.ts'
+import { openManyConnections } from '../../../test/support/many-connections.ts'
+import { frameBytesMax, tcpConnectionsMax } from '../limits.ts'
 import { listenSyslogTcp } from './syslog-tcp.ts'
 
 let intake: Awaited<ReturnType<typeof openTestIntake>>
@@ -25,25 +26,35 @@ function open(): Promise<Socket> {
   })
 }
 
-test('2,000 connections, each in the middle of a frame, all get their lines in', async () => {
+test('as many connections as may be, each in the middle of a frame, keep nobody from being heard; one more is refused', async () => {
   const { appId, token } = intake.newToken()
-  const sockets: Socket[] = []
-  // As many at a time as a machine with a small backlog takes.
-  for (let at = 0; at < 2_000; at += 100)
-    sockets.push(...(await Promise.all(Array.from({ length: 100 }, open))))
-  const frames = sockets.map((_, at) => countedFrame(token, `from ${at}`))
-  sockets.forEach((socket, at) => socket.write(frames[at]?.slice(0, 10 + (at % 90)) ?? ''))
-  // Who comes while all of them wait is heard at once.
+  const { counters } = intake.shared
+  const honest = await open()
+  const frames = Array.from({ length: tcpConnectionsMax - 1 }, (_, at) =>
+    countedFrame(token, `from ${at}`),
+  )
+  const cut = (at: number): number => 10 + (at % 90)
+  const many = await openManyConnections(
+    port,
+    frames.map((frame, at) => frame.slice(0, cut(at))),
+  )
+  onTestFinished(many.close)
+  honest.write(countedFrame(token, 'honest'))
+  await eventually(async () => expect(await intake.kept(appId)).toEqual(['honest']))
+  const refused = await open()
+  await new Promise((closed) => refused.resume().once('close', closed))
+  expect(counters.connectionsClosed).toBe(1)
+  await many.finish(frames.map((frame, at) => frame.slice(cut(at))))
+  await eventually(() => expect(counters.accepted).toBe(tcpConnectionsMax))
+  await eventually(async () =>
+    expect(new Set(await intake.kept(appId)).size).toBe(tcpConnectionsMax),
+  )
+  expect(accounted(counters)).toBe(tcpConnectionsMax)
+  expect(counters.connectionsClosed).toBe(1)
+  // There is room again.
   const late = await open()
   late.write(countedFrame(token, 'late'))
-  await eventually(async () => expect(await intake.kept(appId)).toEqual(['late']))
-  sockets.forEach((socket, at) => socket.end(frames[at]?.slice(10 + (at % 90)) ?? ''))
-  await eventually(() => expect(intake.shared.counters.accepted).toBe(2_001))
-  await eventually(async () => {
-    const kept = await intake.kept(appId)
-    expect(new Set(kept).size).toBe(2_001)
-  })
-  expect(accounted(intake.shared.counters)).toBe(2_001)
+  await eventually(async () => expect((await intake.kept(appId)).at(-1)).toBe('late'))
 }, 60_000)
 
 test('digits, lengths and noise without end are counted once, and what comes after them is heard', async () => {
