@@ -30,8 +30,8 @@ export type ChaosNode = {
 export type ChaosPlatform = Awaited<ReturnType<typeof startChaosPlatform>>
 
 /**
- * Two processes of logplex with a Redis of their own, and a network that can be partitioned between
- * all of them.
+ * Processes of logplex with a Redis of their own, and networks between all of them that can be
+ * partitioned.
  */
 export async function startChaosPlatform(engines: TestEngines, env: Record<string, string>) {
   const dir = await mkdtemp(join(tmpdir(), 'plexus-chaos-'))
@@ -75,7 +75,6 @@ export async function startChaosPlatform(engines: TestEngines, env: Record<strin
     })
     return node
   }
-  const nodes = await Promise.all([startNode(), startNode()])
   const rpcNats = await connectNats(
     natsUrl(engines.layout, engines.credentials, 'api'),
     'test',
@@ -85,20 +84,16 @@ export async function startChaosPlatform(engines: TestEngines, env: Record<strin
   const rpc = rpcClient(rpcNats, 'logplex', LogplexService)
 
   return {
-    ...{ nodes, nats, rpc },
+    ...{ startNode, nats, rpc },
     /** Redis refuses every write for so long: it has no memory. */
     fillRedis: async (ms: number) => {
       await redisAdmin.configSet('maxmemory', '1')
       await delay(ms)
       await redisAdmin.configSet('maxmemory', '0')
     },
-    /** The processes that run the drains of these apps. */
-    owners: async (apps: { drains: { id: string }[] }[]) => {
-      const keys = apps.flatMap(({ drains }) =>
-        drains.map(({ id }) => `plexus:drain:{${id}}:owner`),
-      )
-      return new Set(await redisAdmin.mGet(keys))
-    },
+    /** Names of the processes that run these drains, null for none. */
+    owners: (drains: { id: string }[]) =>
+      redisAdmin.mGet(drains.map(({ id }) => `plexus:drain:{${id}}:owner`)),
     /** An app with two drains and a tail that is opened at the processes in that order. */
     newApp: async (name: string, tailAt: ChaosNode[]) => {
       const appId = newId<AppId>()
