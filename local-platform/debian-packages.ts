@@ -15,7 +15,8 @@ const outputBytesMax = 64 * 1024 * 1024
 
 // What runs: the programs and the libraries they load. Scripts that set up system services, Perl,
 // the C library itself and PostgreSQL's just-in-time compiler (switched off) stay out.
-const wanted = /^(nats-server|redis-(server|tools)|rsyslog|postgresql(-client)?-\d+|lib[a-z0-9].*)$/
+const wanted =
+  /^(nats-server|redis-(server|tools)|rsyslog|syslog-ng-core|postgresql(-client)?-\d+|lib[a-z0-9].*)$/
 const unwanted = /^(libc6|libc-bin|libc-l10n|libcrypt1|libllvm.*|libperl.*|lib.*-perl|libpam-.*)$/
 
 /**
@@ -132,6 +133,7 @@ async function writeWrappers(folder: string): Promise<void> {
   const libraries = [
     ...(await libraryFolders(root, 'usr/lib')),
     ...(await libraryFolders(root, 'lib')),
+    ...(await syslogNgFolder(root)),
   ]
   const path = libraries.map((library) => `$root/${library}`).join(':')
   await mkdir(join(folder, 'bin'), { mode: 0o755 })
@@ -142,7 +144,7 @@ async function writeWrappers(folder: string): Promise<void> {
       `LD_LIBRARY_PATH="${path}\${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"`,
       'export LD_LIBRARY_PATH',
       ...(await moduleFolder(root, program)),
-      `exec "$root/${file}" "$@"`,
+      `exec "$root/${file}" ${await moduleArguments(root, program)}"$@"`,
     ]
     await writeFile(join(folder, 'bin', program), `${script.join('\n')}\n`, { mode: 0o755 })
   }
@@ -155,6 +157,20 @@ async function moduleFolder(root: string, program: string): Promise<string[]> {
   return [`export RSYSLOG_MODDIR="$root/${library}/rsyslog"`]
 }
 
+/** The same for those that are told by an argument, which later ones add to. */
+async function moduleArguments(root: string, program: string): Promise<string> {
+  if (program !== 'syslog-ng') return ''
+  const [library = ''] = await syslogNgFolder(root)
+  const version = (await readdir(join(root, library))).find((name) => /^\d/.test(name))
+  return `--module-path="$root/${library}/${version}" `
+}
+
+/** Beside its modules it keeps a library of its own there. */
+async function syslogNgFolder(root: string): Promise<string[]> {
+  const names = await readdir(join(root, 'usr/lib')).catch(() => [])
+  return names.filter((name) => name === 'syslog-ng').map((name) => `usr/lib/${name}`)
+}
+
 async function libraryFolders(root: string, base: string): Promise<string[]> {
   const names = await readdir(join(root, base)).catch(() => [])
   return names.filter((name) => /-linux-/.test(name)).map((name) => `${base}/${name}`)
@@ -164,7 +180,7 @@ async function findPrograms(root: string): Promise<[program: string, file: strin
   const found: [string, string][] = []
   for (const folder of ['usr/sbin', 'usr/bin']) {
     for (const name of await readdir(join(root, folder)).catch(() => []))
-      if (/^(nats-server|redis-server|redis-cli|rsyslogd)$/.test(name))
+      if (/^(nats-server|redis-server|redis-cli|rsyslogd|syslog-ng)$/.test(name))
         found.push([name, `${folder}/${name}`])
   }
   const versions = await readdir(join(root, 'usr/lib/postgresql')).catch(() => [])

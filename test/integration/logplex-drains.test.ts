@@ -19,7 +19,7 @@ import {
   startOtlpCollector,
   type HttpReceiver,
 } from '../support/log-receivers.ts'
-import { openTestLog, type TestLog } from '../support/logs.ts'
+import { keptMessages, linesOf, openTestLog, type TestLog } from '../support/logs.ts'
 import { freePortBase } from '../support/ports.ts'
 import { startSecondLogplex } from '../support/second-logplex.ts'
 import { startService, type ServiceProcess } from '../support/services.ts'
@@ -150,6 +150,31 @@ test('the drains of a process that dies are taken over by another one, replays a
   expect(seen).toMatchObject({ ...well, drains: expect.any(Number) })
 })
 
+/** Starts a syslog server that ends with the test; returns when something takes connections at the port. */
+async function startSyslogServer(program: string, args: string[], port: number): Promise<void> {
+  const env = { PATH: `${process.env['PATH']}:/usr/sbin` }
+  const child = spawn(program, args, { env, stdio: 'inherit' })
+  closing.push(async () => {
+    child.kill()
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+  })
+  await eventually(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const socket = connect(port, '127.0.0.1', () => resolve(void socket.end()))
+        socket.once('error', reject)
+      }),
+  )
+}
+
+/** What a syslog server wrote into a file, once it is so many lines. */
+const writtenLines = (file: string, count: number): Promise<string[]> =>
+  eventually(async () => {
+    const lines = (await readFile(file, 'utf8')).trimEnd().split('\n')
+    expect(lines).toHaveLength(count)
+    return lines
+  })
+
 test('rsyslog receives a syslog drain, with the drain token as host', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'plexus-rsyslog-'))
   closing.push(() => rm(dir, { recursive: true, force: true }))
@@ -165,35 +190,56 @@ input(type="imptcp" address="127.0.0.1" port="${port}" ruleset="keep")
 ruleset(name="keep") { action(type="omfile" file="${file}" template="seen") }
 `,
   )
-  const rsyslogd = spawn(
+  await startSyslogServer(
     'rsyslogd',
     ['-n', '-f', join(dir, 'rsyslog.conf'), '-i', join(dir, 'pid')],
-    { env: { PATH: `${process.env['PATH']}:/usr/sbin` }, stdio: 'inherit' },
-  )
-  closing.push(async () => {
-    rsyslogd.kill()
-    if (rsyslogd.exitCode === null && rsyslogd.signalCode === null) await once(rsyslogd, 'exit')
-  })
-  await eventually(
-    () =>
-      new Promise<void>((resolve, reject) => {
-        const socket = connect(port, '127.0.0.1', () => resolve(void socket.end()))
-        socket.once('error', reject)
-      }),
+    port,
   )
   await startLogplex()
   const { appId } = await newApp()
   const { token } = await rpc.createDrain({ appId, url: `syslog://127.0.0.1:${port}`, force: true })
   await append(appId, ['first', 'second\n', 'žluťoučký kůň'])
   await append(appId, numbered(4, 1_000))
-  const lines = await eventually(async () => {
-    const text = (await readFile(file, 'utf8')).trimEnd().split('\n')
-    expect(text).toHaveLength(1_000)
-    return text
-  })
+  const lines = await writtenLines(file, 1_000)
   const seen = (message: string): string =>
     `190|2026-11-21T10:11:12.123456+00:00|${token}|app|web.1|-|-|${message}`
   expect(lines).toEqual(['first', 'second', 'žluťoučký kůň', ...numbered(4, 1_000)].map(seen))
+})
+
+test('syslog-ng receives a syslog drain, and sends what it received into another app', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'plexus-syslog-ng-'))
+  closing.push(() => rm(dir, { recursive: true, force: true }))
+  const port = await freePortBase()
+  await startLogplex()
+  const [from, to] = [await newApp(), await newApp()]
+  const file = join(dir, 'received')
+  await writeFile(
+    join(dir, 'syslog-ng.conf'),
+    `@version: 3.35
+options { keep-hostname(yes); frac-digits(6); };
+source drain { syslog(ip("127.0.0.1") port(${port}) transport("tcp")); };
+destination seen { file("${file}" template("$PRI|$ISODATE|$HOST|$PROGRAM|$PID|$MSG\\n")); };
+rewrite token { set("${to.token}", value("PROGRAM")); };
+destination app { syslog("127.0.0.1" port(${ports.syslog}) transport("tcp")); };
+log { source(drain); destination(seen); };
+log { source(drain); rewrite(token); destination(app); };
+`,
+  )
+  const files = ['-R', join(dir, 'state'), '-p', join(dir, 'pid'), '-c', join(dir, 'control')]
+  const args = ['-F', '--no-caps', '-f', join(dir, 'syslog-ng.conf'), ...files]
+  await startSyslogServer('syslog-ng', args, port)
+  const url = `syslog://127.0.0.1:${port}`
+  const { token } = await rpc.createDrain({ appId: from.appId, url, force: true })
+  const messages = ['first', 'žluťoučký kůň', ...numbered(3, 1_000)]
+  await append(from.appId, messages)
+  const seen = (message: string): string =>
+    `190|2026-11-21T10:11:12.123456+00:00|${token}|app|web.1|${message}`
+  expect(await writtenLines(file, 1_000)).toEqual(messages.map(seen))
+  // It ends each message with a newline.
+  const sent = messages.map((message) => `${message}\n`)
+  await eventually(async () => expect(await keptMessages(log.appLog, to.appId)).toEqual(sent))
+  const { chunks } = await log.appLog.readBack(to.appId, Infinity, 1)
+  expect(linesOf(chunks).at(-1)).toBe('1000 app[web.1]: n1000\n')
 })
 
 test('a tail that resumes after kill -9 of logplex has no gap and no repeat', async () => {
