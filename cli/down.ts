@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { readLayout } from '../local-platform/layout.ts'
-import { runFolder } from '../local-platform/platform.ts'
+import { runFolder } from '../local-platform/process-files.ts'
 import { homeHolder } from '../local-platform/supervisor/home-lock.ts'
 import { endEverything } from '../local-platform/supervisor/leftovers.ts'
 import { existsSync } from 'node:fs'

@@ -1,65 +1,43 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { accountCreate } from './account-create.ts'
-import { addonsForget } from './addons-forget.ts'
-import { addonsReconcile } from './addons-reconcile.ts'
 import { UsageError, type Command } from './command.ts'
-import { down } from './down.ts'
-import { drains, drainsAdd, drainsReplay, drainsTest } from './drains.ts'
-import { env } from './env.ts'
-import { heroku } from './heroku.ts'
-import {
-  logsCredentialCreate,
-  logsCredentialList,
-  logsCredentialRemove,
-} from './logs-credential.ts'
-import { logsSwitch } from './logs-switch.ts'
-import { logsToken } from './logs-token.ts'
-import { logs } from './logs.ts'
-import { manifestImport } from './manifest-import.ts'
-import { manifestDiff, manifestPull, manifestPush, manifestSecret } from './manifest.ts'
-import { providerProxy } from './provider-proxy.ts'
-import { providerTest } from './provider-test.ts'
-import { servicesState } from './services-state.ts'
-import { status } from './status.ts'
-import { telemetryAdd } from './telemetry.ts'
-import { up } from './up.ts'
 
+// Each is loaded when it is wanted: what one of them needs takes longer to load than another to run.
 // A name of several words stands before the shorter one that it begins with.
-const commands: Record<string, Command> = {
-  up,
-  down,
-  status,
-  env,
-  heroku,
-  'logs credential create': logsCredentialCreate,
-  'logs credential list': logsCredentialList,
-  'logs credential remove': logsCredentialRemove,
-  'logs switch': logsSwitch,
-  'logs token': logsToken,
-  logs,
-  'drains add': drainsAdd,
-  'drains replay': drainsReplay,
-  'drains test': drainsTest,
-  drains,
-  'telemetry add': telemetryAdd,
-  'manifest push': manifestPush,
-  'manifest pull': manifestPull,
-  'manifest diff': manifestDiff,
-  'manifest import': manifestImport,
-  'manifest secret': manifestSecret,
-  'provider proxy': providerProxy,
-  'provider test': providerTest,
-  'account:create': accountCreate,
-  'services:state': servicesState,
-  'addons:forget': addonsForget,
-  'addons reconcile': addonsReconcile,
+const commands: Record<string, () => Promise<Command>> = {
+  up: async () => (await import('./up.ts')).up,
+  down: async () => (await import('./down.ts')).down,
+  status: async () => (await import('./status.ts')).status,
+  env: async () => (await import('./env.ts')).env,
+  heroku: async () => (await import('./heroku.ts')).heroku,
+  'logs credential create': async () => (await import('./logs-credential.ts')).logsCredentialCreate,
+  'logs credential list': async () => (await import('./logs-credential.ts')).logsCredentialList,
+  'logs credential remove': async () => (await import('./logs-credential.ts')).logsCredentialRemove,
+  'logs switch': async () => (await import('./logs-switch.ts')).logsSwitch,
+  'logs token': async () => (await import('./logs-token.ts')).logsToken,
+  logs: async () => (await import('./logs.ts')).logs,
+  'drains add': async () => (await import('./drains.ts')).drainsAdd,
+  'drains replay': async () => (await import('./drains.ts')).drainsReplay,
+  'drains test': async () => (await import('./drains.ts')).drainsTest,
+  drains: async () => (await import('./drains.ts')).drains,
+  'telemetry add': async () => (await import('./telemetry.ts')).telemetryAdd,
+  'manifest push': async () => (await import('./manifest.ts')).manifestPush,
+  'manifest pull': async () => (await import('./manifest.ts')).manifestPull,
+  'manifest diff': async () => (await import('./manifest.ts')).manifestDiff,
+  'manifest import': async () => (await import('./manifest-import.ts')).manifestImport,
+  'manifest secret': async () => (await import('./manifest.ts')).manifestSecret,
+  'provider proxy': async () => (await import('./provider-proxy.ts')).providerProxy,
+  'provider test': async () => (await import('./provider-test.ts')).providerTest,
+  'account:create': async () => (await import('./account-create.ts')).accountCreate,
+  'services:state': async () => (await import('./services-state.ts')).servicesState,
+  'addons:forget': async () => (await import('./addons-forget.ts')).addonsForget,
+  'addons reconcile': async () => (await import('./addons-reconcile.ts')).addonsReconcile,
 }
 
 async function main(args: string[]): Promise<number> {
   const [first] = args
   if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
-    process.stdout.write(overview())
+    process.stdout.write(await overview())
     return 0
   }
   if (first === 'version' || first === '--version' || first === '-v') {
@@ -69,9 +47,9 @@ async function main(args: string[]): Promise<number> {
   const name = Object.keys(commands).find((words) =>
     words.split(' ').every((word, index) => args[index] === word),
   )
-  const command = name === undefined ? undefined : commands[name]
+  const command = name === undefined ? undefined : await commands[name]?.()
   if (!command || name === undefined) {
-    process.stderr.write(`plexus: there is no command "${first}"\n\n${overview()}`)
+    process.stderr.write(`plexus: there is no command "${first}"\n\n${await overview()}`)
     return 2
   }
   const rest = args.slice(name.split(' ').length)
@@ -94,8 +72,8 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
-function overview(): string {
-  const entries = Object.values(commands)
+async function overview(): Promise<string> {
+  const entries = await Promise.all(Object.values(commands).map((load) => load()))
   const width = Math.max(...entries.map(({ usage }) => usage.length)) + 2
   const lines = entries.map(({ usage, summary }) => `  ${usage.padEnd(width)}${summary}`)
   return ['plexus COMMAND', '', ...lines, '', 'plexus COMMAND --help says more.', ''].join('\n')

@@ -5,14 +5,8 @@ import { ensureMasterKey, loadCredentials } from '../local-platform/credentials.
 import { privateFolder, usableFolder } from '../local-platform/folders.ts'
 import { ensureBinaries } from '../local-platform/install-engines.ts'
 import { readLayout, type Layout } from '../local-platform/layout.ts'
-import {
-  logFolder,
-  prepare,
-  runFolder,
-  startEngines,
-  startServices,
-  type Platform,
-} from '../local-platform/platform.ts'
+import { prepare, startEngines, startServices, type Platform } from '../local-platform/platform.ts'
+import { logFolder, runFolder } from '../local-platform/process-files.ts'
 import {
   platformEnv,
   platformEnvFile,

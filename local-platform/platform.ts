@@ -3,13 +3,13 @@ import { createLog } from '#lib/log.ts'
 import { issueAddonCertificate } from './addon-certificate.ts'
 import type { Binaries } from './binaries.ts'
 import type { Credentials } from './credentials.ts'
-import type { EngineFiles } from './engines/engine.ts'
 import { startNats } from './engines/nats.ts'
 import { postgresAccount, reachableFolder } from './engines/postgres-account.ts'
 import { addonServerSettings, startPostgres, type PostgresOptions } from './engines/postgres.ts'
 import { startRedis } from './engines/redis.ts'
 import type { Layout } from './layout.ts'
 import { migrateAll } from './migrate.ts'
+import { processFiles } from './process-files.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import type { Say } from './progress.ts'
 import {
@@ -35,18 +35,6 @@ export type Platform = {
   watch: boolean
   /** Runs a process under the supervisor until the platform stops. */
   keep: (name: string, start: () => Promise<Running>) => Promise<void>
-}
-
-const folders = { run: 'run', log: 'log' } as const
-
-export const runFolder = (home: string): string => join(home, folders.run)
-export const logFolder = (home: string): string => join(home, folders.log)
-
-export function processFiles(home: string, name: string): Required<EngineFiles> {
-  return {
-    logFile: join(logFolder(home), `${name}.log`),
-    pidFile: join(runFolder(home), `${name}.pid`),
-  }
 }
 
 /** Starts NATS, Redis and the two PostgreSQL servers, all at once. */

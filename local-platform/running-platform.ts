@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { layoutAt, readLayout, type Layout } from './layout.ts'
-import { processFiles } from './platform.ts'
 import { readPlatformEnv } from './platform-env.ts'
+import { processFiles } from './process-files.ts'
 import { homeHolder, lastHolder, type Holder } from './supervisor/home-lock.ts'
 import { livingPid } from './supervisor/process-record.ts'
 

@@ -45,6 +45,16 @@ function resolveImport(from: string, name: string): string {
   return name
 }
 
+/** What is loaded with a file of ours, and not only when it comes to it: files and packages. */
+function loadedWith(path: string, loaded = new Set<string>()): Set<string> {
+  if (loaded.has(path)) return loaded
+  loaded.add(path)
+  const text = sources.find((source) => source.path === path)?.text ?? ''
+  for (const [, name = ''] of text.matchAll(/^(?!import type)(?:.* )?from '([^']+)'/gm))
+    loadedWith(resolveImport(path, name), loaded)
+  return loaded
+}
+
 function isTest(path: string): boolean {
   return path.startsWith('test/') || path.endsWith('.test.ts')
 }
@@ -192,6 +202,12 @@ describe('what is written where', () => {
       /(^|\/)(utils?|helpers?|index|common|misc)(\/|\.ts$)/.test(path),
     )
     expect(wrong.map(({ path }) => path)).toEqual([])
+  })
+
+  test('every command of the official CLI begins with one of ours, which loads no package for it', () => {
+    const loaded = [...loadedWith('cli/main.ts'), ...loadedWith('cli/heroku.ts')]
+    expect(loaded.length).toBeGreaterThan(10)
+    expect(loaded.filter((name) => !/^node:|\.ts$/.test(name))).toEqual([])
   })
 
   test('no test sleeps, is skipped or runs alone', () => {
