@@ -14,8 +14,8 @@ const logplex = 'test/integration/logplex-'
 
 /**
  * Lanes that go on at a time, each with engines of its own. Within a lane files run one after the
- * other and mostly wait, for a lease, a deadline or a process: pg uses 0.7 of a core, integration
- * 0.6. All three take about as long.
+ * other and mostly wait, for a lease, a deadline or a process: pg and integration use some 250 s of
+ * CPU each. All three take about as long.
  */
 const lanes: Run[][] = [
   [projectArgs(['pg'])],
