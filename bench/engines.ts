@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Pool } from 'pg'
 import { createLog } from '#lib/log.ts'
 import {
   ensureMasterKey,
@@ -15,7 +16,10 @@ import { layoutAt, type Layout } from '../local-platform/layout.ts'
 import { migrateAll } from '../local-platform/migrate.ts'
 import { prepareDatabase } from '../local-platform/prepare-database.ts'
 import { adminDatabaseUrl, databaseUrl, natsUrl } from '../local-platform/service-env.ts'
-import { issueSyslogCertificate } from '../local-platform/syslog-certificate.ts'
+import {
+  issueSyslogCertificate,
+  syslogCertificateFile,
+} from '../local-platform/syslog-certificate.ts'
 
 export type BenchEngines = {
   layout: Layout
@@ -23,11 +27,16 @@ export type BenchEngines = {
   masterKeyFile: string
   redisServer: string
   postgresBin: string
+  /** PEM file of a key and a certificate. */
+  tlsPem: string
   /** Process ids of what belongs to the plexer and is measured with it. */
   redisPid: () => number
   natsPid: () => number
-  /** Each run begins with an empty Redis, whose memory and files are no former run's. */
-  renewRedis: () => Promise<void>
+  /**
+   * Each run begins with an empty Redis, whose memory and files are no former run's, and without
+   * apps: drains of former runs would be looked after as well.
+   */
+  renew: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -77,16 +86,20 @@ export async function startBenchEngines(say: (text: string) => void): Promise<Be
     natsUrl: natsUrl(layout, credentials, 'operator'),
     log: createLog('bench-migrate', 'warn'),
   })
+  const database = new Pool({ connectionString: adminDatabaseUrl(layout, credentials), max: 1 })
   return {
     ...{ layout, credentials, masterKeyFile, redisServer, postgresBin },
+    tlsPem: syslogCertificateFile(home),
     redisPid: () => redis.child.pid ?? 0,
     natsPid: () => nats.child.pid ?? 0,
-    renewRedis: async () => {
+    renew: async () => {
+      await database.query('truncate logplex.channels cascade')
       await redis.stop()
       await rm(redisDir, { recursive: true })
       redis = await openRedis()
     },
     stop: async () => {
+      await database.end()
       await Promise.all([nats, redis, postgres].map((engine) => engine.stop()))
       await rm(home, { recursive: true, force: true })
     },

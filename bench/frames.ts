@@ -1,6 +1,9 @@
 // Frames that are built before the clock runs: RFC 5424 with octet counting, so long as the bench
 // wants its lines, and what the same line is at the end of a syslog drain.
 
+/** In place of a pace: as fast as lines are taken. */
+export const saturated = 0
+
 const time = '2026-11-21T09:00:00.123456+00:00'
 
 /** `LEN <190>1 TIME host TOKEN web.1 - - MSG`, whose body has so many bytes. */

@@ -8,13 +8,13 @@ import { connectNats } from '#lib/nats.ts'
 import { rpcClient, type RpcClient } from '#lib/rpc.ts'
 import { LogplexService } from '#proto/logplex/v1/logplex_pb.ts'
 import { natsUrl, serviceEnv } from '../local-platform/service-env.ts'
+import type { Measured } from './cost.ts'
 import type { BenchEngines } from './engines.ts'
 
 /** One logplex process and what it needs: the contender of our own. */
 export type Plexer = {
   /** All processes of ours that a line passes. */
-  pids: () => number[]
-  logplexPid: number
+  measured: Measured
   rpc: RpcClient<typeof LogplexService>
   logsUrl: string
   syslogPort: number
@@ -25,36 +25,55 @@ export type BenchApp = { appId: AppId; token: string }
 
 const appsAtOnce = 20
 
-/** Starts a logplex; `profile` has it write a CPU profile into that folder at its end. */
-export async function startPlexer(engines: BenchEngines, profile?: string): Promise<Plexer> {
+/**
+ * Starts a logplex on an empty platform.
+ *
+ * @param options.profile has it write a CPU profile into that folder at its end
+ */
+export async function startPlexer(
+  engines: BenchEngines,
+  { profile }: { profile?: string | undefined } = {},
+): Promise<Plexer> {
   const { layout, credentials, redisPid, natsPid } = engines
-  await engines.renewRedis()
-  const main = join(import.meta.dirname, '../services/logplex/main.ts')
-  const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-  const child = spawn(process.execPath, [...profiled, main], {
-    // As fast as they are taken: no line is dropped for being too many of one app.
-    env: {
-      ...{ PATH: process.env['PATH'], PLEXUS_LOG_LINES_PER_SECOND_PER_APP: '0' },
-      ...serviceEnv('logplex', engines),
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  await ready(child)
+  await engines.renew()
+  const child = await startLogplex(engines, { profile })
   const nats = await connectNats(natsUrl(layout, credentials, 'operator'), 'bench', silentLog)
   const logplexPid = child.pid ?? 0
   return {
-    logplexPid,
-    pids: () => [logplexPid, redisPid(), natsPid()],
+    measured: { pids: [logplexPid, redisPid(), natsPid()], ownPid: logplexPid },
     rpc: rpcClient(nats, 'logplex', LogplexService),
     logsUrl: `http://127.0.0.1:${layout.ports.logs}`,
     syslogPort: layout.ports.syslog,
     stop: async () => {
       await nats.close()
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      await ended
+      await endProcess(child)
     },
   }
+}
+
+/** Starts one process of logplex, with other settings than the platform's where they are given. */
+export async function startLogplex(
+  engines: BenchEngines,
+  options: { profile?: string | undefined; env?: NodeJS.ProcessEnv } = {},
+): Promise<ChildProcess> {
+  const { profile, env } = options
+  const main = join(import.meta.dirname, '../services/logplex/main.ts')
+  const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+  const child = spawn(process.execPath, [...profiled, main], {
+    env: { PATH: process.env['PATH'], ...serviceEnv('logplex', engines), ...unlimited, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await ready(child)
+  return child
+}
+
+/** A single app may send as fast as it can. */
+const unlimited = { PLEXUS_LOG_LINES_PER_SECOND_PER_APP: '0' }
+
+export async function endProcess(child: ChildProcess): Promise<void> {
+  const ended = once(child, 'exit')
+  child.kill('SIGTERM')
+  await ended
 }
 
 async function ready(child: ChildProcess): Promise<void> {

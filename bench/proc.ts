@@ -4,13 +4,17 @@ import { readFileSync } from 'node:fs'
 
 const ticksPerSecond = 100
 
-/** CPU seconds, user and system, of these processes since they began. */
+/**
+ * CPU seconds, user and system, of these processes since they began, and of their children that have
+ * ended: Redis writes its file anew in one.
+ */
 export function cpuSeconds(pids: number[]): number {
   return pids.reduce((sum, pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The name in parentheses may hold spaces.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return sum + (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+    const ticks = fields.slice(11, 15).reduce((all, field) => all + Number(field), 0)
+    return sum + ticks / ticksPerSecond
   }, 0)
 }
 

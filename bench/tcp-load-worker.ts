@@ -10,14 +10,14 @@ export type TcpLoad = {
   tokens: string[]
   bodyBytes: number
   lines: number
-  /** Lines a second over all connections; 0: as fast as they are taken. */
+  /** Lines a second over all connections, or `saturated`. */
   pace: number
 }
 
 const tickMs = 10
 
-// Sends lines over TCP and answers when all are handed over: how many, and in how many seconds.
-serveWorker<TcpLoad, { lines: number; seconds: number }>(async (load) => {
+// Sends lines over TCP and answers when all are handed over: how many.
+serveWorker<TcpLoad, { lines: number }>(async (load) => {
   const sockets = await Promise.all(
     Array.from({ length: load.connections }, async () => {
       const socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true })
@@ -25,11 +25,9 @@ serveWorker<TcpLoad, { lines: number; seconds: number }>(async (load) => {
       return socket
     }),
   )
-  const startedMs = performance.now()
   const lines = load.pace > 0 ? await sendPaced(sockets, load) : await sendAll(sockets, load)
-  const seconds = (performance.now() - startedMs) / 1000
   await Promise.all(sockets.map((socket) => new Promise<void>((done) => socket.end(() => done()))))
-  return { lines, seconds }
+  return { lines }
 })
 
 async function sendAll(sockets: Socket[], { tokens, bodyBytes, lines }: TcpLoad): Promise<number> {

@@ -12,10 +12,14 @@ process.once('exit', () => {
   for (const child of workers) child.kill('SIGKILL')
 })
 
-/** Starts bench/FILE, which serves with serveWorker. */
-export function startWorker<Ask extends object, Answer>(file: string): Worker<Ask, Answer> {
+/** Starts bench/FILE, which serves with serveWorker; what it is told besides is in its environment. */
+export function startWorker<Ask extends object, Answer>(
+  file: string,
+  env: NodeJS.ProcessEnv = {},
+): Worker<Ask, Answer> {
   const child = fork(join(import.meta.dirname, file), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, ...env },
   })
   workers.add(child)
   return {

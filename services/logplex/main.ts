@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { rpcClient, serveRpc } from '#lib/rpc.ts'
 import { runService, type Lifecycle } from '#lib/run-service.ts'
 import { AppsService } from '#proto/apps/v1/apps_pb.ts'
@@ -31,21 +30,20 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
   lifecycle.onStop('app log', appLog.close)
 
   const { drainsMayBeLocal, drainsCaFile: caFile, drainLease: limits, logsUrl, syslogAddr } = config
-  const reach = { mayBeLocal: drainsMayBeLocal, caFile }
-  const drains = await startDrains({ appLog, redis, ...reach, limits, log })
+  const reach = { mayBeLocal: drainsMayBeLocal, caFile, limits }
+  const drains = await startDrains({ appLog, redis, ...reach, log })
   lifecycle.onStop('drains', drains.stop)
 
   const [tokens, switches] = [new TokenTable(), new Switches()]
-  const kept = { tokens, switches, onDrains: drains.sync }
-  const registry = await openRegistry({ pool, secrets, nats, ...kept, log })
+  const kept = { pool, secrets, tokens, switches, onDrains: drains.sync }
+  const registry = await openRegistry({ ...kept, nats, log })
   lifecycle.onStop('registry', registry.stop)
 
   const context = {
     ...{ pool, secrets, redis, appLog, registry, switches, drains },
     ...{ drainsMayBeLocal, logsUrl, syslogAddr, apps: rpcClient(nats, 'apps', AppsService) },
   }
-  const { syslogListeners: listeners } = config
-  const mapped = await followMappedApps(context, { listeners, nats, log })
+  const mapped = await followMappedApps(context, { listeners: config.syslogListeners, nats, log })
   lifecycle.onStop('mapped apps', mapped.stop)
 
   const sessions = { findSession: sessionFinder(redis), findRevocations: revocationFinder(redis) }
@@ -55,8 +53,7 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
     { appLog, tokens, ...registry, findMappedApp: mapped.find, switches, log },
     async (server) => {
       registerCanaryReport(server, () => canary?.report())
-      const isAuthKey = authKeyCheck(config.authKey)
-      registerLogplexApi(server, { context, isAuthKey, log })
+      registerLogplexApi(server, { context, isAuthKey: authKeyCheck(config.authKey), log })
       await registerTails(server, { appLog, ...sessions, switches, log })
     },
   )
@@ -70,19 +67,13 @@ export async function start(config: LogplexConfig, lifecycle: Lifecycle): Promis
     log,
   })
   lifecycle.onStop('events', events.stop)
-  const handlers = logplexHandlers(context)
-  const stopRpc = await serveRpc(nats, { name: 'logplex', service: LogplexService, handlers, log })
-  lifecycle.onStop('rpc', stopRpc)
+  const rpc = { service: LogplexService, handlers: logplexHandlers(context), log }
+  lifecycle.onStop('rpc', await serveRpc(nats, { name: 'logplex', ...rpc }))
   canary = startCanary({
     ...{ appLog, redis, tokens, switches, log, everyMs: config.canarySeconds * 1_000 },
     ...{ inputUrl: ingest.inputUrl, auditDrains: drains.audit },
   })
   lifecycle.onStop('canary', canary.stop)
 }
-
-// Lines live in buffers outside of the heap, for each 64 MB of which V8 would mark the whole heap: five
-// times a second at 400,000 lines, a fifth of all CPU (npm run bench). Counted together with the heap
-// they are looked at when both have grown.
-setFlagsFromString('--external-memory-accounted-in-global-limit')
 
 if (import.meta.main) await runService('logplex', settings, start)

@@ -33,9 +33,16 @@ export type TestDrains = {
   closeAll: () => Promise<void>
 }
 
-/** A small buffer and short waits, so that overflow and retries come soon. */
-export async function openTestDrains(engines: TestEngines): Promise<TestDrains> {
-  const log = await openTestLog(engines, { bytesPerAppMax: 100_000 })
+/**
+ * A small buffer and short waits, so that overflow and retries come soon.
+ *
+ * @param options.bytesPerAppMax of every log that there is: each process sees to all of them
+ */
+export async function openTestDrains(
+  engines: TestEngines,
+  { bytesPerAppMax = 100_000 }: { bytesPerAppMax?: number } = {},
+): Promise<TestDrains> {
+  const log = await openTestLog(engines, { bytesPerAppMax })
   const quick: Partial<DrainLimits> = { retry: { firstMs: 30, maxMs: 200 }, tickMs: 100 }
   const closing: (() => Promise<unknown>)[] = []
   return {

@@ -7,6 +7,7 @@ import type { AppLog, LogBounds } from './app-log.ts'
 import { createAppend, type Added } from './append.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
+import { collectWithHeap } from './heap.ts'
 import { growthPollBatch, growthPollMs, growthPollWithoutNatsMs } from '../limits.ts'
 import { fitIntoRedis } from './fit-into-redis.ts'
 import { LogBudget } from './log-budget.ts'
@@ -39,6 +40,7 @@ type Shared = AppLogOptions & {
 export async function openAppLog(
   options: AppLogOptions,
 ): Promise<AppLog & { close: () => Promise<void> }> {
+  collectWithHeap()
   const { redis, log } = options
   await loadFunctions(redis, logFunctions)
   await loadFunctions(redis, weightFunctions)

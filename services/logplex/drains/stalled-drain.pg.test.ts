@@ -12,7 +12,7 @@ const engines = inject('engines')
 let on: TestDrains
 
 beforeAll(async () => {
-  on = await openTestDrains(engines)
+  on = await openTestDrains(engines, { bytesPerAppMax: 32 * 1024 * 1024 })
 })
 
 afterEach(() => on.closeAll())

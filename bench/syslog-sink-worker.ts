@@ -1,7 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net'
+import type { SinkAsk } from './sinks.ts'
 import { serveWorker } from './worker.ts'
-
-export type SinkAsk = { ask: 'port' } | { ask: 'bytes' } | { ask: 'reset' }
 
 // Takes whatever comes over TCP and counts its bytes; nothing is looked at, so that it costs little.
 let bytes = 0
