@@ -7,6 +7,8 @@ import type { TcpSender } from './line-senders.ts'
 /** Longest batch of a drain: what may come twice of one. */
 const batchLinesMax = 500
 const settleMsMax = 60_000
+/** What is not in the log by then never comes. */
+const logMsMax = 20_000
 
 export type Allowed = {
   /** Batches that may have come to a drain twice, because they were in flight. */
@@ -29,11 +31,9 @@ export async function exactComplaints(
 ): Promise<string[]> {
   const complaints: string[] = []
   for (const { reader, id } of app.drains) {
-    const settled = await settle(platform, app, reader, id)
+    const settled = await settle(platform, app, reader, id, accepted)
     complaints.push(...drainComplaints(reader, settled, allowed))
-    // The app's log has a line for each loss that it was told of, which a drain may lose as well.
-    const ownLost = settled.received - accepted - settled.account.own
-    const missing = settled.account.missing(accepted).length
+    const { missing, ownLost } = unaccounted(settled, accepted)
     if (ownLost < 0 || missing + ownLost !== settled.dropped)
       complaints.push(
         `${reader.name}: ${missing} of ${accepted} are missing, and ${ownLost} of ours`,
@@ -62,13 +62,28 @@ export async function brokenTcpComplaints(
   return complaints
 }
 
-/** Waits until a drain has nothing more to do and its receiver has all that it delivered. */
+/** Lines that were accepted and did not come, and lines of the app's log for losses, which may get lost. */
+function unaccounted(
+  { received, account }: Pick<Settled, 'received' | 'account'>,
+  accepted: number,
+): { missing: number; ownLost: number } {
+  const ownLost = received - accepted - account.own
+  return { missing: account.missing(accepted).length, ownLost }
+}
+
+/**
+ * Waits until a drain has nothing more to do and its receiver has all that it delivered; what was
+ * written to a socket is perhaps not in the log yet, and is waited for as long.
+ */
 function settle(
   platform: ChaosPlatform,
   { appId }: ChaosApp,
   reader: LineReader,
   id: string,
+  accepted = 0,
 ): Promise<Settled> {
+  const begin = performance.now()
+  const isLate = (): boolean => performance.now() - begin > logMsMax
   return eventually(async () => {
     const { state } = await platform.rpc.getDrain({ appId, drain: id })
     const { received, delivered, pending, dropped } = { ...state }
@@ -76,10 +91,10 @@ function settle(
     const got = account.seen.size + account.own
     if (Number(pending) !== 0 || got !== Number(delivered))
       throw new Error(`${reader.name}: ${pending} pending, ${delivered} delivered, ${got} came`)
-    return {
-      account,
-      ...{ received: Number(received), delivered: Number(delivered), dropped: Number(dropped) },
-    }
+    const numbers = { received: Number(received), delivered: Number(delivered) }
+    if (unaccounted({ ...numbers, account }, accepted).ownLost < 0 && !isLate())
+      throw new Error(`${reader.name}: of ${accepted} lines ${received} are in the log`)
+    return { account, ...numbers, dropped: Number(dropped) }
   }, settleMsMax)
 }
 

@@ -17,6 +17,9 @@ import { freePortBase } from './ports.ts'
 import { startService, type ServiceProcess } from './services.ts'
 import { startTcpProxy } from './tcp-proxy.ts'
 
+/** What an app's log holds beyond its newest lines: little enough for a test to send more. */
+const logBytesPerApp = 4 * 1024 * 1024
+
 /** One process of logplex, and the network between it and its Redis. */
 export type ChaosNode = {
   logsUrl: string
@@ -61,6 +64,7 @@ export async function startChaosPlatform(engines: TestEngines, env: Record<strin
         PLEXUS_LOGS_URL: `http://127.0.0.1:${logs}`,
         PLEXUS_SYSLOG_PORT: String(syslog),
         PLEXUS_SYSLOG_TLS_PORT: '0',
+        PLEXUS_LOG_BYTES_PER_APP: String(logBytesPerApp),
         ...env,
       })
     const node: ChaosNode = {
