@@ -17,7 +17,7 @@ export const redisBytesSpare = 512 * miB
 /** … and a byte of log lines takes so many: Redis rounds each entry's size up. */
 export const redisBytesPerLogByte = 1.5
 /** So late is what logs weigh noted for all of them together, for many apps in one call … */
-export const weightsNotedMs = 200
+export const weightsNotedMs = 500
 /** … of so many apps at most, the rest in the next one. */
 export const weightsNotedAtOnce = 500
 /** For so long an append goes by the level that logs were last to be shrunk to. */
@@ -110,8 +110,8 @@ export const allowanceTellMsMin = 60_000
  * does not notice …
  */
 export const lingerMsAtThousand = 2
-/** … and no longer than this, from 7,000 lines a second on. */
-export const lingerMsMax = 100
+/** … and no longer than this, from 10,000 lines a second on. */
+export const lingerMsMax = 200
 /** How long a stopping process waits for Redis to have what is pending; the rest is dropped, counted. */
 export const pendingOnStopMs = 4_000
 

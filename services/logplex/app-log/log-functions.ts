@@ -18,6 +18,8 @@ export const logFunctions = `#!lua name=plexus_log_1
 
 local function text(number) return string.format('%.0f', number) end
 
+local read_at_once = 64
+
 local function log_of(keys, at) return {entries = keys[at], meta = keys[at + 1], sizes = keys[at + 2]} end
 
 local function known_of(found)
@@ -62,48 +64,41 @@ local function bounds(log, meta)
   return head, tonumber(known[2])
 end
 
--- KEYS entries, meta; ARGV from, bytes_max. Gives {head, oldest, id, frames, id, frames, …}.
-local function read(keys, args)
+-- So many of the next entries will fit, by what the last ones weighed: what is read beyond is copied
+-- and hashed by Lua all the same.
+local function next_count(bytes_max, bytes, entries)
+  if entries == 0 then return 1 end
+  return math.max(1, math.min(read_at_once, math.floor((bytes_max - bytes) * entries / bytes)))
+end
+
+-- Adds entries to {head, oldest, id, frames, id, frames, …} as long as they fit, at least one, from
+-- 'start' on in the direction of 'command' (XRANGE, XREVRANGE) to 'stop'.
+local function collect(keys, start, stop, command, bytes_max)
   local head, oldest = bounds(keys[1], keys[2])
-  local answer = {head, oldest}
-  local bytes_max = tonumber(args[2])
-  local bytes = 0
-  local start = args[1]
+  local answer, bytes, entries = {head, oldest}, 0, 0
   while bytes < bytes_max do
-    local entries = redis.call('XRANGE', keys[1], start, '+', 'COUNT', 8)
-    for _, entry in ipairs(entries) do
+    local count = next_count(bytes_max, bytes, entries)
+    local found = redis.call(command, keys[1], start, stop, 'COUNT', count)
+    for _, entry in ipairs(found) do
       local size = #entry[2][2]
       if bytes > 0 and bytes + size > bytes_max then return answer end
       bytes = bytes + size
+      entries = entries + 1
       answer[#answer + 1] = entry[1]
       answer[#answer + 1] = entry[2][2]
     end
-    if #entries < 8 then break end
-    start = '(' .. entries[#entries][1]
+    if #found < count then break end
+    start = '(' .. found[#found][1]
   end
   return answer
 end
 
+-- KEYS entries, meta; ARGV from, bytes_max. Gives {head, oldest, id, frames, id, frames, …}.
+local function read(keys, args) return collect(keys, args[1], '+', 'XRANGE', tonumber(args[2])) end
+
 -- KEYS entries, meta; ARGV newest number or '+', bytes_max. As read, but newest first.
 local function read_back(keys, args)
-  local head, oldest = bounds(keys[1], keys[2])
-  local answer = {head, oldest}
-  local bytes_max = tonumber(args[2])
-  local bytes = 0
-  local stop = args[1]
-  while bytes < bytes_max do
-    local entries = redis.call('XREVRANGE', keys[1], stop, '-', 'COUNT', 8)
-    for _, entry in ipairs(entries) do
-      local size = #entry[2][2]
-      if bytes > 0 and bytes + size > bytes_max then return answer end
-      bytes = bytes + size
-      answer[#answer + 1] = entry[1]
-      answer[#answer + 1] = entry[2][2]
-    end
-    if #entries < 8 then break end
-    stop = '(' .. entries[#entries][1]
-  end
-  return answer
+  return collect(keys, args[1], '-', 'XREVRANGE', tonumber(args[2]))
 end
 
 -- KEYS entries, meta, sizes, posts, older posts; ARGV seconds for which late appends are refused.

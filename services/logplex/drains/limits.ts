@@ -2,7 +2,8 @@
 export const drainLimits = {
   /** What Logplex posts at most, and what most receivers are sized for. */
   httpsBatchBytesMax: 102_400,
-  syslogBatchBytesMax: 64 * 1024,
+  /** A full chunk of short lines, which are longer on a drain than in the log. */
+  syslogBatchBytesMax: 96 * 1024,
   batchLinesMax: 500,
   /**
    * A drain that has caught up waits for more, so that batches grow with the load: so long for each
