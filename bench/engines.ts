@@ -42,7 +42,9 @@ export type BenchEngines = {
 
 const portBase = 28_000
 
-/** NATS, Redis and PostgreSQL as `npm start` sets them up, on ports and in a folder of their own. */
+/**
+ * NATS, Redis and PostgreSQL as `npm start` sets them up, on ports and in a folder of their own.
+ */
 export async function startBenchEngines(say: (text: string) => void): Promise<BenchEngines> {
   const { natsServer, redisServer, postgresBin } = await ensureBinaries(process.env, say)
   const home = await mkdtemp(join(tmpdir(), 'plexus-bench-'))

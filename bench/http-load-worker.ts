@@ -11,8 +11,8 @@ export type HttpLoad = {
   lines: number
 }
 
-// Posts lines, those of one token at a time and the tokens in turn, and answers when each post has been
-// answered: how many lines were taken.
+// Posts lines, those of one token at a time and the tokens in turn, and answers when each post has
+// been answered: how many lines were taken.
 serveWorker<HttpLoad, { lines: number }>(async (load) => {
   const { url, connections, tokens, bodyBytes, linesPerPost, lines } = load
   const posts = tokens.map((token) => ({

@@ -7,8 +7,8 @@ import { percentile } from './stats.ts'
 import type { TcpLoad } from './tcp-load-worker.ts'
 import { startWorker } from './worker.ts'
 
-// Milliseconds from line in (TCP) to line out on a tail of one app, while each app sends its share of
-// lines a second, and while one of the others sends ten times as much.
+// Milliseconds from line in (TCP) to line out on a tail of one app, while each app sends its share
+// of lines a second, and while one of the others sends ten times as much.
 
 type LatencyCase = { apps: number; share: number; seconds: number }
 

@@ -5,8 +5,8 @@ import { readFileSync } from 'node:fs'
 const ticksPerSecond = 100
 
 /**
- * CPU seconds, user and system, of these processes since they began, and of their children that have
- * ended: Redis writes its file anew in one.
+ * CPU seconds, user and system, of these processes since they began, and of their children that
+ * have ended: Redis writes its file anew in one.
  */
 export function cpuSeconds(pids: number[]): number {
   return pids.reduce((sum, pid) => {

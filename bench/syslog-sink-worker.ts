@@ -2,7 +2,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import type { SinkAsk } from './sinks.ts'
 import { serveWorker } from './worker.ts'
 
-// Takes whatever comes over TCP and counts its bytes; nothing is looked at, so that it costs little.
+// Takes whatever comes over TCP and counts its bytes; nothing is looked at, so that it costs
+// little.
 let bytes = 0
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('data', (chunk) => void (bytes += chunk.length))

@@ -12,8 +12,8 @@ export type TailsAsk =
 const stalledMs = 10_000
 const pollMs = 5
 
-// Follows a log session so many times over SSE and counts the lines that it is shown: each has a `data`
-// of its own, whose `d` is at the beginning of a line.
+// Follows a log session so many times over SSE and counts the lines that it is shown: each has a
+// `data` of its own, whose `d` is at the beginning of a line.
 let lines = 0
 const mark = Buffer.from('\ndata: ')
 

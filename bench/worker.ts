@@ -1,7 +1,9 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 
-/** A process beside the measured ones (load, sink) that is asked and answers one thing at a time. */
+/**
+ * A process beside the measured ones (load, sink) that is asked and answers one thing at a time.
+ */
 export type Worker<Ask, Answer> = {
   ask: (question: Ask) => Promise<Answer>
   stop: () => void
@@ -12,7 +14,9 @@ process.once('exit', () => {
   for (const child of workers) child.kill('SIGKILL')
 })
 
-/** Starts bench/FILE, which serves with serveWorker; what it is told besides is in its environment. */
+/**
+ * Starts bench/FILE, which serves with serveWorker; what it is told besides is in its environment.
+ */
 export function startWorker<Ask extends object, Answer>(
   file: string,
   env: NodeJS.ProcessEnv = {},

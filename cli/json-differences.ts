@@ -1,4 +1,6 @@
-/** One line for each value that differs: `- path: before` for what was, `+ path: after` for what is. */
+/**
+ * One line for each value that differs: `- path: before` for what was, `+ path: after` for what is.
+ */
 export function differences(before: unknown, after: unknown, path = ''): string[] {
   if (isFields(before) && isFields(after)) {
     const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]

@@ -94,7 +94,9 @@ test('a client of one of Heroku’s hosts may send on early as well', async () =
   secure.destroy()
 })
 
-/** The socket with `head` in one packet with what is sent first, and the answer to it taken away. */
+/**
+ * The socket with `head` in one packet with what is sent first, and the answer to it taken away.
+ */
 function connectInFront(socket: Socket, head: string): Duplex {
   let front = head
   let answered = false

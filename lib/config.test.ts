@@ -28,6 +28,8 @@ test('one error names everything that is missing or wrong', () => {
   expect(read).toThrow(/X_PORT.*65535[\s\S]*X_DATABASE_URL is not set: the database[\s\S]*X_NAME/)
   expect(read).toThrow(/X_TRIES wants a whole number/)
   expect(read).toThrow(/X_LOUD wants true or false/)
+  const negative = { X_DATABASE_URL: 'x', X_NAME: 'x', X_PORT: '1', X_TRIES: '-1' }
+  expect(() => readConfig(settings, negative)).toThrow(/X_TRIES wants a whole number of 0 or more/)
 })
 
 test('a secret that is wrong is told without its value, and removed as well', () => {

@@ -46,8 +46,8 @@ export const secret = (
 
 export const integer = (env: string, options: Options<number>): Setting<number> =>
   setting(env, options, (value) => {
-    if (!/^-?\d+$/.test(value))
-      throw new Error(`wants a whole number, got ${JSON.stringify(value)}`)
+    if (!/^\d+$/.test(value) || !Number.isSafeInteger(Number(value)))
+      throw new Error(`wants a whole number of 0 or more, got ${JSON.stringify(value)}`)
     return Number(value)
   })
 

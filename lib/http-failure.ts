@@ -13,7 +13,9 @@ export type HttpFailure =
   | 'local-address'
   | 'other'
 
-/** What a customer may hear of it is the caller's: the error's own text can hold parts of the url. */
+/**
+ * What a customer may hear of it is the caller's: the error's own text can hold parts of the url.
+ */
 export function httpFailure(error: unknown): HttpFailure {
   if (error instanceof LocalTargetError) return 'local-address'
   if (error instanceof errors.ConnectTimeoutError) return 'unreachable'

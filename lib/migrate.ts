@@ -51,7 +51,9 @@ export async function migrate(
   }
 }
 
-/** Throws, with what to do, when the schema is not at the version that this code was written for. */
+/**
+ * Throws, with what to do, when the schema is not at the version that this code was written for.
+ */
 export async function assertMigrated(
   db: Queryable,
   schema: string,

@@ -65,7 +65,10 @@ export class LocalTargetError extends Error {
   }
 }
 
-/** To be asked before connecting: an address itself is not looked up, so the lookup cannot refuse it. */
+/**
+ * To be asked before connecting: an address itself is not looked up, so the lookup cannot refuse
+ * it.
+ */
 export function assertReachable(host: string, mayBeLocal: boolean): void {
   if (!mayBeLocal && isLocalHost(host)) throw new LocalTargetError(host)
 }

@@ -13,7 +13,9 @@ export const addonCaName = 'Plexus add-ons'
 /** Key and certificate of the servers of a home's add-ons, PEM in one file. */
 export const addonCertificateFile = (home: string): string => join(home, folder, 'server.pem')
 
-/** The CA that clients of a home's add-ons trust: `sslrootcert` of psql, `--cacert` of redis-cli. */
+/**
+ * The CA that clients of a home's add-ons trust: `sslrootcert` of psql, `--cacert` of redis-cli.
+ */
 export const addonCaFile = (home: string): string => join(home, folder, 'ca.pem')
 
 /** Issues the certificate of a home's add-ons anew, for this machine alone; answers it (PEM). */

@@ -52,7 +52,9 @@ export async function fetchDebianPackages(options: {
   say(`  unpacked ${files.length} packages.`)
 }
 
-/** The packages to fetch, by the system's lists, or by fresh private ones where those will not do. */
+/**
+ * The packages to fetch, by the system's lists, or by fresh private ones where those will not do.
+ */
 async function resolve(
   { packages, ignoreInstalled, say }: { packages: string[]; ignoreInstalled: boolean; say: Say },
   privateState: string,

@@ -46,7 +46,10 @@ export function layoutAt(home: string, portBase: number): Layout {
   }
 }
 
-/** Where `plexus provider proxy` listens unless told otherwise; no part of the platform waits for it. */
+/**
+ * Where `plexus provider proxy` listens unless told otherwise; no part of the platform waits for
+ * it.
+ */
 export const providerProxyPort = ({ ports }: Layout): number => ports.api + 30
 
 /** The layout that PLEXUS_HOME and PLEXUS_PORT_BASE ask for. */

@@ -175,7 +175,8 @@ describe('what is written where', () => {
   })
 
   test('only render-error.ts turns a refusal into an HTTP status', () => {
-    // Logplex's HTTP is Logplex's own contract, with its own answers; ranges and ETags are no errors.
+    // Logplex's HTTP is Logplex's own contract, with its own answers; ranges and ETags are no
+    // errors.
     const wrong = inFolder('services').filter(
       ({ path, text }) =>
         !/services\/logplex\/|api\/(render-error|api-refusal|hooks\/(etag|ranges))\.ts/.test(
@@ -211,7 +212,8 @@ describe('what is written where', () => {
   })
 
   test('no test sleeps, is skipped or runs alone', () => {
-    // Contract tests may be skipped, visibly and with the reason, where the schemas are not at hand.
+    // Contract tests may be skipped, visibly and with the reason, where the schemas are not at
+    // hand.
     const maySkip = ['test/contract/data-api.test.ts', 'test/contract/platform-api.test.ts']
     const waiting = /\b(sleep|delay|setTimeout)\(/
     const wrong = sources.filter(

@@ -11,7 +11,9 @@ import { EventSchema, type Event } from '#proto/events/v1/events_pb.ts'
 
 export type Fact = Exclude<Event['fact'], { case: undefined }>
 
-/** Without a wake-up the outbox is looked at this often; another process may have died with rows. */
+/**
+ * Without a wake-up the outbox is looked at this often; another process may have died with rows.
+ */
 const pollMs = 1_000
 const batchMax = 100
 const publishTimeoutMs = 5_000

@@ -118,7 +118,9 @@ function isSound(option: OptionSchema): boolean {
 const objectOf = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 
-/** The options with the types that the plan gives them, as far as their texts are of these types. */
+/**
+ * The options with the types that the plan gives them, as far as their texts are of these types.
+ */
 export function typeOptions(
   schema: OptionsSchema | null,
   options: Record<string, string>,

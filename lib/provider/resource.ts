@@ -40,6 +40,8 @@ export type ResourceTable<R extends Resource> = {
    * INVALID_PARAMS when there is no room for it.
    */
   setPlan: (tx: Transaction, resource: R, plan: string) => Promise<void>
-  /** `appId` is the app that it is billed to, for a provider that keeps something for its people. */
+  /**
+   * `appId` is the app that it is billed to, for a provider that keeps something for its people.
+   */
   wantRemoval: (tx: Transaction, addonId: AddonId, appId?: AppId) => Promise<void>
 }

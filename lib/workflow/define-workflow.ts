@@ -49,13 +49,18 @@ export function defineWorkflow<Context>() {
   return <Step extends string>(definition: {
     name: string
     first: NoInfer<Step>
-    /** Of steps that wait on purpose; any other one that has not ended by stepDeadlineSeconds is late. */
+    /**
+     * Of steps that wait on purpose; any other one that has not ended by stepDeadlineSeconds is
+     * late.
+     */
     deadlineSeconds?: Partial<Record<NoInfer<Step>, number>>
     steps: Record<Step, (context: Context, info: StepInfo) => Promise<Outcome<NoInfer<Step>>>>
   }): Workflow<Context> => definition
 }
 
-/** How long a step may take, its tries and waits included, before somebody has to look: in seconds. */
+/**
+ * How long a step may take, its tries and waits included, before somebody has to look: in seconds.
+ */
 export function stepDeadlineSeconds<Context>(workflow: Workflow<Context>, step: string): number {
   return workflow.deadlineSeconds?.[step] ?? defaultDeadlineSeconds
 }

@@ -129,7 +129,9 @@ export async function getRunningWorkflow(
   return rows[0]
 }
 
-/** Deletes workflows that were done so long ago, the oldest first. Any number may do it at a time. */
+/**
+ * Deletes workflows that were done so long ago, the oldest first. Any number may do it at a time.
+ */
 export async function deleteDone(
   db: Queryable,
   { olderThanDays }: { olderThanDays: number },

@@ -28,12 +28,16 @@ export const pageSizeMax = 1_000
 export const accountRequestsMax = 4_500
 export const accountRequestsPerMinute = 75
 
-/** Failed logins of one e-mail address and of one peer address before 429, and how they come back. */
+/**
+ * Failed logins of one e-mail address and of one peer address before 429, and how they come back.
+ */
 export const loginFailuresPerEmailMax = 10
 export const loginFailuresPerEmailPerMinute = 1
 export const loginFailuresPerPeerMax = 60
 export const loginFailuresPerPeerPerMinute = 6
-/** Of an e-mail address that somebody logs in with: what tells it from others. RFC 5321's longest. */
+/**
+ * Of an e-mail address that somebody logs in with: what tells it from others. RFC 5321's longest.
+ */
 export const loginEmailCharsMax = 254
 /** Requests with a wrong token of one peer address before 429, and how they come back. */
 export const wrongTokensPerPeerMax = 300
@@ -43,7 +47,9 @@ export const goodTokensMax = 10_000
 /** Buckets kept in memory; the one unused for longest makes room. */
 export const bucketsMax = 10_000
 
-/** How long creating or destroying an add-on may keep its request open. The CLI gives up at 60 s. */
+/**
+ * How long creating or destroying an add-on may keep its request open. The CLI gives up at 60 s.
+ */
 export const addonWaitMs = 20_000
 /** The deadline of those calls: the wait, and time to answer. */
 export const addonCallMs = addonWaitMs + 10_000

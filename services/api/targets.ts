@@ -19,7 +19,9 @@ export function targetApp(
   return apps.getApp({ actor: actorOf(request), app: request.params.app })
 }
 
-/** False for who sees an add-on through another app only: it is changed by its billing app's people. */
+/**
+ * False for who sees an add-on through another app only: it is changed by its billing app's people.
+ */
 export async function mayChange(
   { apps }: ApiContext,
   request: Identified,
@@ -47,7 +49,9 @@ export async function requireBillingApp(
   )
 }
 
-/** Every app that the provider's add-on is on: the billing app, and those that it is attached to. */
+/**
+ * Every app that the provider's add-on is on: the billing app, and those that it is attached to.
+ */
 export async function partnerApps(
   { apps, broker }: ApiContext,
   partner: PartnerIdentity,

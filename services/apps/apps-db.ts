@@ -61,7 +61,9 @@ export async function findApp(
   return rows[0] && toApp(rows[0])
 }
 
-/** By name: the apps of these ids and names that the account may touch, or all without an account. */
+/**
+ * By name: the apps of these ids and names that the account may touch, or all without an account.
+ */
 export async function findTheseApps(
   db: Queryable,
   { ids, names }: { ids: AppId[]; names: string[] },

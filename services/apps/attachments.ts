@@ -122,7 +122,9 @@ export function setAttachment(
   }
 }
 
-/** The config with those of the attachments that are in it as they are now, and what that changes. */
+/**
+ * The config with those of the attachments that are in it as they are now, and what that changes.
+ */
 export function updateConfig(
   current: AppConfig,
   attachments: AttachedAddon[],

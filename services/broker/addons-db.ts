@@ -101,7 +101,9 @@ export async function lockAddon(tx: Transaction, id: AddonId): Promise<AddonRow 
   return rows[0]
 }
 
-/** Locks an app's add-ons against others being added until the transaction ends; those there are. */
+/**
+ * Locks an app's add-ons against others being added until the transaction ends; those there are.
+ */
 export async function lockAddonsOfApp(tx: Transaction, appId: AppId): Promise<AddonRow[]> {
   await tx.query('select pg_advisory_xact_lock(hashtext($1))', [`addons of app ${appId}`])
   return listBilledAddons(tx, appId)
@@ -329,7 +331,9 @@ export async function renameAddonRow(tx: Transaction, id: AddonId, name: string)
   await tx.query('update addons set name = $2, updated_at = now() where id = $1', [id, name])
 }
 
-/** Deletes rows that were deprovisioned so long ago, the oldest first, once no attachment has one. */
+/**
+ * Deletes rows that were deprovisioned so long ago, the oldest first, once no attachment has one.
+ */
 export async function deleteDeprovisionedAddons(
   db: Queryable,
   { olderThanDays, limit }: { olderThanDays: number; limit: number },

@@ -31,7 +31,9 @@ export const addonNotFound = () => notFound('add_on', "Couldn't find that add-on
 /** How a request names an add-on: by name or uuid; with an app only on that app. */
 export type AddonRef = { actor: Actor; addon: string; app: string }
 
-/** Every add-on of the app, its own and those attached to it; without an app of all of the actor's. */
+/**
+ * Every add-on of the app, its own and those attached to it; without an app of all of the actor's.
+ */
 export async function listAddons(
   context: StepContext,
   actor: Actor,
@@ -69,7 +71,9 @@ async function scope(context: StepContext, actor: Actor, app: string) {
   return (await visibleApps(context, actor)).map(({ id }) => id)
 }
 
-/** The row, when the actor may touch the billing app; seeing it through another app is not enough. */
+/**
+ * The row, when the actor may touch the billing app; seeing it through another app is not enough.
+ */
 export async function findOwnAddon(context: StepContext, ref: AddonRef): Promise<AddonRow> {
   const addon = await findVisibleAddon(context, ref)
   const apps = await visibleApps(context, ref.actor)

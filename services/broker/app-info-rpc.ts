@@ -4,7 +4,9 @@ import { authenticateProvider, getAppInfo, listAppInfos, updateAppInfo } from '.
 import { appInfoMessage } from './broker-messages.ts'
 import type { BrokerContext } from './context.ts'
 
-/** What add-on providers ask with their manifest's password, each about its own service's add-ons. */
+/**
+ * What add-on providers ask with their manifest's password, each about its own service's add-ons.
+ */
 export function appInfoHandlers(context: BrokerContext) {
   return {
     authenticateProvider: async (request) => {

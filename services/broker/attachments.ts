@@ -160,7 +160,9 @@ async function getSettled(context: BrokerContext, id: AttachmentId): Promise<Att
   return found
 }
 
-/** Detaches and waits for the release that takes the variables away; the answer is what was there. */
+/**
+ * Detaches and waits for the release that takes the variables away; the answer is what was there.
+ */
 export async function destroyAttachment(
   context: BrokerContext,
   actor: Actor,

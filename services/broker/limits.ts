@@ -15,7 +15,10 @@ export const providerTimeoutMs = 30_000
 /** How soon a provider of our own is asked again when the outcome of a call is unknown. */
 export const ownProviderRetry = { firstMs: 500, maxMs: 60_000 }
 
-/** Longest that a provider out there may take to accept a connection; how long to answer is a setting. */
+/**
+ * Longest that a provider out there may take to accept a connection; how long to answer is a
+ * setting.
+ */
 export const partnerConnectMs = 10_000
 /** Longest answer of a provider that is read; a longer one counts as none. */
 export const partnerAnswerBytesMax = 1024 * 1024
@@ -25,7 +28,9 @@ export const partnerRetryMsMax = 3_600_000
 export const messageCharsMax = 1_000
 /** A provider's own id of a resource; a longer one is no id. */
 export const providerIdCharsMax = 1_000
-/** Of a provider's name for the work that it is at; a longer one is none (Open Service Broker API). */
+/**
+ * Of a provider's name for the work that it is at; a longer one is none (Open Service Broker API).
+ */
 export const operationCharsMax = 10_000
 /** Longest that a provider's "Retry-After" is followed; a longer wish is cut to it. */
 export const retryAfterSecondsMax = 3600
@@ -67,10 +72,14 @@ export const publishAgainSeconds = 60
 /** How much later than planned a step that waits on purpose may end before somebody has to look. */
 export const stepSlackSeconds = 15 * 60
 
-/** A removal that takes longer is reported to the operator; it goes on until the resource is gone. */
+/**
+ * A removal that takes longer is reported to the operator; it goes on until the resource is gone.
+ */
 export const removalSecondsMax = 3600
 
-/** How often a provider that takes its time over a removal, and is to call back, is asked anyway. */
+/**
+ * How often a provider that takes its time over a removal, and is to call back, is asked anyway.
+ */
 export const removalAskSeconds = 3600
 
 /** How often a provider that answered "pending" is asked again: rarer the longer it takes. */

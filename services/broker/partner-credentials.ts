@@ -5,7 +5,10 @@ import type { AddonServiceRow } from './addon-services-db.ts'
 
 /** What the platform and a provider know of each other by the manifest. */
 export type PartnerCredentials = Pick<Manifest, 'password' | 'ssoSalt'> & {
-  /** Who calls, where that is not the service's slug: an Open Service Broker has its own name for it. */
+  /**
+   * Who calls, where that is not the service's slug: an Open Service Broker has its own name for
+   * it.
+   */
   username: string
 }
 

@@ -9,7 +9,9 @@ import type { Actor, StepContext } from './context.ts'
 /** What a person typed to mean an add-on or an attachment, and where to look first. */
 export type Identifier = {
   actor: Actor
-  /** A name, uuid, service, service:plan, attachment name or variable; "app::NAME" names the app. */
+  /**
+   * A name, uuid, service, service:plan, attachment name or variable; "app::NAME" names the app.
+   */
   text: string
   app: string
   addonService: string

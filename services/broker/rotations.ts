@@ -18,7 +18,9 @@ import { endOverlapWish, rotateCredentials } from './workflows/rotate-credential
 
 export type Rotated = {
   addon: AddonView
-  /** Until when the former credentials are good; undefined when they are not, or nothing is new yet. */
+  /**
+   * Until when the former credentials are good; undefined when they are not, or nothing is new yet.
+   */
   formerUntil: Date | undefined
   /** It goes on: the new ones are not published yet or, forced, the former ones not ended. */
   pending: boolean

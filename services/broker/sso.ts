@@ -58,7 +58,9 @@ function readTicket({ secrets }: StepContext, text: string): Ticket | undefined 
   }
 }
 
-/** What logs the actor in at the add-on's dashboard, made now. INVALID_PARAMS where there is none. */
+/**
+ * What logs the actor in at the add-on's dashboard, made now. INVALID_PARAMS where there is none.
+ */
 export async function getSso(context: StepContext, ref: AddonRef): Promise<SsoRequest> {
   const addon = await findVisibleAddon(context, ref)
   const { service, app } = await viewAddon(context, addon)

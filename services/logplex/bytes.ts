@@ -1,5 +1,5 @@
-// Ways over bytes that cost little: several at a time through a DataView, for a loop over single ones
-// takes 1.5 ns a byte and a view of a part some 60 ns, its collection besides (npm run bench).
+// Ways over bytes that cost little: several at a time through a DataView, for a loop over single
+// ones takes 1.5 ns a byte and a view of a part some 60 ns, its collection besides (npm run bench).
 
 /** From here on a native copy is quicker, although it needs a view of its part. */
 const nativeBytesMin = 192

@@ -13,7 +13,9 @@ export type Credential = {
   permissions: ReadonlySet<Permission>
 }
 
-/** The credential of these names and words, or undefined. Rejects when that cannot be found out now. */
+/**
+ * The credential of these names and words, or undefined. Rejects when that cannot be found out now.
+ */
 export type FindCredential = (login: Login) => Promise<Credential | undefined>
 
 export type Login = { user: string; password: string }

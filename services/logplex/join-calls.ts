@@ -5,22 +5,27 @@ type Joined<Ask, Answer> = {
 }
 
 /**
- * Makes one call of what is asked for in one turn of the event loop, for a call of Redis costs as much
- * as what it does: with 100 apps at 10,000 lines/s a third of all CPU (npm run bench).
+ * Asks for one thing in a joined call, or in one of its own: `alone` is for what failed together
+ * with others and may have been what was in the way of them.
+ */
+export type JoinedCall<Ask, Answer> = (ask: Ask, how: { alone: boolean }) => Promise<Answer>
+
+/**
+ * Makes one call of what is asked for in one turn of the event loop, for a call of Redis costs as
+ * much as what it does: with 100 apps at 10,000 lines/s a third of all CPU (npm run bench).
  *
  * @param options.call answers each, in their order
  * @param options.callMax asks of a call at most, so that Redis is not busy with it for long
  * @param options.bytesMax what they weigh together at most; one alone may weigh more
  *
- * @returns asks for one thing. When the call fails, all that were in it are told so, and are to be
- * asked for `alone` then, so that one's trouble is not the others'.
+ * @returns asks for one thing; when the call fails, all that were in it are told so.
  */
 export function joinCalls<Ask, Answer>(options: {
   call: (asks: Ask[]) => Promise<Answer[]>
   callMax: number
   bytesMax?: number
   bytesOf?: (ask: Ask) => number
-}): (ask: Ask, alone: boolean) => Promise<Answer> {
+}): JoinedCall<Ask, Answer> {
   const { call, callMax, bytesMax = Infinity, bytesOf = () => 0 } = options
   let joined: Joined<Ask, Answer>[] = []
   let bytes = 0
@@ -42,7 +47,7 @@ export function joinCalls<Ask, Answer>(options: {
     bytes = 0
     if (some.length > 0) send(some)
   }
-  return (ask, alone) =>
+  return (ask, { alone }) =>
     new Promise((resolve, reject) => {
       if (alone) {
         send([{ ask, resolve, reject }])

@@ -28,7 +28,10 @@ export const balanceRoundsMax = 20
 /** A starting process weighs so many logs at a time, with a pause, until it has seen all … */
 export const logsScannedAtOnce = 200
 export const weighFirstPauseMs = 50
-/** … and then so many of those that are noted: 10,000 logs in some minutes, for a log expires in a week. */
+/**
+ * … and then so many of those that are noted: 10,000 logs in some minutes, for a log expires in a
+ * week.
+ */
 export const weighPauseMs = 10_000
 /** A log that nobody writes to is forgotten after a week, as Heroku's is; its numbers stay. */
 export const logKeptSeconds = 7 * 24 * 3600
@@ -40,18 +43,26 @@ export const onceKeptSeconds = 24 * 3600
  */
 export const postsKeptSeconds = 300
 /**
- * Per app; up to twice as many, for up to twice as long. A post takes some 80 bytes of Redis. Beyond
- * it the oldest are forgotten: their lines would come twice.
+ * Per app; up to twice as many, for up to twice as long. A post takes some 80 bytes of Redis.
+ * Beyond it the oldest are forgotten: their lines would come twice.
  */
 export const postsKeptMax = 10_000
-/** Late lines of a destroyed app are refused (dropped, counted) for as long as a sender may hold them. */
+/**
+ * Late lines of a destroyed app are refused (dropped, counted) for as long as a sender may hold
+ * them.
+ */
 export const removedKeptSeconds = 24 * 3600
 
-/** A chunk is one entry of the log: small enough that trimming is fine-grained, large enough to be cheap. */
+/**
+ * A chunk is one entry of the log: small enough that trimming is fine-grained, large enough to be
+ * cheap.
+ */
 export const chunkBytesMax = 64 * kiB
 export const chunkLinesMax = 500
 
-/** The newest chunks of a log that somebody here reads stay in memory; older ones come from Redis. */
+/**
+ * The newest chunks of a log that somebody here reads stay in memory; older ones come from Redis.
+ */
 export const recentBytesPerAppMax = 256 * kiB
 /** For all apps together; beyond it an app's newest are forgotten and Redis is asked. */
 export const recentBytesMax = 64 * miB
@@ -72,8 +83,8 @@ export const growthPollBatch = 100
 // --- ingest ----------------------------------------------------------------------------------
 
 /**
- * Longest frame, without its length prefix; longer ones are malformed. Logplex's own are 10,240: its
- * senders split what is longer.
+ * Longest frame, without its length prefix; longer ones are malformed. Logplex's own are 10,240:
+ * its senders split what is longer.
  */
 export const frameBytesMax = miB
 /** Longest message that ends with a newline; a datagram has no more by itself. */
@@ -84,17 +95,24 @@ export const messageBytesMax = 10_000
 export const carryKeptBytesMax = 16 * kiB
 /** … of which there is this much for all connections: beyond it a long frame is malformed. */
 export const longCarriesBytesMax = 64 * miB
-/** Bytes of lines accepted and not yet in Redis, in this process: beyond it senders are held back. */
+/**
+ * Bytes of lines accepted and not yet in Redis, in this process: beyond it senders are held back.
+ */
 export const pendingBytesMax = 64 * miB
 /** Held-back senders go on when this much is left. */
 export const pendingBytesResume = 32 * miB
-/** What was already read when senders were held back still finds room; beyond it: dropped, counted. */
+/**
+ * What was already read when senders were held back still finds room; beyond it: dropped, counted.
+ */
 export const pendingBytesHardMax = 96 * miB
 /** Of these so many of one app: beyond it its own senders are held back, and nobody else's … */
 export const pendingBytesPerAppMax = 16 * miB
 /** … until this much is left. */
 export const pendingBytesPerAppResume = 8 * miB
-/** What others send of that app among their lines still finds room, as a post does; beyond it: dropped, counted, told (L16). */
+/**
+ * What others send of that app among their lines still finds room, as a post does; beyond it:
+ * dropped, counted, told (L16).
+ */
 export const pendingBytesPerAppHardMax = 24 * miB
 /** An app may give the lines of so many seconds at once, if it gave none before. */
 export const allowanceBurstSeconds = 3
@@ -112,14 +130,17 @@ export const allowanceTellMsMin = 60_000
 export const lingerMsAtThousand = 2
 /** … and no longer than this, from 10,000 lines a second on. */
 export const lingerMsMax = 200
-/** How long a stopping process waits for Redis to have what is pending; the rest is dropped, counted. */
+/**
+ * How long a stopping process waits for Redis to have what is pending; the rest is dropped,
+ * counted.
+ */
 export const pendingOnStopMs = 4_000
 
 /** Longest body of POST /logs, packed or unpacked: Logplex's own. More is refused with 413. */
 export const postBytesMax = 8_000_000
 /**
- * Bytes of bodies, packed and unpacked, that have come and whose lines are not accepted yet, in this
- * process: a post that would go beyond it is not read on, its connection is closed.
+ * Bytes of bodies, packed and unpacked, that have come and whose lines are not accepted yet, in
+ * this process: a post that would go beyond it is not read on, its connection is closed.
  */
 export const postBytesInFlightMax = 128 * miB
 /** A request must have come whole by then, or its connection is closed at most a tenth later. */
@@ -143,7 +164,9 @@ export const tcpSweepMs = 5_000
  * net.core.rmem_max, and drops what comes beyond it.
  */
 export const udpReceiveBytes = 8 * miB
-/** Addresses of senders without a token whose app is remembered; beyond it all are looked up anew. */
+/**
+ * Addresses of senders without a token whose app is remembered; beyond it all are looked up anew.
+ */
 export const sourceAddressesKeptMax = 10_000
 /** A TLS handshake must be over by then, or its connection is closed. */
 export const tlsHandshakeMs = 10_000
@@ -152,11 +175,16 @@ export const certificateCheckMs = 10_000
 /** TCP keep-alive finds peers that vanished. */
 export const tcpKeepAliveMs = 60_000
 
-/** Lines with an unknown token that wait while the token is looked up; more are dropped, counted. */
+/**
+ * Lines with an unknown token that wait while the token is looked up; more are dropped, counted.
+ */
 export const strangerBytesMax = miB
 /** Lookups of unknown tokens per second, so that a wrong sender cannot flood PostgreSQL. */
 export const tokenLookupsPerSecondMax = 50
-/** Unknown tokens that are looked up for one post of a credential; lines of more are dropped, counted. */
+/**
+ * Unknown tokens that are looked up for one post of a credential; lines of more are dropped,
+ * counted.
+ */
 export const strangersPerPostMax = 25
 /** Of the key that alone lets into Logplex's own API: nobody guesses one of so many characters. */
 export const authKeyCharsMin = 32
@@ -203,7 +231,10 @@ export const patternProgramMax = 200
 export const registryPollMs = 60_000
 /** Between two looks at the apps that listeners are declared for: how late a new name is seen. */
 export const mappedAppsPollMs = 10_000
-/** A starting process waits so long for the first answer; lines of senders without a token are dropped then. */
+/**
+ * A starting process waits so long for the first answer; lines of senders without a token are
+ * dropped then.
+ */
 export const mappedAppsFirstLookMs = 10_000
 export const mappedAppsRetryMs = 200
 /** How often the counters are written into the service's own log, when they have changed. */
@@ -215,7 +246,9 @@ export const countersEveryMs = 60_000
 export const canaryBodyBytesMax = 64 * kiB
 /** A run of its lines is followed by a new one after so many: its log stays small. */
 export const canaryRoundsMax = 720
-/** What a run has in Redis goes by itself so long after its last line, should the process be killed. */
+/**
+ * What a run has in Redis goes by itself so long after its last line, should the process be killed.
+ */
 export const canaryKeptSeconds = 3_600
 /** Longer than a post waits for Redis. */
 export const canaryPostMs = postAppendWaitMs + 2_000

@@ -8,9 +8,12 @@ export type LogDrain = {
   token: string
   /** May hold credentials: never logged. Behind its # are options (drains/drain-options.ts). */
   url: string
-  /** What an http drain sends beyond its own; may hold credentials: never logged. 20 at most. */
+  /** What an http drain sends beyond its own; may hold credentials: never logged. */
   headers?: Readonly<Record<string, string>> | undefined
-  /** Number of the first line that it is to have: the log's head when it was added, plus 1. */
+  /**
+   * Number of the first line that it is to have: the next one when it was added, or an earlier one
+   * that the buffer still had.
+   */
   firstLine: number
   /** It stands still, and is not to be run now. */
   paused?: boolean

@@ -25,7 +25,10 @@ export type LogSession = {
   endsAt: Date
 }
 
-/** The session of that id, or undefined when there is none, or it was not opened in time, has ended or was revoked. */
+/**
+ * The session of that id, or undefined when there is none, or it was not opened in time, has ended
+ * or was revoked.
+ */
 export type FindSession = (id: SessionId) => Promise<LogSession | undefined>
 
 /**

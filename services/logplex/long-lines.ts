@@ -2,9 +2,10 @@ import { crc32 } from 'node:zlib'
 import { messageBytesMax } from './limits.ts'
 
 // A message of more than 10,000 bytes becomes several lines with the same header, cut between two
-// characters, as Heroku's shippers do it. Each ends in a mark, ` part=<n>/<of> of=<crc32 of the whole>`:
-// a reader that knows it joins n … of with the same header and checksum, and sees by the checksum that
-// it has the message as it was; to others it is one more key=value (docs/decisions/0005).
+// characters, as Heroku's shippers do it. Each ends in a mark, ` part=<n>/<of> of=<crc32 of the
+// whole>`: a reader that knows it joins n … of with the same header and checksum, and sees by the
+// checksum that it has the message as it was; to others it is one more key=value
+// (docs/decisions/0005).
 
 const newline = 0x0a
 /** ` part=999/999 of=01234567` */
@@ -18,8 +19,8 @@ export function isTooLong(bytes: Uint8Array, start: number, end: number): boolea
 }
 
 /**
- * Calls `visit` for each piece of a message that is too long: bytes[start..end) and the mark that is
- * to follow it; the last one's is followed by the message's newline, if it has one.
+ * Calls `visit` for each piece of a message that is too long: bytes[start..end) and the mark that
+ * is to follow it; the last one's is followed by the message's newline, if it has one.
  */
 export function forEachPiece(
   bytes: Uint8Array,

@@ -3,6 +3,12 @@ import { formatLogTime } from './log-time.ts'
 /** Lines that a reader did not get: how many, and the time of the first as best known. */
 export type Loss = { count: number; since: string }
 
+export const noLoss: Loss = { count: 0, since: '' }
+
+export function addLoss(known: Loss, more: Loss): Loss {
+  return { count: known.count + more.count, since: known.since || more.since }
+}
+
 /** What a tail is told in its own stream; no filter holds it back. */
 export function tailLossLine({ count, since }: Loss): string {
   const text = `This tail session dropped ${count} messages since ${since}.`

@@ -1,25 +1,46 @@
+import { createHash } from 'node:crypto'
+import { ErrorReply } from 'redis'
 import type { Redis } from './redis.ts'
 
-/** A call of one of our functions that run within Redis. */
+/**
+ * Functions of ours that run within Redis. All their names end in a hash of the whole source:
+ * during an update processes of two versions run side by side, each with the functions that it
+ * knows.
+ */
+export type FunctionLibrary = { source: string; version: string }
+
+/** Every name in the source that begins with plexus_ is the library's or one of its functions'. */
+export function functionLibrary(source: string): FunctionLibrary {
+  const version = createHash('sha256').update(source).digest('hex').slice(0, 12)
+  return { source: source.replace(/\bplexus_[a-z0-9_]+/g, `$&_${version}`), version }
+}
+
+/** A call of one of our functions, by the name that its library's source has for it. */
 export type FunctionCall = { name: string; keys: string[]; args: (string | Buffer)[] }
 
-/** Makes a library's functions known to Redis, or brings them up to date; any process may at any time. */
-export async function loadFunctions(redis: Redis, library: string): Promise<void> {
-  await redis.functionLoad(library, { REPLACE: true })
+/** Makes a library's functions known to Redis; any process may at any time. */
+export async function loadFunctions(redis: Redis, { source }: FunctionLibrary): Promise<void> {
+  await redis.functionLoad(source, { REPLACE: true })
 }
 
 /** Calls a function of the library; rejects with the client's error when Redis is away. */
 export async function callFunction(
   redis: Redis,
-  library: string,
+  library: FunctionLibrary,
   { name, keys, args }: FunctionCall,
 ): Promise<unknown> {
+  const call = () => redis.fCall(`${name}_${library.version}`, { keys, arguments: args })
   try {
-    return await redis.fCall(name, { keys, arguments: args })
+    return await call()
   } catch (error) {
     // A Redis that was emptied, or replaced by a fresh one, does not know our functions.
     if (!(error instanceof Error) || !error.message.includes('Function not found')) throw error
     await loadFunctions(redis, library)
-    return redis.fCall(name, { keys, arguments: args })
+    return call()
   }
+}
+
+/** True for what Redis has against one call, and not for what is in the way of all of them. */
+export function isCallsOwnError(error: unknown): boolean {
+  return error instanceof ErrorReply && !error.message.startsWith('OOM')
 }

@@ -16,7 +16,9 @@ export const lookTimeoutMs = 2_000
 /** Databases that are looked into at a time; of more, what is inside is not told. */
 export const looksInsideMax = 20
 
-/** Longest that a request waits for a database to be emptied; after that the answer is "pending". */
+/**
+ * Longest that a request waits for a database to be emptied; after that the answer is "pending".
+ */
 export const resetWaitMs = 8_000
 
 /** The same for a named credential to be made or dropped. */
@@ -27,10 +29,16 @@ export const blockerGraceMs = 100
 
 /** Credentials that the customer of one database may make beside its owner's. */
 export const namedCredentialsMax = 10
-/** Sessions of each of them, beside the owner's; as the plan's they are promised, and never oversold. */
+/**
+ * Sessions of each of them, beside the owner's; as the plan's they are promised, and never
+ * oversold.
+ */
 export const namedConnectionsMax = 10
 
-/** Longest that a session may take to end when a credential is revoked; then the step is tried again. */
+/**
+ * Longest that a session may take to end when a credential is revoked; then the step is tried
+ * again.
+ */
 export const sessionEndTimeoutMs = 5_000
 
 /** One query's temporary files, as a part of the plan's size: neighbours share the disk. */
@@ -47,11 +55,15 @@ export const closedBackoff = { firstMs: 10_000, maxMs: 3_600_000 }
 
 /** Transfers that one process works on at a time, of an app no two; the others wait their turn. */
 export const transfersAtOnceMax = 2
-/** Last backups before a removal, besides those: a removal does not wait behind others' transfers. */
+/**
+ * Last backups before a removal, besides those: a removal does not wait behind others' transfers.
+ */
 export const finalSnapshotsAtOnceMax = 1
 /** How soon a transfer that found no turn asks again. */
 export const transferTurnSeconds = 2
-/** Connections of a transfer to the server: its dump, and a session that reads the same snapshot. */
+/**
+ * Connections of a transfer to the server: its dump, and a session that reads the same snapshot.
+ */
 export const transferConnectionsMax = 3
 /** Connections of the server that are not sold either: for the transfers of two processes. */
 export const transferConnectionsReserved =
@@ -73,7 +85,9 @@ export const transferTriesMax = 3
 export const transferWatchMs = 1_000
 /** Longest that a dump waits for a table which the customer has locked. */
 export const transferLockWaitMs = 60_000
-/** A dump is no larger than its plan's size times this: a compressed one is smaller than its source. */
+/**
+ * A dump is no larger than its plan's size times this: a compressed one is smaller than its source.
+ */
 export const dumpSizeFactor = 1.2
 /** Room that a restored copy may take, as a multiple of the larger of its source and its plan. */
 export const scratchSizeFactor = 1.5

@@ -190,7 +190,9 @@ export async function saveProgress(
   return rows[0]?.unwanted ?? true
 }
 
-/** Keeps which database its first dump is of, by the server's number. Answers which one that was. */
+/**
+ * Keeps which database its first dump is of, by the server's number. Answers which one that was.
+ */
 export async function keepSource(
   db: Queryable,
   { id, oid }: { id: TransferId; oid: number },

@@ -3,7 +3,10 @@ import { adminConnections } from './limits.ts'
 import type { Plan } from './plans.ts'
 import type { Tuning } from './tuning.ts'
 
-/** The user as whom the provider looks at an instance and changes it; customers are the user "default". */
+/**
+ * The user as whom the provider looks at an instance and changes it; customers are the user
+ * "default".
+ */
 export const adminUser = 'plexus-admin'
 
 /** To look at it, to set limits and passwords, and to end what began with a revoked password. */
@@ -65,7 +68,9 @@ export function redisConf(settings: InstanceSettings): string {
   ].join('\n')}\n`
 }
 
-/** What its plan and its customer have set, as it stands in redis.conf; it may change as it runs. */
+/**
+ * What its plan and its customer have set, as it stands in redis.conf; it may change as it runs.
+ */
 export function limitsAndTuning({
   plan,
   tuning,

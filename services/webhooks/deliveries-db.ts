@@ -7,7 +7,9 @@ import type { Level } from './webhooks-db.ts'
 //                  │  ▲ (in its turn again)
 //                  ▼  │
 //               retrying ──▶ failed
-/** Where a delivery is; `scheduled` is its first attempt, `retrying` waits for or is a later one. */
+/**
+ * Where a delivery is; `scheduled` is its first attempt, `retrying` waits for or is a later one.
+ */
 export const deliveryStatuses = ['pending', 'scheduled', 'retrying', 'failed', 'succeeded'] as const
 export type DeliveryStatus = (typeof deliveryStatuses)[number]
 

@@ -38,7 +38,9 @@ export function startHousekeeping(context: WebhooksContext): () => Promise<void>
   }
 }
 
-/** Deletes what history may not keep, and all of apps and add-ons of which nothing waits any more. */
+/**
+ * Deletes what history may not keep, and all of apps and add-ons of which nothing waits any more.
+ */
 export async function deleteOld(pool: Pool): Promise<void> {
   await deleteEndedTopics(pool)
   const limits = { olderThanDays: keepEventsDays, perTopicMax: eventsPerTopicMax }

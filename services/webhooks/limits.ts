@@ -10,14 +10,20 @@ export const authorizationCharsMax = 2_048
  */
 export const waitingPerWebhookMax = 1_000
 
-/** How long a delivery of level sync is tried, as on Heroku; later, once more, and then it failed. */
+/**
+ * How long a delivery of level sync is tried, as on Heroku; later, once more, and then it failed.
+ */
 export const retryMsMax = 72 * 3600 * 1000
 /** Longest wait between two tries, as on Heroku. The first is a setting. */
 export const retryWaitMsMax = 3600 * 1000
 
-/** Attempts that one process has under way. They wait for receivers; the rest waits in the table. */
+/**
+ * Attempts that one process has under way. They wait for receivers; the rest waits in the table.
+ */
 export const attemptsInFlightMax = 200
-/** Of these, deliveries that have failed before: receivers that never answer leave room to others. */
+/**
+ * Of these, deliveries that have failed before: receivers that never answer leave room to others.
+ */
 export const retriesInFlightMax = 100
 /** Beyond the time that a receiver has, what an attempt may take: to be written down, for one. */
 export const leaseMarginMs = 3_000

@@ -12,7 +12,9 @@ import { attemptsInFlightMax, pollMs, retriesInFlightMax } from './limits.ts'
 export type Sender = {
   /** Something may be due: look now. */
   wake: () => void
-  /** Takes nothing new, and gives what is under way a little time; what is cut off is sent again. */
+  /**
+   * Takes nothing new, and gives what is under way a little time; what is cut off is sent again.
+   */
   stop: () => Promise<void>
 }
 

@@ -22,7 +22,9 @@ const flood = { lines: 10_000, everyMs: 0.002 }
 const flow = { lines: whole ? 1_000 : 500, everyMs: 1 }
 const drip = { lines: whole ? 1_000 : 20, everyMs: 500 }
 const leaseSeconds = whole ? 10 : 2
-/** Issue: a dead process's drains are taken over within 15 s; what they missed meanwhile comes then. */
+/**
+ * Issue: a dead process's drains are taken over within 15 s; what they missed meanwhile comes then.
+ */
 const takeoverMsMax = 15_000
 const settleMsMax = whole ? 60_000 : 30_000
 /** How long a network is away. */
@@ -54,7 +56,9 @@ beforeAll(async () => {
 
 afterAll(() => platform.stop())
 
-/** An app that is posted to, and one that is written to over TCP; their senders begin at `first`. */
+/**
+ * An app that is posted to, and one that is written to over TCP; their senders begin at `first`.
+ */
 async function startLoads(
   first: ChaosNode,
   second: ChaosNode,

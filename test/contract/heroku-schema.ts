@@ -4,7 +4,9 @@ import type { ErrorObject } from 'ajv'
 import ajvDraft04 from 'ajv-draft-04'
 import ajvFormats from 'ajv-formats'
 
-/** Heroku's published schemas, when they lie beside the repository. They are data to check against. */
+/**
+ * Heroku's published schemas, when they lie beside the repository. They are data to check against.
+ */
 const folder = resolve(import.meta.dirname, '../../../shared/heroku-schema')
 
 /** Of the Platform API. */
@@ -71,9 +73,9 @@ function isCalled(key: string, method: string, path: string): boolean {
 }
 
 /**
- * The schema was made of examples: where they have null, it does not know what else may stand there.
- * `num` is a text in them, and a number to the CLI, which makes the name b001 of it: the CLI is who
- * asks.
+ * The schema was made of examples: where they have null, it does not know what else may stand
+ * there. `num` is a text in them, and a number to the CLI, which makes the name b001 of it: the CLI
+ * is who asks.
  */
 function relaxExamples(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(relaxExamples)
@@ -124,7 +126,9 @@ function expected({ targetSchema, rel, definition }: Link): Json {
 const maps = new Set(['properties', 'patternProperties', 'definitions'])
 const ignored = new Set(['$schema', 'default', 'example', 'links', 'strictProperties'])
 
-/** Drops what is no constraint, and writes strictProperties as the two constraints that it means. */
+/**
+ * Drops what is no constraint, and writes strictProperties as the two constraints that it means.
+ */
 function prepare(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(prepare)
   if (!isObject(node)) return node

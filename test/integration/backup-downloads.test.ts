@@ -69,7 +69,8 @@ test('who asks for the headers alone gets those of the file, of which one piece 
       200,
       'application/octet-stream',
     ])
-    // Whatever the first request reads more, it has read when this one, which came later, has ended.
+    // Whatever the first request reads more, it has read when this one, which came later, has
+    // ended.
     expect((await (await fetch(url)).arrayBuffer()).byteLength).toBe(size)
   })
   expect(size).toBeGreaterThan(2 * backupChunkBytesMax)

@@ -246,7 +246,8 @@ test('backups are for the people of the billing app alone, and so are schedules'
       statuses.toReversed(),
     ])
   }
-  // Who knows a backup's id, or its number, but not its app, does not get it with his own app's help.
+  // Who knows a backup's id, or its number, but not its app, does not get it with his own app's
+  // help.
   const own = await newApp(stranger)
   for (const transfer of [made.uuid, '1'])
     for (const [method, action] of [

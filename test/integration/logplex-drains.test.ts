@@ -150,7 +150,10 @@ test('the drains of a process that dies are taken over by another one, replays a
   expect(seen).toMatchObject({ ...well, drains: expect.any(Number) })
 })
 
-/** Starts a syslog server that ends with the test; returns when something takes connections at the port. */
+/**
+ * Starts a syslog server that ends with the test; returns when something takes connections at the
+ * port.
+ */
 async function startSyslogServer(program: string, args: string[], port: number): Promise<void> {
   const env = { PATH: `${process.env['PATH']}:/usr/sbin` }
   const child = spawn(program, args, { env, stdio: 'inherit' })

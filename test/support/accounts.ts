@@ -24,7 +24,10 @@ export async function newUser(
 
 export type TestAccount = { email: string; password: string; token: string }
 
-/** An account with a password and a token of its own, for tests that speak HTTP only. Needs the apps service. */
+/**
+ * An account with a password and a token of its own, for tests that speak HTTP only. Needs the apps
+ * service.
+ */
 export async function createAccount({ layout, credentials }: TestEngines): Promise<TestAccount> {
   const url = natsUrl(layout, credentials, 'operator')
   const nats = await connectNats(url, 'test-operator', silentLog)

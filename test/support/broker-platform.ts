@@ -15,7 +15,9 @@ import { shippedManifests } from './manifests.ts'
 import { serveTestProvider, type TestProvider } from './test-provider.ts'
 import { startService, type ServiceProcess } from './services.ts'
 
-/** The apps service as a real process, a provider that misbehaves on demand, and manifests for it. */
+/**
+ * The apps service as a real process, a provider that misbehaves on demand, and manifests for it.
+ */
 export type BrokerPlatform = {
   nats: NatsConnection
   apps: RpcClient<typeof AppsService>

@@ -16,7 +16,8 @@ type CarrierCall = 'provision' | 'changePlan' | 'deprovision'
 
 /**
  * How a provider answers the next call of a kind: `refuses` with the words "Sold out."; `busy` says
- * "Busy." once; `loses-reply` does the work and the answer never comes, once; `slow` takes its time.
+ * "Busy." once; `loses-reply` does the work and the answer never comes, once; `slow` takes its
+ * time.
  */
 type Trouble = 'refuses' | 'busy' | 'loses-reply' | 'slow'
 

@@ -20,8 +20,8 @@ export type Allowed = {
 type Settled = { account: LineAccount; received: number; delivered: number; dropped: number }
 
 /**
- * What does not add up of an app that took the lines 1 … accepted: each of them was delivered, or is
- * counted as dropped and told to its reader. Empty: nothing.
+ * What does not add up of an app that took the lines 1 … accepted: each of them was delivered, or
+ * is counted as dropped and told to its reader. Empty: nothing.
  */
 export async function exactComplaints(
   platform: ChaosPlatform,
@@ -62,7 +62,10 @@ export async function brokenTcpComplaints(
   return complaints
 }
 
-/** Lines that were accepted and did not come, and lines of the app's log for losses, which may get lost. */
+/**
+ * Lines that were accepted and did not come, and lines of the app's log for losses, which may get
+ * lost.
+ */
 function unaccounted(
   { received, account }: Pick<Settled, 'received' | 'account'>,
   accepted: number,

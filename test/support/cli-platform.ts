@@ -20,7 +20,9 @@ declare module 'vitest' {
   }
 }
 
-/** The first use of the CLI fetches it with npm, once for a checkout: no test is to wait for that. */
+/**
+ * The first use of the CLI fetches it with npm, once for a checkout: no test is to wait for that.
+ */
 async function fetchCli(env: Record<string, string>): Promise<void> {
   const plexus = resolve(import.meta.dirname, '../../bin/plexus')
   const options = { env: { PATH: process.env['PATH'], ...env }, timeout: fetchMsMax }

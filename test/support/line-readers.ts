@@ -71,7 +71,10 @@ function takeFrames(bytes: Buffer, account: LineAccount): void {
   }
 }
 
-/** A tail over SSE, open when this returns, that comes back to the next process when its stream ends. */
+/**
+ * A tail over SSE, open when this returns, that comes back to the next process when its stream
+ * ends.
+ */
 export async function followTail(name: string, urls: string[]): Promise<LineReader> {
   const account = new LineAccount()
   const stop = new AbortController()

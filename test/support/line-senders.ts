@@ -87,7 +87,9 @@ export class PostSender extends LineSender {
   }
 }
 
-/** Writes to a connection, and to another one when that breaks; what was written is not repeated. */
+/**
+ * Writes to a connection, and to another one when that breaks; what was written is not repeated.
+ */
 export class TcpSender extends LineSender {
   /** First and last line of each connection, in their order; how it ended is not known. */
   readonly connections: { first: number; last: number }[] = []

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net'
 import type { Wish } from './many-connections.ts'
 
-// Holds connections of many-connections.ts in a process of its own, which has descriptors of its own.
+// Holds connections of many-connections.ts in a process of its own, which has descriptors of its
+// own.
 
 /** As many at a time as a machine with a small backlog takes. */
 const connectsAtOnce = 100

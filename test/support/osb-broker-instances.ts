@@ -52,9 +52,9 @@ export type OsbReply = { status: number; headers?: Record<string, string>; body?
 let works = 0
 
 /**
- * What a broker that keeps to version 2.17 answers: the same request again is the same thing, others
- * of that id conflict; a removal needs all bindings to be gone; last_operation wants the name that
- * the work was given, and the plan before a change.
+ * What a broker that keeps to version 2.17 answers: the same request again is the same thing,
+ * others of that id conflict; a removal needs all bindings to be gone; last_operation wants the
+ * name that the work was given, and the plan before a change.
  */
 export function answerOsbCall(
   request: OsbRequest,

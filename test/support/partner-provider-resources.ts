@@ -28,14 +28,14 @@ export type PartnerResource = {
  * makes again what was removed, instead of 410; `any-password`; `any-accept` and `other-accept`
  * compare the Accept header with nothing and with a wrong text; `strict-fields` refuses fields
  * that it does not know, `strict-options` options; `any-plan`, `empty-422` (html, no body) and
- * `always-400` answer an unknown plan; `integer-ids`, `no-id`; `undeclared-config`, `number-config`,
- * `list-config`, `bad-url-config`, `local-url-config`, `partial-config`; `no-drain-url`,
- * `bad-drain-url`. Plan change: `no-plan-change` has no such route; `plan-change-once` refuses the
- * plan that it has already; `put-creates` makes what it does not know. Removal:
- * `repeated-delete-500`; `delete-any` answers 200 for what it does not know; `delete-keeps` answers
- * well and removes nothing. Sign-on: `sso-any-token`, `sso-any-age`, `sso-500`.
- * Call-backs: `silent` sends none, `no-config` and `undeclared-patch` set none or an undeclared
- * variable, `gives-up` says that it failed, `no-action` leaves the last call out.
+ * `always-400` answer an unknown plan; `integer-ids`, `no-id`; `undeclared-config`,
+ * `number-config`, `list-config`, `bad-url-config`, `local-url-config`, `partial-config`;
+ * `no-drain-url`, `bad-drain-url`. Plan change: `no-plan-change` has no such route;
+ * `plan-change-once` refuses the plan that it has already; `put-creates` makes what it does not
+ * know. Removal: `repeated-delete-500`; `delete-any` answers 200 for what it does not know;
+ * `delete-keeps` answers well and removes nothing. Sign-on: `sso-any-token`, `sso-any-age`,
+ * `sso-500`. Call-backs: `silent` sends none, `no-config` and `undeclared-patch` set none or an
+ * undeclared variable, `gives-up` says that it failed, `no-action` leaves the last call out.
  */
 export type PartnerQuirk =
   | 'duplicates'

@@ -37,7 +37,8 @@ export type ReceivedRequest = {
  * - a status with headers and body: said without doing anything; a body that is not text is sent
  *   as JSON;
  * - `hang`: never answers; `hangAfterWork`: does the work, then never answers;
- * - `reset`: closes the connection at once; `resetAfterWork`: does the work, then closes it (a reply
+ * - `reset`: closes the connection at once; `resetAfterWork`: does the work, then closes it (a
+ * reply
  *   that is lost);
  * - `drip`: the head of an answer, then a byte each 50 ms without end;
  * - `huge`: an answer of 64 MiB, as fast as it is read;

@@ -107,7 +107,10 @@ export async function openTestDatabases(
         await table.setPlan(tx, await row(addonId), plan)
         return startWorkflow(tx, changeDatabasePlan, addonId)
       }),
-    /** Writes down another credential of a ready database: the id of the workflow that makes it good. */
+    /**
+     * Writes down another credential of a ready database: the id of the workflow that makes it
+     * good.
+     */
     requestRotation: (addonId: AddonId, credential = 'default'): Promise<string> =>
       transaction(pool, async (tx) => {
         const known = await row(addonId)

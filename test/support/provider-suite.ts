@@ -124,7 +124,9 @@ export type OwnParts = {
   planInForce: (uuid: string, url: string) => Promise<string>
 }
 
-/** What every provider of add-ons owes the broker. Registers its tests in the file that calls it. */
+/**
+ * What every provider of add-ons owes the broker. Registers its tests in the file that calls it.
+ */
 export function testProvider(provider: Provider, own: OwnParts): void {
   const { ask, remove, removeUntilGone } = provider
 

@@ -3,7 +3,9 @@ import pg from 'pg'
 import { platformDatabase } from '../../local-platform/service-env.ts'
 import type { TestEngines } from './engines.ts'
 
-/** An empty schema of its own on the test engines, for tests that must not meet a service's rows. */
+/**
+ * An empty schema of its own on the test engines, for tests that must not meet a service's rows.
+ */
 export async function createTestSchema({
   layout,
   credentials,

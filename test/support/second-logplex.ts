@@ -5,7 +5,9 @@ import { startService, type ServiceProcess } from './services.ts'
 
 export type SecondLogplex = ServiceProcess & { logsUrl: string; syslogPort: number }
 
-/** Starts a logplex beside the one that has the engines' ports, at ports of its own and without TLS. */
+/**
+ * Starts a logplex beside the one that has the engines' ports, at ports of its own and without TLS.
+ */
 export async function startSecondLogplex(
   engines: TestEngines,
   overrides: Record<string, string> = {},

@@ -17,10 +17,10 @@ export type ServiceProcess = {
 const started = new Set<ChildProcess>()
 let isOver = false
 
-// Whatever becomes of a test, the file that started a service does not leave it behind. This hook is
-// registered before those of the file, and so runs after them, unless one of these throws. A hook of
-// the file that took too long still goes on then, and must start nothing more. Vitest waits for ever
-// for what holds its stderr, so no service is given that.
+// Whatever becomes of a test, the file that started a service does not leave it behind. This hook
+// is registered before those of the file, and so runs after them, unless one of these throws. A
+// hook of the file that took too long still goes on then, and must start nothing more. Vitest waits
+// for ever for what holds its stderr, so no service is given that.
 const killStarted = (): void => {
   isOver = true
   for (const child of started) child.kill('SIGKILL')

@@ -10,14 +10,17 @@ import { ProviderService } from '#proto/provider/v1/provider_pb.ts'
  * `pending` and `busy`: so many answers "pending", or UNAVAILABLE, before it is ready;
  * `bug`: so many times INTERNAL, after the resource is made; `refuse`: it refuses with that text;
  * `undeclared`: it answers a variable that its manifest does not declare; `hold`: it answers only
- * when released; `credential`: the name of the one credential that its customer has named; `linger`: so many answers "pending" to the removal. With `Change` behind them
- * (`busyChange`) the same for a change of plan; `moves`: it answers new variables to that. With
- * `Rotation` behind them the same for new credentials, and for the end of the former.
+ * when released; `credential`: the name of the one credential that its customer has named;
+ * `linger`: so many answers "pending" to the removal. With `Change` behind them (`busyChange`) the
+ * same for a change of plan; `moves`: it answers new variables to that. With `Rotation` behind them
+ * the same for new credentials, and for the end of the former.
  */
 export type TestProvider = {
   /** What it has now: uuids of resources. */
   resources: Map<string, TestResource>
-  /** Every call that arrived, as "provision <uuid>", "change-plan <uuid>" or "deprovision <uuid>". */
+  /**
+   * Every call that arrived, as "provision <uuid>", "change-plan <uuid>" or "deprovision <uuid>".
+   */
   calls: string[]
   /** Calls for that uuid that it works on now. */
   inFlight: (uuid: string) => number

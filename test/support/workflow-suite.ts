@@ -56,7 +56,9 @@ export function driveWorkflows<Context>(options: {
       return row.step
     },
 
-    /** Runs one step and saves it. Answers the step's name, or undefined when it was done before. */
+    /**
+     * Runs one step and saves it. Answers the step's name, or undefined when it was done before.
+     */
     async step(id: string): Promise<string | undefined> {
       const leased = await lease(id)
       if (!leased) return undefined

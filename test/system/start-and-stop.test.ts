@@ -15,7 +15,9 @@ import { freePortBase } from '../support/ports.ts'
 
 const run = promisify(execFile)
 const bin = resolve(import.meta.dirname, '../../bin/plexus')
-/** Some 5 s on a machine with little else to do; here it has what two other lanes of tests leave. */
+/**
+ * Some 5 s on a machine with little else to do; here it has what two other lanes of tests leave.
+ */
 const secondStartMsMax = 20_000
 
 let platform: PlatformProcess

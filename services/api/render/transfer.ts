@@ -21,7 +21,9 @@ const ends: Record<string, { from: string; to: string }> = {
   copy: { from: 'pg_dump', to: 'pg_restore' },
 }
 
-/** A transfer; Heroku's name of a backup, restore or copy. The CLI makes its name, b001, of `num`. */
+/**
+ * A transfer; Heroku's name of a backup, restore or copy. The CLI makes its name, b001, of `num`.
+ */
 export function renderTransfer(transfer: Transfer) {
   const { id, num, fromName, toName, state, kind, warnings } = transfer
   const { from, to } = must(ends[kind], `kind ${kind} of a transfer`)

@@ -6,7 +6,9 @@ import { AddonConfigParams, AddonParams, UpdateAddonConfig } from '../schemas/ad
 
 const listed = { ranges: ['name'] } as const
 
-/** An add-on's own variables, under its service's names: to be read, and changed by its provider. */
+/**
+ * An add-on's own variables, under its service's names: to be read, and changed by its provider.
+ */
 export function addonConfigRoutes(api: Api, context: ApiContext): void {
   const { broker } = context
   const shown = ({ vars }: { vars: Record<string, string> }) =>

@@ -24,7 +24,9 @@ const slowCall = { timeoutMs: addonCallMs }
 
 type Headers = Pick<FastifyRequest, 'headers'>
 
-/** As the request wants it shown. Heroku's clients name what they want whole in Accept-Expansion. */
+/**
+ * As the request wants it shown. Heroku's clients name what they want whole in Accept-Expansion.
+ */
 const shownBy =
   ({ publicUrl }: ApiContext) =>
   ({ headers }: Headers, addon: Addon) =>

@@ -112,7 +112,9 @@ async function ownedBy(
   return { addonId, appId: app?.id ?? '', requestedBy: identityOf(request).email }
 }
 
-/** The backup that a url names, when the caller may read it: by his app, or by a download address. */
+/**
+ * The backup that a url names, when the caller may read it: by his app, or by a download address.
+ */
 async function readableBackup(
   { apps, postgresData, publicUrl }: ApiContext,
   request: Identified,

@@ -18,7 +18,9 @@ import {
 } from '../schemas/telemetry-drains.ts'
 import { targetApp } from '../targets.ts'
 
-/** OTLP drains, as Heroku's newer generation of apps has them: of the signals Plexus has the logs. */
+/**
+ * OTLP drains, as Heroku's newer generation of apps has them: of the signals Plexus has the logs.
+ */
 export function telemetryDrainRoutes(api: Api, context: ApiContext): void {
   const one = { schema: { params: TelemetryDrainParams } }
   changingRoutes(api, context)

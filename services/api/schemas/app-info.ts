@@ -4,7 +4,9 @@ export const AppInfoParams = Type.Object({ addon: Type.String() })
 
 export const AppInfoPage = Type.Object({ after: Type.Optional(Type.String()) })
 
-/** Numbers and booleans become text, as in the answer to a provision request; null takes one away. */
+/**
+ * Numbers and booleans become text, as in the answer to a provision request; null takes one away.
+ */
 export const UpdateAppInfo = Type.Object({
   config: Type.Record(
     Type.String({ maxLength: 256 }),

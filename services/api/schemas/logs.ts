@@ -37,7 +37,9 @@ const DrainOptions = Type.Object(
   closed,
 )
 
-/** `force`: without a test. The official CLI has no option for it, so a query may say it as well. */
+/**
+ * `force`: without a test. The official CLI has no option for it, so a query may say it as well.
+ */
 export const CreateLogDrain = Type.Object(
   {
     url: Type.String({ maxLength: 2_048 }),

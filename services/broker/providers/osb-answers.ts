@@ -38,7 +38,9 @@ export function readBegun(humanName: string, reply: PartnerReply): OsbAnswer {
   return { state: 'pending', fields, pending, description: '' }
 }
 
-/** What is read of a 200 that makes no sense: it has failed, and is no reason to remove anything. */
+/**
+ * What is read of a 200 that makes no sense: it has failed, and is no reason to remove anything.
+ */
 export function malformed(humanName: string, what: string): PlexusError {
   return invalidParams(`${humanName} answered with ${what}. Tell the add-on provider.`)
 }

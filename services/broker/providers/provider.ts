@@ -80,7 +80,9 @@ type ProvisionRequest = AddonCall & {
   newGrant: () => Promise<PartnerGrant>
   /** Where it may write into the app's log; empty unless its service requires "log_input". */
   logInputUrl: string
-  /** Of the drain that it may have, "d.<uuid>"; empty unless its service requires "syslog_drain". */
+  /**
+   * Of the drain that it may have, "d.<uuid>"; empty unless its service requires "syslog_drain".
+   */
   logDrainToken: string
 }
 

@@ -28,8 +28,9 @@ export type AppLog = {
   /**
    * Adds `count` lines. The frames belong to the log from then on: the caller may not write to them
    * again. What is in the log already by `once` is not added a second time, whoever added it: lines
-   * of that id (remembered for a day), or of these posts (postsKeptSeconds, the parts of a post given
-   * in their order). While Redis is away it goes on trying, and rejects only when the log is closed.
+   * of that id (remembered for a day), or of these posts (postsKeptSeconds, the parts of a post
+   * given in their order). While Redis is away it goes on trying, and rejects only when the log is
+   * closed.
    */
   append: (appId: AppId, count: number, frames: Uint8Array, once?: Once) => Promise<Appended>
   /**

@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs } from '#lib/backoff.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
-import { joinCalls } from '../join-calls.ts'
+import { joinCalls, type JoinedCall } from '../join-calls.ts'
 import type { Redis } from '../redis.ts'
+import { isCallsOwnError } from '../redis-functions.ts'
 import { appendBackoff, appendsBytesMax, appendsPerCallMax } from '../limits.ts'
 import type { Appended, AppLog, Once } from './app-log.ts'
 import type { LogBudget } from './log-budget.ts'
@@ -58,7 +59,7 @@ function noMatter(): undefined {}
 class Appender {
   readonly #deps: AppendDeps
   readonly #writer = randomBytes(8).toString('hex')
-  readonly #join: (append: BatchAppend, alone: boolean) => Promise<LogAppended>
+  readonly #join: JoinedCall<BatchAppend, LogAppended>
   /** Appends that Redis has refused at least once and that are tried again. */
   #waiting = 0
 
@@ -75,28 +76,30 @@ class Appender {
   /** Goes on until Redis has the lines: giving up is for whoever gave them, by stopping to give. */
   async keepAppending(wanted: Wanted): Promise<Appended> {
     const { budget, signal } = this.#deps
+    let alone = false
     for (let tries = 1; ; tries++) {
       try {
         signal.throwIfAborted()
-        const { weight, ...appended } = await this.#try(wanted, tries)
+        const { weight, ...appended } = await this.#try(wanted, alone)
         if (weight) budget.weighed(wanted.appId, weight)
         if (tries > 1) this.#tellWaiting(-1)
         return appended
       } catch (error) {
         if (signal.aborted)
           throw new Error('the app log was closed before Redis had the lines', { cause: error })
+        alone = isCallsOwnError(error)
         if (tries === 1) this.#tellWaiting(1, error)
         await delay(backoffMs(tries, appendBackoff), undefined, { signal }).catch(() => undefined)
       }
     }
   }
 
-  async #try({ once, ...wanted }: Wanted, tries: number): Promise<LogAppended> {
+  async #try({ once, ...wanted }: Wanted, alone: boolean): Promise<LogAppended> {
     const { redis, budget } = this.#deps
     const append = { ...wanted, bytesMax: budget.bytesPerApp }
     if (typeof once === 'string') return appendOnce(redis, append, once)
     if (once) return appendPosts(redis, this.#writer, append, once)
-    return this.#join(append, tries > 1)
+    return this.#join(append, { alone })
   }
 
   /** An outage is told once, and its end, however many apps wait. */

@@ -20,7 +20,9 @@ const sourceBytesMax = 64
 /** What a line can weigh: message, newline, source, TIME, PROCID, and what stands between them. */
 const lineBytesMax = messageBytesMax + 1 + sourceBytesMax + 2 * fieldBytesMax + 64
 
-/** A post that may come again: the id that it is known by then, and its lines so far for one app. */
+/**
+ * A post that may come again: the id that it is known by then, and its lines so far for one app.
+ */
 export type Post = { id: string; lines: number }
 
 /**

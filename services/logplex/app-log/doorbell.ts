@@ -3,7 +3,9 @@ import { parseId, type AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import { allLogGrew, logGrewSubject } from '#lib/subjects.ts'
 
-/** Doorbells are spread over so many subjects, so that later a reader may hear a part of them only. */
+/**
+ * Doorbells are spread over so many subjects, so that later a reader may hear a part of them only.
+ */
 const shards = 16
 /** What has grown is told together: each message costs its sender, the server and every reader. */
 const tellAfterMs = 5
@@ -17,8 +19,8 @@ export type Doorbell = {
 }
 
 /**
- * A message is `<app id> <head>` per line: what has grown within some milliseconds. Losing one makes
- * readers elsewhere late, not wrong.
+ * A message is `<app id> <head>` per line: what has grown within some milliseconds. Losing one
+ * makes readers elsewhere late, not wrong.
  */
 export function openDoorbell(
   nats: NatsConnection,

@@ -30,6 +30,17 @@ export class GrowthListeners {
     return [...this.#apps.keys()]
   }
 
+  /**
+   * Redis says that this is the head: tells it as well when it is lower than what was told, for
+   * then the log has lost numbers. Somebody may have told a higher one meanwhile, who wakes for
+   * nothing.
+   */
+  asked(appId: AppId, head: number): void {
+    const growth = this.#apps.get(appId)
+    if (growth && head < growth.head) growth.head = head - 1
+    this.tell(appId, head)
+  }
+
   /** Tells each growth once, whichever way it becomes known first. */
   tell(appId: AppId, head: number): void {
     const growth = this.#apps.get(appId)

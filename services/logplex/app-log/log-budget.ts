@@ -15,7 +15,9 @@ import { noteWeights } from './weights.ts'
 type Deps = {
   redis: Redis
   log: Log
-  /** What an app's log may weigh beyond its newest 1,500 lines, and what all may together, in bytes. */
+  /**
+   * What an app's log may weigh beyond its newest 1,500 lines, and what all may together, in bytes.
+   */
   bytesPerAppMax: number
   bytesMax: number
 }

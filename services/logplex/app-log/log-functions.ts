@@ -1,20 +1,23 @@
+import { functionLibrary } from '../redis-functions.ts'
 import { appendFunctions } from './append-functions.ts'
 
 /**
  * What Redis does with an app's log, each as one atomic call.
  *
  * The log is a stream with an entry per chunk; its id is `<number of its last line>-<lines>`, so a
- * range from a number begins with the chunk that holds it. Beside it a hash: `head` (newest number),
- * `oldest` (oldest kept), `bytes` (of the kept frames) and `w:<writer>` = `<batch>:<first line>:<lines
- * added>` of each writer's last append, by which a writer that never got its answer can ask again
- * without adding its lines twice. The hash outlives the stream, so that numbers never come back. A
- * list has `<number of its last line>:<bytes>` of each entry, oldest first: to learn what an entry
- * weighs from the stream itself Lua would have to copy and hash all of it (a fifth of an append).
+ * range from a number begins with the chunk that holds it. Beside it a hash: `head` (newest
+ * number), `oldest` (oldest kept), `bytes` (of the kept frames) and `w:<writer>` = `<batch>:<first
+ * line>:<lines added>` of each writer's last append, by which a writer that never got its answer
+ * can ask again without adding its lines twice. The hash outlives the stream, so that numbers never
+ * come back. A list has `<number of its last line>:<bytes>` of each entry, oldest first: to learn
+ * what an entry weighs from the stream itself Lua would have to copy and hash all of it (a fifth of
+ * an append).
  *
- * Of posts that name themselves two more hashes hold how many of their lines are in the log already,
- * whichever process took them: the newer is filled until it is full or old, and is the older then.
+ * Of posts that name themselves two more hashes hold how many of their lines are in the log
+ * already, whichever process took them: the newer is filled until it is full or old, and is the
+ * older then.
  */
-export const logFunctions = `#!lua name=plexus_log_1
+export const logFunctions = functionLibrary(`#!lua name=plexus_log_1
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -113,4 +116,4 @@ redis.register_function{function_name='plexus_log_read', callback=read, flags={'
 redis.register_function{function_name='plexus_log_read_back', callback=read_back, flags={'no-writes'}}
 redis.register_function{function_name='plexus_log_shrink', callback=shrink, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_log_remove', callback=remove, flags={'allow-oom'}}
-`
+`)

@@ -118,7 +118,9 @@ test('lines with an id are added once, whoever adds them', async () => {
 })
 
 describe('a post that comes again', () => {
-  /** Lines `from` … `to` of the post, as a part of a chunk in which other lines stand before them. */
+  /**
+   * Lines `from` … `to` of the post, as a part of a chunk in which other lines stand before them.
+   */
   const part = (post: string, from: number, to: number, ...before: string[]) => {
     const lines = numbered(from, to)
     const frames = storedFrames(...before, ...lines)
@@ -251,6 +253,6 @@ test('a removed log is empty and takes no late lines', async () => {
 
 test('functions that Redis has lost are given to it again', async () => {
   const appId = newId<AppId>()
-  await one.redis.functionDelete('plexus_log_1')
+  await one.redis.functionFlush()
   expect((await one.appLog.append(appId, 1, storedFrames('x'))).first).toBe(1)
 })

@@ -116,7 +116,7 @@ async function pollGrowth(shared: Shared): Promise<void> {
         const heads = await Promise.all(some.map((appId) => boundsOf(redis, appId)))
         heads.forEach(({ head }, at) => {
           const appId = some[at]
-          if (appId) growth.tell(appId, head)
+          if (appId) growth.asked(appId, head)
         })
       } catch (error) {
         log.debug({ err: error }, 'growth of logs could not be asked for')

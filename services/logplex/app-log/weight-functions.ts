@@ -1,11 +1,13 @@
+import { functionLibrary } from '../redis-functions.ts'
+
 /**
- * What Redis keeps of the weight of all logs together, each as one atomic call. A log's own keys say
- * what it weighs; this is a second account of it, at keys of its own, for a function may only touch
- * keys that lie together: bytes by app (a hash), those of the logs that have lines to spare (a sorted
- * set), and the sum of the first. A weight is given as it is and not as a difference, so that what
- * was never told is made up for by whoever looks at that log next.
+ * What Redis keeps of the weight of all logs together, each as one atomic call. A log's own keys
+ * say what it weighs; this is a second account of it, at keys of its own, for a function may only
+ * touch keys that lie together: bytes by app (a hash), those of the logs that have lines to spare
+ * (a sorted set), and the sum of the first. A weight is given as it is and not as a difference, so
+ * that what was never told is made up for by whoever looks at that log next.
  */
-export const weightFunctions = `#!lua name=plexus_log_weights_1
+export const weightFunctions = functionLibrary(`#!lua name=plexus_log_weights_1
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -56,4 +58,4 @@ local function note(keys, args)
 end
 
 redis.register_function{function_name='plexus_log_weights_note', callback=note, flags={'allow-oom'}}
-`
+`)

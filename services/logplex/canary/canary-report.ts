@@ -13,7 +13,9 @@ export type CanaryReport = {
   /** Lines that went through, and times that something was wrong, since the process began. */
   lines: number
   faults: number
-  /** Drains of this process whose accounts were looked at last, and how many of them do not hold. */
+  /**
+   * Drains of this process whose accounts were looked at last, and how many of them do not hold.
+   */
   drains: number
   drainFaults: number
 }

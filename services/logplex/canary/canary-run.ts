@@ -31,10 +31,11 @@ export type Round =
   | { kind: 'unknown' | 'wrong'; why: string }
 
 /**
- * A channel of the canary's own: an app that nobody knows, a token that stands in this process only,
- * a tail and a drain. Its keys in Redis expire an hour after the last line, whatever becomes of the
- * process. Each line has the next number, so that at either end one that is missing or comes twice
- * shows; and how many lines were sent and have arrived says what the drain's account has to be.
+ * A channel of the canary's own: an app that nobody knows, a token that stands in this process
+ * only, a tail and a drain. Its keys in Redis expire an hour after the last line, whatever becomes
+ * of the process. Each line has the next number, so that at either end one that is missing or comes
+ * twice shows; and how many lines were sent and have arrived says what the drain's account has to
+ * be.
  */
 export class CanaryRun {
   /** Lines that were taken: answered 204. */
@@ -100,14 +101,14 @@ export class CanaryRun {
 
   /** Ends everything, and leaves what Redis has of it to expire. */
   async close(): Promise<void> {
-    const { tokens, appLog, redis } = this.#deps
+    const { tokens, redis } = this.#deps
     tokens.delete(this.#token)
     this.abort()
     await this.#tail
     await this.#drains?.stop()
     await this.#receiver?.close()
     // Redis may be away: what it has goes by itself then.
-    await appLog.remove(this.#appId).catch(() => undefined)
+    await expireLog(redis, this.#appId, 1).catch(() => undefined)
     if (this.#drain) await expireCursor(redis, this.#drain.id, 1).catch(() => undefined)
   }
 

@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
+/** A timer that is so late tells of a process that was paused. */
+const standstillMs = 1_000
+
 /** Numbers as they come out somewhere: 1, 2, 3 … each once, or what is wrong with them. */
 export class NumberRun {
   /** What is wrong; empty while all is well. */
@@ -21,15 +24,20 @@ export class NumberRun {
     if (this.#next > this.#wanted || this.fault) this.#arrived?.()
   }
 
-  /** Resolves when that number has come or something is wrong; false after so many ms, or the signal. */
+  /**
+   * Resolves when that number has come or something is wrong; false after so many ms, or the
+   * signal.
+   */
   async has(number: number, waitMs: number, signal: AbortSignal): Promise<boolean> {
     this.#wanted = number
     const waited = new AbortController()
     this.#arrived = () => waited.abort()
-    if (this.count < number && !this.fault)
-      await delay(waitMs, undefined, {
-        signal: AbortSignal.any([signal, waited.signal]),
-      }).catch(() => undefined)
+    const ended = AbortSignal.any([signal, waited.signal])
+    const wait = () => delay(waitMs, undefined, { signal: ended }).catch(() => undefined)
+    const begin = performance.now()
+    if (this.count < number && !this.fault) await wait()
+    // The process stood still: what came meanwhile is not read yet.
+    if (!ended.aborted && performance.now() - begin > waitMs + standstillMs) await wait()
     this.#arrived = undefined
     return this.count >= number || this.fault !== ''
   }

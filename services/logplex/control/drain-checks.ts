@@ -1,12 +1,11 @@
 import { invalidParams } from '#lib/errors.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { DrainCheck } from '../drains/drain-check.ts'
-import { sha256 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
 import { newDrainToken, openDrain, type DrainTarget } from './drain-target.ts'
 import { assertDrainUrl } from './drain-url.ts'
-import { findDrain, type DrainKind } from './drains-db.ts'
-import { findTelemetryDrain } from './telemetry-drains-db.ts'
+import type { DrainKind } from './drains-db.ts'
+import { findEitherDrain } from './find-drain.ts'
 
 /**
  * Tries the way to a receiver without changing anything.
@@ -20,10 +19,7 @@ export async function testDrain(
   wanted: { appId: AppId; drain: string; by: string },
 ): Promise<DrainCheck> {
   const { appId, drain: text, by } = wanted
-  const { pool } = context
-  const row =
-    (await findDrain(pool, appId, { text, urlSha256: sha256(text) })) ??
-    (await findTelemetryDrain(pool, text, appId))
+  const row = await findEitherDrain(context, appId, text)
   const drain = row ? openDrain(context.secrets, row) : { appId, url: text, token: newDrainToken() }
   assertDrainUrl(drain.url, context.drainsMayBeLocal)
   return context.drains.check(drain, by)

@@ -62,7 +62,9 @@ async function handle(
     await appLog.append(appId, frames.length, Buffer.concat(frames), `event:${event.id}`)
 }
 
-/** The lines as stored frames; a line too long becomes several, one that cannot be one is left out. */
+/**
+ * The lines as stored frames; a line too long becomes several, one that cannot be one is left out.
+ */
 export function platformFrames(
   time: string,
   { source, process, lines }: Pick<AppLogged, 'source' | 'process' | 'lines'>,

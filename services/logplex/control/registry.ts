@@ -27,9 +27,9 @@ export type RegistryOptions = {
 }
 
 /**
- * All tokens, drains, credentials and switches in memory, as the data path needs them. Read at the start, per app when
- * another process says that something has changed, and wholly from time to time, should a message
- * have been lost.
+ * All tokens, drains, credentials and switches in memory, as the data path needs them. Read at the
+ * start, per app when another process says that something has changed, and wholly from time to
+ * time, should a message have been lost.
  */
 export type Registry = {
   /** Reads one app anew, here and in every other process. Call it after the commit. */

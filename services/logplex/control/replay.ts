@@ -1,4 +1,4 @@
-import { invalidParams } from '#lib/errors.ts'
+import { invalidParams, notFound } from '#lib/errors.ts'
 import type { AppId } from '#lib/ids.ts'
 import type { AppLog } from '../app-log/app-log.ts'
 import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
@@ -6,14 +6,15 @@ import type { Replay } from '../drains/drain-cursor.ts'
 import { replayReadBytesMax } from '../limits.ts'
 import { readLineTime } from '../line-time.ts'
 import type { ControlContext } from './context.ts'
-import { getDrain } from './drains.ts'
+import { openDrain } from './drain-target.ts'
+import { findEitherDrain } from './find-drain.ts'
 import { readMoment } from './moment.ts'
 
 /**
  * Moves a drain back in its app's log: it has the lines from there on once more, those that are
  * kept.
  *
- * @param wanted.drain id, token or url
+ * @param wanted.drain id, token or url; of a telemetry drain its id
  * @param wanted.fromLine a line's number, or 0 where `since` says a time
  * @throws INVALID_PARAMS for neither, both, or a line that is not there yet; NOT_FOUND
  */
@@ -26,7 +27,9 @@ export async function replayAppDrain(
   if ((fromLine === 0) === (since === ''))
     throw invalidParams('From where? Say from_line, the number of a line, or since, a time.')
   const sinceMs = readMoment('Since', since, new Date())
-  const { drain } = await getDrain(context, appId, wanted.drain)
+  const row = await findEitherDrain(context, appId, wanted.drain)
+  if (!row) throw notFound('log drain')
+  const drain = openDrain(context.secrets, row)
   const { oldest, head } = await appLog.bounds(appId)
   if (fromLine > head)
     throw invalidParams(`There is no line ${fromLine} yet: the newest has the number ${head}.`)

@@ -3,7 +3,9 @@ import { sessionOpenedSeconds, sessionOpenSeconds } from '../limits.ts'
 import type { FindRevocations } from '../log-session.ts'
 import type { Redis } from '../redis.ts'
 
-/** A sorted set of the app: accounts, each with the time in ms up to which its sessions are void. */
+/**
+ * A sorted set of the app: accounts, each with the time in ms up to which its sessions are void.
+ */
 const keyOf = (appId: AppId): string => `plexus:revoked:{${appId}}`
 /** Stands for all accounts, at all times: the app is gone, and its id never comes back. */
 const everyone = '*'

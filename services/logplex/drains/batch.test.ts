@@ -5,6 +5,7 @@ import { blankLine, readStoredLine } from '../app-log/stored-line.ts'
 import { must } from '#lib/assert.ts'
 import { composeBatch, frameIdOf, lossOfOthers } from './batch.ts'
 import { httpsFrame, syslogFrame, type DrainFrame } from './drain-frame.ts'
+import { rfc5424Frame } from './rfc5424-frame.ts'
 
 const token = 'd.9173ea1f-6f14-4976-9cf0-7cd0dafdcdbc'
 const nothingLost = { count: 0, since: '' }
@@ -68,6 +69,18 @@ test('a loss goes first, is one more frame, and says how many and since when', (
     /^<172>1 \S+ host heroku logplex - Error L10 \(output buffer overflow\): 3 messages dropped since 2014-11-07T23:29:45\+00:00\.$/,
   )
   expect(rest.slice(Number(length))).toBe(storedLines(['one', 'two']).toString())
+})
+
+test.each([
+  ['https', httpsFrame],
+  ['syslog', syslogFrame(token)],
+  ['rfc5424', rfc5424Frame(token)],
+])('the length of an L10 over %s counts the bytes of a time that is none', (_, frame) => {
+  const writer = new ByteWriter(16)
+  frame.writeLoss(writer, { count: 3, since: '2026-é' })
+  const bytes = writer.finish()
+  const space = bytes.indexOf(' ')
+  expect(Number(bytes.toString('latin1', 0, space))).toBe(bytes.length - space - 1)
 })
 
 test('a syslog drain hears of a loss in its own form', () => {

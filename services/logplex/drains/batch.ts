@@ -103,7 +103,9 @@ function expectedBytes(chunks: LogChunk[], { bytesMax }: BatchLimits): number {
   return Math.ceil(Math.min(stored, bytesMax) * 1.34) + 256
 }
 
-/** TIME of the first line from number `from` on, as it was sent; empty when the chunks hold none. */
+/**
+ * TIME of the first line from number `from` on, as it was sent; empty when the chunks hold none.
+ */
 export function timeOfFirst(chunks: LogChunk[], from: number): string {
   let time = ''
   forLinesFrom(chunks, from, (_, frames, line) => {

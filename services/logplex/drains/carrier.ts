@@ -26,10 +26,15 @@ export type Delivery =
   | { kind: 'refused'; status?: number; reason: string }
   /** The same batch is tried again, after so long when the receiver has said so. */
   | { kind: 'retry'; status?: number; reason: string; afterMs?: number }
-  /** Likewise: who answers there is not whom the url names, and the app's owner has to hear of it. */
+  /**
+   * Likewise: who answers there is not whom the url names, and the app's owner has to hear of it.
+   */
   | { kind: 'untrusted'; reason: string }
 
-/** One way to a receiver: https-drain.ts, syslog-drain.ts and udp-drain.ts. It connects when there is a batch. */
+/**
+ * One way to a receiver: https-drain.ts, syslog-drain.ts and udp-drain.ts. It connects when there
+ * is a batch.
+ */
 export type Carrier = {
   frame: DrainFrame
   limits: BatchLimits

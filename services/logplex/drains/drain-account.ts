@@ -8,9 +8,9 @@ export type DrainAccount = Omit<LogDrainState, 'lagSeconds' | 'lastAnswer' | 'la
 type Counts = Pick<DrainCursor, 'next' | 'delivered' | 'uncounted' | 'replayed' | Reason>
 type Reason = 'overflowed' | 'refused' | 'filtered'
 
-// The equation of a drain: received = delivered + pending + dropped. What stands on its left and how
-// much is pending comes from the log's numbers, delivered and dropped are counted: they meet here,
-// and nowhere else is said what belongs to which side. Replayed lines are received once more.
+// The equation of a drain: received = delivered + pending + dropped. What stands on its left and
+// how much is pending comes from the log's numbers, delivered and dropped are counted: they meet
+// here, and nowhere else is said what belongs to which side. Replayed lines are received once more.
 
 /** Lines that were dropped, whatever for. */
 function dropped({ overflowed, refused, filtered }: Counts): number {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { noLoss } from '../loss.ts'
 import { DrainAudit } from './drain-audit.ts'
 import type { DrainCursor } from './drain-cursor.ts'
 
-const noLoss = { count: 0, since: '' }
 const claimed: DrainCursor = {
   ...{ next: 11, delivered: 8, overflowed: 2, refused: 0, filtered: 0, uncounted: 0 },
   ...{ replayed: 0, moves: 0 },

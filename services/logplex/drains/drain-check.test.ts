@@ -12,6 +12,7 @@ import {
   startTcpReceiver,
   startUdpReceiver,
 } from '../../../test/support/log-receivers.ts'
+import { partialSuccess } from '../../../test/support/otlp-logs.ts'
 import { readTrustedCas } from './certificate.ts'
 import { checkDrain, type DrainCheck } from './drain-check.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
@@ -143,6 +144,11 @@ test("the sample line is in the drain's format, with its headers", async () => {
   collector.answers = [401, 415]
   expect(failure(await check(url, { headers })).advice).toContain("in the drain's headers")
   expect(failure(await check(url)).advice).toContain('no POST of application/x-protobuf there')
+  const headersOfOtlp = { 'content-type': 'application/x-protobuf' }
+  collector.answers = [
+    { status: 200, headers: headersOfOtlp, body: partialSuccess(1, 'not today') },
+  ]
+  expect(failure(await check(url, { headers })).detail).toContain('not today')
 })
 
 test('each other step says why it failed', async () => {

@@ -177,6 +177,11 @@ function judgeSample(options: CarrierOptions, delivery: Delivery): Found {
   const { protocol } = options.url
   switch (delivery.kind) {
     case 'accepted':
+      if (delivery.refused)
+        throw new StepFailed(
+          delivery.refused.reason,
+          'Look at the receiver: it was reached, and took no line.',
+        )
       if (delivery.status !== undefined) return passed(`the receiver answered ${delivery.status}`)
       return passed(
         protocol === 'udpsyslog:'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { must } from '#lib/assert.ts'
 import { storedLines } from '../../../test/support/stored-lines.ts'
+import { noLoss } from '../loss.ts'
 import { composeBatch, lossOfOthers } from './batch.ts'
 import { drainFilter } from './drain-filter.ts'
 import { blankLine } from '../app-log/stored-line.ts'
@@ -28,7 +29,7 @@ const chunks = [
   { first: 4, count: 3, frames: Buffer.concat(lines.slice(3)) },
 ]
 const limits = { bytesMax: 100_000, linesMax: 500 }
-const noLoss = { count: 0, since: '' }
+
 const options = { drainId: 'x', from: 1, last: Infinity, limits, loss: noLoss, frame: httpsFrame }
 
 /** Numbers of the lines that pass. */

@@ -1,6 +1,7 @@
 import type { ByteWriter } from '../byte-writer.ts'
 import { copyView, newView, viewOf, writeNumber } from '../bytes.ts'
 import { formatLogTime } from '../log-time.ts'
+import { countedFrame, logplexLine } from '../logplex-line.ts'
 import { drainLossMessage, type Loss } from '../loss.ts'
 import type { StoredLine } from '../app-log/stored-line.ts'
 
@@ -24,10 +25,7 @@ const hyphen = 0x2d
  */
 export const httpsFrame: DrainFrame = {
   writeLine: (writer, frames, line) => writer.copy(frames, line.start, line.end),
-  writeLoss: (writer, loss) => {
-    const text = `<172>1 ${formatLogTime(new Date())} host heroku logplex - ${drainLossMessage(loss)}`
-    writer.copy(Buffer.from(`${text.length} ${text}`))
-  },
+  writeLoss: (writer, loss) => writer.copy(logplexLine(drainLossMessage(loss))),
 }
 
 /** `LEN <PRI>1 TIME d.TOKEN SOURCE PROC - - MSG\n`: RFC 5424 with the drain's token as host. */
@@ -56,7 +54,7 @@ export function syslogFrame(drainToken: string): DrainFrame {
     writeLoss: (writer, loss) => {
       const message = drainLossMessage(loss)
       const text = `<172>1 ${formatLogTime(new Date())} ${drainToken} heroku logplex - - ${message}\n`
-      writer.copy(Buffer.from(`${text.length} ${text}`))
+      writer.copy(countedFrame(text))
     },
   }
 }

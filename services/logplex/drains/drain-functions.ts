@@ -1,3 +1,5 @@
+import { functionLibrary } from '../redis-functions.ts'
+
 /**
  * What Redis does with a drain's cursor, each as one atomic call. KEYS of most: the cursor (a hash)
  * and the owner (the name of the process that runs the drain, with a time to live: the lease). Only
@@ -5,7 +7,7 @@
  * was paused beyond its lease can move nothing. Only a replay moves it for whoever asks: back, and
  * it takes the drain from its owner, who sees by `moves` that what it knows is no longer so.
  */
-export const drainFunctions = `#!lua name=plexus_drains_1
+export const drainFunctions = functionLibrary(`#!lua name=plexus_drains_1
 
 -- ARGV owner, lease in ms, first line. Gives the cursor's fields, or nothing when it is another's.
 local function claim(keys, args)
@@ -18,8 +20,9 @@ local function claim(keys, args)
 end
 
 -- ARGV owner, lease in ms, moves as the owner knows them. A lease that ran out and that nobody took
--- is ours again.
+-- is ours again, and a cursor that Redis has lost is nobody's.
 local function renew(keys, args)
+  if redis.call('HEXISTS', keys[1], 'next') == 0 then return 0 end
   local owner = redis.call('GET', keys[2])
   if owner and owner ~= args[1] then return 0 end
   if args[3] and (redis.call('HGET', keys[1], 'moves') or '0') ~= args[3] then return 0 end
@@ -69,4 +72,4 @@ redis.register_function{function_name='plexus_drain_renew', callback=renew, flag
 redis.register_function{function_name='plexus_drain_commit', callback=commit, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_drain_release', callback=release, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_drain_replay', callback=replay, flags={'allow-oom'}}
-`
+`)

@@ -1,34 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { backoffMs } from '#lib/backoff.ts'
-import type { Log } from '#lib/log.ts'
 import type { AppLog, LogChunk, LogReading } from '../app-log/app-log.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { formatLogTime } from '../log-time.ts'
-import { logplexLine } from '../logplex-line.ts'
-import { drainLossInLog, type Loss } from '../loss.ts'
+import { noLoss, type Loss } from '../loss.ts'
 import { composeBatch, lossOfOthers, type Batch } from './batch.ts'
 import type { Carrier, Delivery } from './carrier.ts'
-import { certificateMessage } from './certificate.ts'
-import { DrainAudit } from './drain-audit.ts'
-import { newFields, type CursorCommit, type DrainCursor } from './drain-cursor.ts'
+import type { DrainCursor } from './drain-cursor.ts'
 import { drainFilter, type DrainFilter } from './drain-filter.ts'
+import { tellLoss, tellUntrusted } from './drain-notices.ts'
 import { drainOptionsOf } from './drain-options.ts'
-import type { DrainLimits } from './limits.ts'
+import { accepted, failed, overflowed, refused, rewound } from './drain-outcomes.ts'
+import { HeldCursor, type HeldCursorDeps } from './held-cursor.ts'
 import type { Pace } from './pace.ts'
 
-export type DrainDeps = {
-  appLog: AppLog
-  /** Moves a drain's cursor; false when another process has the drain by now. */
-  commit: (commit: CursorCommit, alone: boolean) => Promise<boolean>
-  log: Log
-  limits: DrainLimits
-  pace: Pace
-}
-
-/** local5.err */
-const untrustedPri = 188
-const noLoss: Loss = { count: 0, since: '' }
+export type DrainDeps = HeldCursorDeps & { appLog: AppLog; pace: Pace }
 
 /**
  * One drain that this process owns: a cursor in the app's log that moves when the receiver has
@@ -43,17 +30,13 @@ export class Drain {
   readonly #filter: DrainFilter | undefined
   readonly #stopListening: () => void
   readonly #stopping = new AbortController()
-  #cursor: DrainCursor
-  readonly #audit: DrainAudit
+  readonly #cursor: HeldCursor
   #running: Promise<void> | undefined
-  #written = Promise.resolve(true)
   #grown = false
   /** Number of the newest line that it was told of. */
   #head = 0
   /** Ends the wait for more lines; undefined when there is none. */
   #endLinger: (() => void) | undefined
-  /** Another process has it now: this one may move nothing any more. */
-  #lost = false
   /** The last line of a batch that is to be tried again as it was. */
   #retryUpTo: number | undefined
   #failures = 0
@@ -61,8 +44,8 @@ export class Drain {
   constructor(deps: DrainDeps, drain: LogDrain, cursor: DrainCursor, carrier: Carrier) {
     this.#deps = deps
     this.#drain = drain
-    this.#cursor = cursor
-    this.#audit = new DrainAudit(drain.firstLine, cursor)
+    const { id, firstLine } = drain
+    this.#cursor = new HeldCursor(deps, { id, firstLine, cursor, stopping: this.#stopping.signal })
     this.#carrier = carrier
     this.#filter = drainFilter(drainOptionsOf(new URL(drain.url)))
     this.#stopListening = deps.appLog.onGrew(drain.appId, (head) => this.#grew(head))
@@ -81,16 +64,18 @@ export class Drain {
 
   /** How often its cursor had been moved back when it was claimed. */
   get moves(): number {
-    return this.#cursor.moves
+    return this.#cursor.now.moves
   }
 
   get lost(): boolean {
-    return this.#lost
+    return this.#cursor.lost
   }
 
-  /** What does not hold of its account: here, or in a cursor that Redis has; undefined: all does. */
+  /**
+   * What does not hold of its account: here, or in a cursor that Redis has; undefined: all does.
+   */
   fault(stored?: DrainCursor): string | undefined {
-    return stored ? this.#audit.storedFault(stored) : this.#audit.fault(this.#cursor)
+    return this.#cursor.fault(stored)
   }
 
   #grew(head: number): void {
@@ -100,7 +85,7 @@ export class Drain {
   }
 
   get #isFar(): boolean {
-    return this.#head - this.#cursor.next >= this.#deps.limits.lingerLinesMax
+    return this.#head - this.#cursor.now.next >= this.#deps.limits.lingerLinesMax
   }
 
   /** There may be lines past the cursor. */
@@ -119,17 +104,7 @@ export class Drain {
 
   /** Tells the app's own log what was dropped since it was told last, at most once a minute. */
   async tell(): Promise<void> {
-    const { untold, toldAt } = this.#cursor
-    const { limits, appLog } = this.#deps
-    if (untold.count === 0 || Date.now() - toldAt < limits.tellMsMin || this.#over) return
-    // First the mark, then the line: told twice would be a second loss to whoever counts.
-    let told = noLoss
-    const marked = await this.#commit((cursor) => {
-      told = cursor.untold
-      return { untold: noLoss, toldAt: Date.now() }
-    })
-    if (!marked || told.count === 0) return
-    await appLog.append(this.#drain.appId, 1, logplexLine(drainLossInLog(this.#drain.token, told)))
+    if (!this.#over) await tellLoss(this.#deps, this.#drain, this.#cursor)
   }
 
   /** Lets a batch in flight end for a moment, then gives it up; the cursor stays where it was. */
@@ -151,12 +126,12 @@ export class Drain {
 
   /** Another process has taken the drain over: no more work, and no more writing. */
   async yield(): Promise<void> {
-    this.#lost = true
+    this.#cursor.lose()
     await this.stop()
   }
 
   get #over(): boolean {
-    return this.#lost || this.#stopping.signal.aborted
+    return this.#cursor.lost || this.#stopping.signal.aborted
   }
 
   async #work(): Promise<void> {
@@ -171,9 +146,9 @@ export class Drain {
         const reading = await this.#read()
         unread = 0
         const batch = this.#compose(reading)
-        if (!batch || this.#lost) return
+        if (!batch || this.#cursor.lost) return
         await this.#deliver(batch, reading)
-        behind = this.#cursor.next <= reading.bounds.head
+        behind = this.#cursor.now.next <= reading.bounds.head
       } catch (error) {
         // Nobody tells again of lines that were there before.
         behind = true
@@ -186,24 +161,24 @@ export class Drain {
   /** What there is past the cursor, after what is lost of it has been counted. */
   async #read(): Promise<LogReading> {
     const { appLog } = this.#deps
-    const { next } = this.#cursor
+    const { next, nextTime } = this.#cursor.now
     const reading = await appLog.read(this.#drain.appId, next, this.#carrier.limits.bytesMax)
     const { chunks, bounds } = reading
     const available = chunks[0]?.first ?? bounds.oldest
     // A head before the cursor: the log was lost and its numbers began anew.
     if (chunks.length === 0 && bounds.head < next - 1) {
-      const back = next - bounds.oldest
-      await this.#commit(({ uncounted }) => ({ next: bounds.oldest, uncounted: uncounted - back }))
+      await this.#cursor.move((cursor) => rewound(cursor, bounds.oldest))
       this.#grown = bounds.oldest <= bounds.head
     } else if (available > next) {
-      const since = this.#cursor.nextTime || formatLogTime(new Date())
-      await this.#count('overflowed', { count: available - next, since })
+      const lost = { count: available - next, since: nextTime || formatLogTime(new Date()) }
+      this.#retryUpTo = undefined
+      await this.#cursor.move((cursor) => overflowed(cursor, lost), lost.count)
     }
     return reading
   }
 
   #compose({ chunks }: LogReading): Batch | undefined {
-    const { next, lost } = this.#cursor
+    const { next, lost } = this.#cursor.now
     return composeBatch(chunks, {
       drainId: this.#nameOfBatches,
       from: next,
@@ -226,21 +201,12 @@ export class Drain {
         this.#retryUpTo = undefined
         await this.#accept(batch, delivery, chunks)
         return
-      case 'refused': {
+      case 'refused':
         this.#retryUpTo = undefined
-        const lost = { count: lines, since: batch.firstTime }
-        const untold = this.#lossOfOthers(batch, chunks)
-        const { reason: lastError } = delivery
-        const filtered = this.#cursor.filtered + batch.filtered
-        const uncounted = this.#cursor.uncounted + othersOf(batch)
-        const moved = { next: batch.last + 1, filtered, uncounted }
-        const change = { ...moved, ...answered(lastError), lastError }
-        this.#audit.count(batch.filtered)
-        await this.#count('refused', lost, untold, change)
+        await this.#refuse(batch, delivery, chunks)
         return
-      }
       case 'untrusted':
-        await this.#tellUntrusted(delivery.reason)
+        if (!this.#over) await tellUntrusted(this.#deps, this.#drain, this.#cursor, delivery.reason)
         return this.#retry(batch, delivery)
       case 'retry':
         return this.#retry(batch, delivery)
@@ -250,28 +216,29 @@ export class Drain {
   /** Moves the cursor past a batch that the receiver has, but for what it can never have. */
   async #accept(
     batch: Batch,
-    { status, refused = { lines: 0, reason: '' } }: Delivery & { kind: 'accepted' },
+    { status, refused: few = { lines: 0, reason: '' } }: Delivery & { kind: 'accepted' },
     chunks: LogChunk[],
   ): Promise<void> {
-    const answer = status === undefined ? 'sent' : `the receiver answered ${status}`
-    const lastError = refused.reason.slice(0, this.#deps.limits.errorCharactersMax)
-    const isWhole = refused.lines === 0
-    const loss = isWhole ? noLoss : { count: refused.lines, since: batch.firstTime }
-    const others = isWhole ? noLoss : this.#lossOfOthers(batch, chunks)
-    // Nobody says which lines it refused: as few of the plexer's own as can be.
-    const untold = { ...others, count: Math.min(loss.count, others.count) }
-    await this.#commit((cursor) => ({
-      next: this.#moveTo(batch.last + 1, batch.lines + batch.filtered),
-      delivered: cursor.delivered + batch.lines - refused.lines,
-      refused: cursor.refused + refused.lines,
-      uncounted: cursor.uncounted + othersOf(batch),
-      filtered: cursor.filtered + batch.filtered,
-      // What was lost before has just been told; not so when there was nothing to send.
-      lost: batch.lines > 0 ? loss : cursor.lost,
-      untold: addLoss(cursor.untold, untold),
-      nextTime: '',
-      ...(batch.lines > 0 && { ...answered(answer), lastError }),
-    }))
+    const others = few.lines === 0 ? noLoss : this.#lossOfOthers(batch, chunks)
+    const answer = {
+      text: status === undefined ? 'sent' : `the receiver answered ${status}`,
+      refusedLines: few.lines,
+      // Nobody says which lines it refused: as few of the plexer's own as can be.
+      untold: { ...others, count: Math.min(few.lines, others.count) },
+      lastError: this.#shortened(few.reason),
+    }
+    await this.#cursor.move((cursor) => accepted(cursor, batch, answer), passedBy(batch))
+  }
+
+  /** Moves the cursor past a batch that will never be delivered, and remembers to say so. */
+  async #refuse(batch: Batch, { reason }: { reason: string }, chunks: LogChunk[]): Promise<void> {
+    const untold = this.#lossOfOthers(batch, chunks)
+    const answer = { untold, lastError: this.#shortened(reason) }
+    await this.#cursor.move((cursor) => refused(cursor, batch, answer), passedBy(batch))
+  }
+
+  #shortened(reason: string): string {
+    return reason.slice(0, this.#deps.limits.errorCharactersMax)
   }
 
   /** Lines about loss that are lost do not ask for more such lines, or they never ended. */
@@ -286,81 +253,10 @@ export class Drain {
     if (this.#over) return
     this.#retryUpTo = batch.last
     const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = failure
-    const lastError = reason.slice(0, limits.errorCharactersMax)
+    const lastError = this.#shortened(reason)
     log.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
-    await this.#commit(() => ({ nextTime: batch.firstTime, ...answered(lastError), lastError }))
+    await this.#cursor.move(() => failed(batch, lastError))
     await this.#pause(afterMs)
-  }
-
-  /** Tells the app's own log that the receiver is not who it should be, at most once a minute. */
-  async #tellUntrusted(reason: string): Promise<void> {
-    const { limits, appLog, log } = this.#deps
-    const { id, appId, url } = this.#drain
-    if (Date.now() - this.#cursor.untrustedToldAt < limits.tellMsMin || this.#over) return
-    if (!(await this.#commit(() => ({ untrustedToldAt: Date.now() })))) return
-    const line = logplexLine(certificateMessage(url, reason), untrustedPri)
-    // It waits for Redis, and a stop may not wait with it.
-    appLog
-      .append(appId, 1, line)
-      .catch((error: unknown) => log.warn({ err: error, drain: id }, 'L14 could not be told'))
-  }
-
-  /** Moves the cursor past lines that will never be delivered, and remembers to say so. */
-  async #count(
-    reason: 'overflowed' | 'refused',
-    lost: Loss,
-    untold = lost,
-    change: Partial<DrainCursor> = {},
-  ): Promise<void> {
-    this.#retryUpTo = undefined
-    const { next = this.#cursor.next + lost.count } = change
-    await this.#commit((cursor) => ({
-      [reason]: cursor[reason] + lost.count,
-      lost: addLoss(cursor.lost, lost),
-      untold: addLoss(cursor.untold, untold),
-      nextTime: '',
-      ...change,
-      next: this.#moveTo(next, lost.count),
-    }))
-  }
-
-  /** Counts the lines that the cursor moves past, apart from the cursor: the two have to agree. */
-  #moveTo(next: number, lines: number): number {
-    this.#audit.count(lines)
-    return next
-  }
-
-  /** Changes the cursor, here and in Redis: one change after the other. */
-  #commit(change: (cursor: DrainCursor) => Partial<DrainCursor>): Promise<boolean> {
-    this.#written = this.#written.then(() => {
-      const expectedNext = this.#cursor.next
-      const changed = newFields(this.#cursor, change(this.#cursor))
-      this.#cursor = { ...this.#cursor, ...changed }
-      return this.#write(expectedNext, changed)
-    })
-    return this.#written
-  }
-
-  /**
-   * Writes the cursor, for as long as it takes; what was delivered is delivered. False when the
-   * drain is no longer ours: then its new owner sends the batch in flight a second time.
-   */
-  async #write(expectedNext: number, changed: Partial<DrainCursor>): Promise<boolean> {
-    const { commit, limits, log } = this.#deps
-    const { id } = this.#drain
-    for (let tries = 1; !this.#lost; tries++) {
-      try {
-        const cursor = { ...changed, next: this.#cursor.next }
-        const ours = await commit({ id, expectedNext, cursor }, tries > 1)
-        if (!ours) this.#lost = true
-        return ours
-      } catch (error) {
-        if (this.#stopping.signal.aborted) return false
-        log.warn({ err: error, drain: id }, 'drain waits for redis to move its cursor')
-        await this.#pause(backoffMs(tries, limits.redisRetry))
-      }
-    }
-    return false
   }
 
   /** Waits for more lines; every drain does so all the time, and a timer of its own is cheap. */
@@ -382,15 +278,5 @@ export class Drain {
   }
 }
 
-/** Lines of the log's run that are no drain's to have. */
-const othersOf = ({ first, last, lines, filtered }: Batch): number =>
-  last + 1 - first - lines - filtered
-
-/** What came of a batch just now. */
-const answered = (text: string): Pick<DrainCursor, 'lastAnswer' | 'answeredAt'> => ({
-  ...{ lastAnswer: text, answeredAt: Date.now() },
-})
-
-function addLoss(known: Loss, more: Loss): Loss {
-  return { count: known.count + more.count, since: known.since || more.since }
-}
+/** What it stands for that a batch is done with: its lines, and those that were left out of it. */
+const passedBy = ({ lines, filtered }: Batch): number => lines + filtered

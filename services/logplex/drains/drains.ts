@@ -52,7 +52,10 @@ export type Drains = {
   state: (drain: LogDrain) => Promise<LogDrainState>
   /** Moves a drain back to a line of its app's log; it goes on with the next sync or tick. */
   replay: (drain: LogDrain, line: number) => Promise<Replay>
-  /** Looks whether the accounts of the drains that this process runs hold; rejects when Redis is away. */
+  /**
+   * Looks whether the accounts of the drains that this process runs hold; rejects when Redis is
+   * away.
+   */
   audit: () => Promise<{ audited: number; faults: DrainFault[] }>
   /** Tries the way to a receiver, up to a line of a test that it takes; rejects never. */
   check: (drain: TestedDrain, by: string) => Promise<DrainCheck>
@@ -91,9 +94,6 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
   }
 }
 
-/** Cursors in Redis that are looked at in one audit. */
-const storedAuditedAtOnce = 10
-
 type SetDeps = DrainDeps &
   Pick<CarrierOptions, 'mayBeLocal' | 'trusted'> & { redis: Redis; owner: DrainOwner }
 
@@ -123,19 +123,21 @@ class DrainSet {
 
   /** Of all as they are here, and of some, in turn, as Redis has them. */
   async audit(): Promise<{ audited: number; faults: DrainFault[] }> {
+    const { redis, limits } = this.#deps
     const owned = [...this.#owned]
     const faults: DrainFault[] = []
-    for (const [id, drain] of owned) {
-      const why = drain.fault()
-      if (why !== undefined) faults.push({ drain: id, why })
-    }
-    const some = owned.slice(this.#audited, this.#audited + storedAuditedAtOnce)
-    this.#audited = this.#audited + some.length >= owned.length ? 0 : this.#audited + some.length
+    // Those first, for Redis may be away: what a drain has told once it does not tell again.
+    const some = owned.slice(this.#audited, this.#audited + limits.auditedAtOnce)
     for (const [id, drain] of some) {
       const firstLine = this.#wanted.get(id)?.firstLine
       if (firstLine === undefined) continue
-      const why = drain.fault(await readCursor(this.#deps.redis, id, firstLine))
+      const why = drain.fault(await readCursor(redis, id, firstLine))
       if (why !== undefined && !drain.lost) faults.push({ drain: id, why })
+    }
+    this.#audited = this.#audited + some.length >= owned.length ? 0 : this.#audited + some.length
+    for (const [id, drain] of owned) {
+      const why = drain.fault()
+      if (why !== undefined) faults.push({ drain: id, why })
     }
     return { audited: owned.length, faults }
   }

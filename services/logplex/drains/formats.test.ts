@@ -3,6 +3,7 @@ import { must } from '#lib/assert.ts'
 import { newId, type AppId } from '#lib/ids.ts'
 import { decodeOtlpLogs } from '../../../test/support/otlp-logs.ts'
 import { storedLines } from '../../../test/support/stored-lines.ts'
+import { noLoss } from '../loss.ts'
 import { composeBatch } from './batch.ts'
 import type { DrainFrame } from './drain-frame.ts'
 import { jsonFrame } from './json-frame.ts'
@@ -12,7 +13,6 @@ import { rfc5424Frame } from './rfc5424-frame.ts'
 const token = 'd.9173ea1f-6f14-4976-9cf0-7cd0dafdcdbc'
 const appId = newId<AppId>()
 const time = '2026-11-21T10:11:12.123456+00:00'
-const noLoss = { count: 0, since: '' }
 
 /** What a drain is sent of these lines, which are numbered from `first` on. */
 function sent(frame: DrainFrame, stored: Buffer, { first = 1, loss = noLoss } = {}): Buffer {

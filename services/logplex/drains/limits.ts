@@ -13,12 +13,12 @@ export const drainLimits = {
   lingerMsPerBatch: 2.5,
   lingerMsMin: 10,
   lingerMsMax: 500,
+  /** … but not behind so many lines, for a busy app's buffer is short. */
+  lingerLinesMax: 250,
   /** Drains that wait for long wait for the same moment, so that their cursors move in one call. */
   lingerGridMs: 50,
   /** Cursors that are moved in one call. */
   commitsPerCallMax: 64,
-  /** … but not behind so many lines, for a busy app's buffer is short. */
-  lingerLinesMax: 250,
 
   httpsConnectMsMax: 3_000,
   httpsAnswerMsMax: 5_000,
@@ -52,6 +52,8 @@ export const drainLimits = {
   /** A dead process's drains are taken over after at most leaseMs + tickMs. */
   leaseMs: 10_000,
   tickMs: 3_000,
+  /** Cursors in Redis that are looked at in one audit, in turn: a round of 1,000 takes minutes. */
+  auditedAtOnce: 10,
   /** Drains claimed at a time. */
   claimsInFlightMax: 100,
   /** How long a batch in flight may still be answered when the process stops. */

@@ -87,7 +87,8 @@ function writeRecord(
   const pri = readPri(frames, line)
   const known = severities[pri % 8] ?? informational
   const micros = Math.round(readLineTime(frames, timeStart, timeEnd) * 1_000)
-  const isTimed = micros >= 0
+  // Beyond it, in the year 2255, there is no exact number, and soon none that OTLP could hold.
+  const isTimed = micros >= 0 && micros <= Number.MAX_SAFE_INTEGER
   const textEnd = endOfText(frames, line)
   const bodySize = textFieldSize(frames, msgStart, textEnd)
   const sourceSize = textFieldSize(frames, sourceStart, sourceEnd)

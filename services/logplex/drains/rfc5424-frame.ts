@@ -2,6 +2,7 @@ import { endOfText, type StoredLine } from '../app-log/stored-line.ts'
 import { ByteWriter } from '../byte-writer.ts'
 import { formatLogTime } from '../log-time.ts'
 import { readLineTime, writeLineTime } from '../line-time.ts'
+import { countedFrame } from '../logplex-line.ts'
 import { drainLossMessage } from '../loss.ts'
 import { readPri, type DrainFrame } from './drain-frame.ts'
 
@@ -45,7 +46,7 @@ export function rfc5424Frame(drainToken: string): DrainFrame {
     writeLoss: (writer, loss) => {
       const message = drainLossMessage(loss)
       const text = `<172>1 ${formatLogTime(new Date())} ${drainToken} heroku logplex - - ${message}`
-      writer.copy(Buffer.from(`${text.length} ${text}`))
+      writer.copy(countedFrame(text))
     },
   }
 }

@@ -10,10 +10,11 @@ import { syslogFrameFor } from './syslog-format.ts'
 type Connected = { socket: Socket; openedAt: number; isProven: boolean }
 
 /**
- * Sends each line as a datagram (RFC 5426): the syslog frame without its length, never cut. One that
- * is longer than a datagram may be is refused and counted. Nobody says that a datagram has come: a
- * batch counts as accepted when the system has taken it and no refusal (ICMP, "nobody listens") came
- * back soon: on a new socket as long as an answer may be under way, then for a moment only.
+ * Sends each line as a datagram (RFC 5426): the syslog frame without its length, never cut. One
+ * that is longer than a datagram may be is refused and counted. Nobody says that a datagram has
+ * come: a batch counts as accepted when the system has taken it and no refusal (ICMP, "nobody
+ * listens") came back soon: on a new socket as long as an answer may be under way, then for a
+ * moment only.
  */
 export function openUdpDrain({ url, token, mayBeLocal, limits }: CarrierOptions): Carrier {
   let connected: Connected | undefined

@@ -8,7 +8,7 @@ import {
 } from '../limits.ts'
 import { formatLogTime } from '../log-time.ts'
 import { logplexLine } from '../logplex-line.ts'
-import { inputLossInLog, type Loss } from '../loss.ts'
+import { inputLossInLog, noLoss, type Loss } from '../loss.ts'
 
 /** What an app may still give this process, and what was dropped of its lines beyond. */
 export type Allowance = {
@@ -35,13 +35,12 @@ const noLimit = 1e12
 const newest = 0.3
 /** An app that gives less has stopped. */
 const perSecondMin = 0.5
-const noLoss: Loss = { count: 0, since: '' }
 
 /**
  * The allowances of the apps that send, each so many lines a second and those of some seconds at
  * once. A line costs a decrement; a timer that looks at all of them some times a second fills them
- * up, and forgets those that are full again. What was dropped is told in the app's own log (L16), at
- * most once a minute.
+ * up, and forgets those that are full again. What was dropped is told in the app's own log (L16),
+ * at most once a minute.
  */
 export class Allowances {
   readonly #appLog: AppLog

@@ -85,8 +85,8 @@ export class Intake {
   }
 
   /**
-   * Accepts a message as a line, or as several when it is too long, or drops and counts it when there is no room at all; `post` is what it came in,
-   * if that may come again.
+   * Accepts a message as a line, or as several when it is too long, or drops and counts it when
+   * there is no room at all; `post` is what it came in, if that may come again.
    *
    * @returns false when there was no room for anybody's; what is switched off, comes too fast or
    * finds no room beside its app's own lines is dropped, counted, and true.
@@ -124,11 +124,13 @@ export class Intake {
 
   #addLong(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
     let pieces = 0
+    const pending = route.pending
     forEachLongLine(bytes, message, (pieceBytes, piece) => {
       this.#addLine(route, pieceBytes, piece, post)
       pieces++
     })
     this.#counters.split += pieces - 1
+    if (pending) pending.allowance.left -= pieces - 1
   }
 
   #addLine(route: TokenRoute, bytes: Uint8Array, message: SyslogMessage, post?: Post): void {
@@ -203,8 +205,8 @@ export class Intake {
   }
 
   // Sending begins after the sockets of this turn were read, not with the first line of them, and
-  // the later the more lines the app sends, reckoned as if all apps sent as many: by the lines of all
-  // a quiet app would wait for a loud one's.
+  // the later the more lines the app sends, reckoned as if all apps sent as many: by the lines of
+  // all a quiet app would wait for a loud one's.
   #mark(pending: PendingLog): void {
     pending.marked = true
     const allowances = this.#allowances

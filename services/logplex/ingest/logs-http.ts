@@ -28,12 +28,13 @@ const otherMethods = ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as con
 /**
  * POST /logs, as Logplex's HTTP input answers:
  * 204 all lines are in the log; 202 (ours) they are accepted and held in memory because Redis is
- * away; 400, 401, 403, 405, 413, 415, 503 (switched off) nothing was taken, and why. When there is no room even to hold
- * them, or the token cannot be looked up now, the connection is closed without an answer:
- * log-shuttle, the standard sender, tries again after a broken connection, and silently loses a
- * batch that is answered with any 4xx or 5xx. For the same reason lines that come too fast are dropped
- * and counted of a post that is answered 204: the app's log tells of them (L16). A post that says which it is (post-id.ts) and comes
- * again, here or to another process, adds only what of it is not in the log.
+ * away; 400, 401, 403, 405, 413, 415, 503 (switched off) nothing was taken, and why. When there is
+ * no room even to hold them, or the token cannot be looked up now, the connection is closed without
+ * an answer: log-shuttle, the standard sender, tries again after a broken connection, and silently
+ * loses a batch that is answered with any 4xx or 5xx. For the same reason lines that come too fast
+ * are dropped and counted of a post that is answered 204: the app's log tells of them (L16). A post
+ * that says which it is (post-id.ts) and comes again, here or to another process, adds only what of
+ * it is not in the log.
  */
 export function registerLogsHttp(server: FastifyInstance, options: LogsHttpOptions): void {
   void server.register((scope, _options, done) => {

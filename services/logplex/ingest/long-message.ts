@@ -1,7 +1,9 @@
 import { forEachPiece, isTooLong } from '../long-lines.ts'
 import { blankMessage, type SyslogMessage } from '../syslog/message.ts'
 
-/** Calls `visit` with each line that a message too long for one becomes: bytes, and where in them. */
+/**
+ * Calls `visit` with each line that a message too long for one becomes: bytes, and where in them.
+ */
 export function forEachLongLine(
   bytes: Uint8Array,
   message: SyslogMessage,

@@ -4,8 +4,8 @@ import type { Allowance } from './allowances.ts'
 import type { TokenRoute } from './token-table.ts'
 
 /**
- * What became of lines: in Redis, now or already; refused because their app has been destroyed; or the log was
- * closed before it had them.
+ * What became of lines: in Redis, now or already; refused because their app has been destroyed; or
+ * the log was closed before it had them.
  */
 export type LineFate = 'appended' | 'removed' | 'closed'
 

@@ -7,7 +7,8 @@ import type { TokenRoute } from './token-table.ts'
 export type Sender = { route: TokenRoute } | { anyChannel: true }
 
 /**
- * Who posts: `Basic base64("token:t.…")`, `Bearer t.…`, or Basic with a credential's id and password.
+ * Who posts: `Basic base64("token:t.…")`, `Bearer t.…`, or Basic with a credential's id and
+ * password.
  *
  * @throws Refusal 401 or 403; what the look-ups throw when nobody can say it now.
  */

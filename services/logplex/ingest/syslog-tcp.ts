@@ -35,7 +35,9 @@ type Connection = {
   socket: Socket
   scanner: Scanner
   lastDataAt: number
-  /** When what is unfinished began, a frame or a malformed piece, or undefined while there is none. */
+  /**
+   * When what is unfinished began, a frame or a malformed piece, or undefined while there is none.
+   */
   partialSince: number | undefined
 }
 
@@ -75,7 +77,10 @@ export async function listenSyslogTcp(options: SyslogTcpOptions): Promise<Syslog
   }
 }
 
-/** Closes connections that hold the end of a frame or of a malformed piece back, or say nothing, for too long. */
+/**
+ * Closes connections that hold the end of a frame or of a malformed piece back, or say nothing, for
+ * too long.
+ */
 export function closeLate(
   connections: Iterable<Connection>,
   counters: IngestCounters,

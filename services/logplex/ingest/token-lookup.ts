@@ -33,7 +33,9 @@ export class TokenLookup {
     return (this.#unknown.get(token) ?? 0) > Date.now()
   }
 
-  /** The token's route, or undefined when nobody has it. Rejects when that cannot be found out now. */
+  /**
+   * The token's route, or undefined when nobody has it. Rejects when that cannot be found out now.
+   */
   async route(token: string): Promise<TokenRoute | undefined> {
     const known = this.#inTable(token)
     if (known || this.isHopeless(token)) return known

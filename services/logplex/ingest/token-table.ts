@@ -61,7 +61,9 @@ export class TokenTable {
 const prefixBytes = 2
 const hashedBytes = 8
 
-/** A small integer of the token's first digits: hashing all of them costs twice a line's look-up. */
+/**
+ * A small integer of the token's first digits: hashing all of them costs twice a line's look-up.
+ */
 function hashOf(view: DataView, start: number, end: number): number {
   const size = end - start
   const from = start + prefixBytes

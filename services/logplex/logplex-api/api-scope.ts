@@ -30,7 +30,10 @@ export class ApiAnswer extends Error {
 export const jsonError = (status: number, error: string): ApiAnswer =>
   new ApiAnswer(status, { error })
 
-/** A route that needs a credential with full_api, or the operator's key; its body, if it has one, is a JSON object. */
+/**
+ * A route that needs a credential with full_api, or the operator's key; its body, if it has one, is
+ * a JSON object.
+ */
 export type ApiRoute = {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   url: string

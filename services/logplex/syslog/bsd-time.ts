@@ -43,7 +43,9 @@ export class BsdTime {
     this.#clock = clock
   }
 
-  /** Reads the time that begins at `from`; gives the position after it, or -1 when there is none. */
+  /**
+   * Reads the time that begins at `from`; gives the position after it, or -1 when there is none.
+   */
   read(bytes: Uint8Array, from: number, end: number): number {
     this.#bytes = bytes
     this.#start = from

@@ -74,7 +74,9 @@ export class BsdRewriter {
     this.end = copyBytes(target, to, bytes, this.#msgStart, end)
   }
 
-  /** Where TAG begins: behind HOST, or in its place; -1 when there is none. Notes where MSG begins. */
+  /**
+   * Where TAG begins: behind HOST, or in its place; -1 when there is none. Notes where MSG begins.
+   */
   #findTag(bytes: Uint8Array, first: number, end: number): number {
     if (this.#readTag(bytes, first, end)) return first
     const second = afterSpaces(bytes, afterWord(bytes, first, end), end)

@@ -48,7 +48,9 @@ export type FrameVisitor = (bytes: Uint8Array, start: number, end: number) => vo
 export type Scanner = {
   /** Pieces that were no frame: each up to its newline counts once. */
   malformed: number
-  /** Pieces of both kinds whose end was reached: frames, and what was malformed up to its newline. */
+  /**
+   * Pieces of both kinds whose end was reached: frames, and what was malformed up to its newline.
+   */
   readonly ended: number
   /** True while a frame has begun that is not whole, or something malformed that has no end yet. */
   readonly partial: boolean

@@ -1,6 +1,6 @@
 import { copyBytes } from '../bytes.ts'
 import { frameBytesMax } from '../limits.ts'
-import type { SyslogMessage } from './message.ts'
+import { fieldBytesMax, type SyslogMessage } from './message.ts'
 
 const dash = 0x2d
 const dot = 0x2e
@@ -19,12 +19,15 @@ export class ProgramName {
     if (isNil(bytes, appStart, appEnd)) return bytes
     if (isNil(bytes, procStart, procEnd)) {
       message.procStart = appStart
-      message.procEnd = appEnd
+      message.procEnd = Math.min(appEnd, appStart + fieldBytesMax)
       return bytes
     }
+    // Of a name that is too long the beginning, and none beside a PROCID that leaves it no room.
+    const nameEnd = Math.min(appEnd, appStart + fieldBytesMax - 1 - (procEnd - procStart))
+    if (nameEnd <= appStart) return bytes
     const start = message.priStart - 1
     const end = copyBytes(this.#bytes, 0, bytes, start, message.end)
-    let to = copyBytes(this.#bytes, end, bytes, appStart, appEnd)
+    let to = copyBytes(this.#bytes, end, bytes, appStart, nameEnd)
     this.#bytes[to++] = dot
     to = copyBytes(this.#bytes, to, bytes, procStart, procEnd)
     message.priStart = 1

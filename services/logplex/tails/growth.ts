@@ -3,7 +3,9 @@ import type { AppLog } from '../app-log/app-log.ts'
 
 /** Listens to one app's log for one tail. */
 export type Growth = {
-  /** True once the log is known to reach past `head`, false when `ms` pass first or it was ended. */
+  /**
+   * True once the log is known to reach past `head`, false when `ms` pass first or it was ended.
+   */
   waitPast: (head: number, ms: number) => Promise<boolean>
   /** The log was lost and its numbers began anew: what was heard so far says nothing. */
   forget: () => void

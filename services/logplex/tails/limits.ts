@@ -26,7 +26,9 @@ export const tailLimits = {
   patternMsPerSecond: 50,
   /** Compiled patterns kept: each holds up to some 8 MB of what it has learnt about its lines. */
   patternsKeptMax: 32,
-  /** Apps whose use of that time is remembered; of these the one that is longest ago is forgotten. */
+  /**
+   * Apps whose use of that time is remembered; of these the one that is longest ago is forgotten.
+   */
   patternAppsMax: 10_000,
   /** A reader that takes no byte for this long is cut off. */
   stalledSecondsMax: 300,

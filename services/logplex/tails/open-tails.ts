@@ -8,7 +8,10 @@ export type OpenTails = {
   enter: (session: LogSession) => AbortController | undefined
   /** True when that was the app's last tail. */
   leave: (session: LogSession, tail: AbortController) => boolean
-  /** Ends the tails whose sessions have been revoked since; rejects when some could not be asked about. */
+  /**
+   * Ends the tails whose sessions have been revoked since; rejects when some could not be asked
+   * about.
+   */
   endRevoked: (findRevocations: FindRevocations) => Promise<void>
   endAll: () => void
 }

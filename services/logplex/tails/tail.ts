@@ -38,8 +38,8 @@ const readBackoff = { firstMs: 100, maxMs: 5_000 }
  * what it read before. It keeps no queue: while the client is slow the log moves on, and when the
  * buffer has moved past the cursor the numbers say how many lines that were (L11).
  *
- * @returns true when all is said (no tail, or a pattern that takes too long); false when it was cut short by the signal or because
- * the log could not be read, which it has said then.
+ * @returns true when all is said (no tail, or a pattern that takes too long); false when it was cut
+ * short by the signal or because the log could not be read, which it has said then.
  */
 export async function runTail(options: TailOptions): Promise<boolean> {
   const { session, format, signal, appLog, limits, log } = options

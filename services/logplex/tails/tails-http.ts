@@ -62,8 +62,8 @@ const full = 'Too many log streams are open for this app: close one, or try agai
 
 /**
  * Serves `GET /sessions/:id` in the form that the client asks for: server-sent events (`Accept:
- * text/event-stream`), WebSocket (an upgrade; `?format=json`) or plain text in chunks. The url is the credential.
- * A client that comes back says what it has by `Last-Event-ID` or `?after=`.
+ * text/event-stream`), WebSocket (an upgrade; `?format=json`) or plain text in chunks. The url is
+ * the credential. A client that comes back says what it has by `Last-Event-ID` or `?after=`.
  */
 export async function registerTails(server: FastifyInstance, deps: TailsDeps): Promise<void> {
   const limits = { ...tailLimits, ...deps.limits }
@@ -107,7 +107,10 @@ export async function registerTails(server: FastifyInstance, deps: TailsDeps): P
     })
 }
 
-/** Ends the tails of revoked sessions, and those switched off, from time to time, until it is stopped. */
+/**
+ * Ends the tails of revoked sessions, and those switched off, from time to time, until it is
+ * stopped.
+ */
 function endRevokedTails(
   { open, limits, log, switches }: TailsContext,
   findRevocations: FindRevocations,

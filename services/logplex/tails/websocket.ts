@@ -8,8 +8,8 @@ import { writeTextLine, type TailFormat } from './tail-format.ts'
  * `?after=NUMBER` of the last message it took whole, and continues without a gap or a repeat.
  * A message with a number and no lines is a heartbeat. The server takes no messages; it closes
  * with 1000 when all is said (no tail) and with 1001 when the stream has lived long enough, the
- * process stops or the log cannot be read: resume then. An unknown, expired or revoked session is HTTP 404 in the place of the
- * upgrade.
+ * process stops or the log cannot be read: resume then. An unknown, expired or revoked session is
+ * HTTP 404 in the place of the upgrade.
  */
 export const websocketText: TailFormat = {
   name: 'websocket',

@@ -46,7 +46,9 @@ async function expectSameRights(first: pg.Client, second: pg.Client): Promise<vo
   }
 }
 
-/** One role, the owner of everything, with one password, as in a database that was never rotated. */
+/**
+ * One role, the owner of everything, with one password, as in a database that was never rotated.
+ */
 async function expectAsNew(addonId: AddonId, url: string): Promise<void> {
   const { roleName, databaseName, formerRoleName } = await databases.row(addonId)
   expect(formerRoleName).toBeNull()

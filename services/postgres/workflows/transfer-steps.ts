@@ -160,7 +160,10 @@ export function checkStep<S extends string>(find: FindTransfer, next: { done: S;
   })
 }
 
-/** Restores into a database aside, compared with what was dumped, that is to take the target's place. */
+/**
+ * Restores into a database aside, compared with what was dumped, that is to take the target's
+ * place.
+ */
 export function restoreStep<S extends string>(find: FindTransfer, next: { done: S; failed: S }) {
   return transferStep(find, next, async (context, transfer, watch) => {
     const { id } = transfer

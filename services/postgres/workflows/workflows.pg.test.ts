@@ -26,7 +26,9 @@ const requestRemoval = (addonId: AddonId): Promise<string> =>
     return startWorkflow(tx, deprovisionDatabase, addonId)
   })
 
-/** The wish alone, as it comes while the provision workflow runs; answers what ends in its place. */
+/**
+ * The wish alone, as it comes while the provision workflow runs; answers what ends in its place.
+ */
 async function wishRemoval(addonId: AddonId): Promise<void> {
   await transaction(databases.context.pool, async (tx) => {
     await raiseWish(tx, addonId, 'deprovision')
