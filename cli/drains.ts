@@ -134,7 +134,9 @@ part of it: 'https://…#format=json&source=app'. Those that name lines may be g
     const options = optionsOf(values)
     const { api, path } = await openApp(app, env)
     const drain = await api<Drain>('POST', `${path}/log-drains`, { body: { url, force, options } })
-    const from = backfill ? 'from now on, and those of the backfill' : 'from now on'
+    // It may also stand behind the url's #.
+    const isFilled = backfill !== undefined || /[#&]backfill=/.test(url)
+    const from = isFilled ? 'from now on, and those of the backfill' : 'from now on'
     const said = `${drain.url} (${drain.token}) has the lines of ${app} ${from}.`
     process.stdout.write(`${json ? JSON.stringify(drain, null, 2) : said}\n`)
     return 0
@@ -177,8 +179,9 @@ export const drainsReplay = defineCommand({
                   from the line of that number on
       --json      the API's answer as it is
 
-DRAIN is the id, the token or the url of one of the app's drains. Its receiver gets what the buffer
-still holds of those lines once more, and then what is new.`,
+DRAIN is the id, the token or the url (with its options) of one of the app's drains, or the id of one
+of its telemetry drains. Its receiver gets what the buffer still holds of those lines once more, but
+for what its options leave out, and then what is new.`,
   options: {
     ...appOption,
     since: { type: 'string' },
@@ -188,7 +191,9 @@ still holds of those lines once more, and then what is new.`,
   argumentNames: ['DRAIN'],
   run: async ({ values, positionals: [drain = ''], env }) => {
     const { app, since, 'from-line': line, json } = values
-    if ((since === undefined) === (line === undefined))
+    if (since !== undefined && line !== undefined)
+      throw new UsageError('Give --since or --from-line, not both.')
+    if (since === undefined && line === undefined)
       throw new UsageError('From where? Give --since T or --from-line N.')
     if (line !== undefined && !/^[1-9]\d{0,14}$/.test(line))
       throw new UsageError('--from-line must be the number of a line, from 1 on.')
@@ -208,7 +213,8 @@ function explainReplay(
 ): string {
   if (lines === 0) return `Nothing to send again: the drain goes on with line ${from}.\n`
   const why = from > Number(wished ?? from) ? ', the oldest that is kept' : ''
-  return `${lines} lines are sent again, from number ${from} on${why}.\n`
+  const what = lines === 1 ? '1 line' : `${lines} lines`
+  return `The drain goes through ${what} again, from number ${from} on${why}.\n`
 }
 
 export const drainsTest = defineCommand({

@@ -175,7 +175,9 @@ test('drains:add takes options behind the # of the url, and so does plexus drain
   )
   const before = receiver.posts.length
   const replayed = await plexus('drains', 'replay', url, '-a', app, '--since', '1h')
-  expect(replayed.stdout).toMatch(/^\d+ lines are sent again, from number \d+ on\.\n$/)
+  expect(replayed.stdout).toMatch(
+    /^The drain goes through \d+ lines again, from number \d+ on\.\n$/,
+  )
   await eventually(() =>
     expect(receiver.posts.slice(before).at(-1)?.objects.at(-1)).toMatchObject({
       message: 'GET /shop',
