@@ -202,8 +202,15 @@ export const drainUrlBytesMax = 2_048
 /** Values that an option of a drain may have, each looked for in every line; more are refused. */
 export const drainOptionValuesMax = 20
 export const drainOptionBytesMax = 256
-/** Of a log read at a time when the line is looked for from which on a drain is replayed. */
-export const replayReadBytesMax = miB
+/**
+ * Of a log read at a time when the line is looked for from which on a drain is replayed: some ms of
+ * this process's time …
+ */
+export const replayReadBytesMax = miB / 4
+/** … in so many logs at once, and one at a time of each app; more are refused … */
+export const replaySearchesMax = 4
+/** … and no longer than this: whoever asks has gone by then. */
+export const replaySearchMsMax = 8_000
 /** Heroku's, apart from the drains above. */
 export const telemetryDrainsPerAppMax = 5
 /** Of a telemetry drain, all as Heroku's published schema has it; more is refused. */

@@ -49,12 +49,27 @@ export function readLineTime(bytes: Uint8Array, start: number, end: number): num
   const hour = twoDigits(bytes, start + 11)
   const minute = twoDigits(bytes, start + 14)
   const second = twoDigits(bytes, start + 17)
-  if (month < 1 || month > 12 || day < 1 || day > 31) return NaN
+  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return NaN
   if (hour > 23 || minute > 59 || second > 60) return NaN
   let micros = 0
   for (let digit = 0, at = start + secondsEnd + 1; digit < 6; digit++, at++)
     micros = micros * 10 + (at < fractionEnd ? (bytes[at] ?? zero) - zero : 0)
-  return Date.UTC(year, month - 1, day, hour, minute - offsetMinutes, second) + micros / 1_000
+  // 400 years later: Date.UTC takes years before 100 for those of the last century.
+  const later = Date.UTC(year + 400, month - 1, day, hour, minute - offsetMinutes, second)
+  const ms = later - fourHundredYearsMs
+  return isInYears(ms) ? ms + micros / 1_000 : NaN
+}
+
+const fourHundredYearsMs = 146_097 * 86_400_000
+const firstMs = Date.UTC(400, 0, 1) - fourHundredYearsMs
+const endMs = Date.UTC(10_000, 0, 1)
+
+/** RFC 3339 has the years 0000 to 9999, in UTC as well. */
+const isInYears = (ms: number): boolean => ms >= firstMs && ms < endMs
+
+function daysIn(year: number, month: number): number {
+  if (month !== 2) return 30 + ((month + (month >> 3)) % 2)
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
 }
 
 /** True when the offset is written `+00:00`. */
@@ -100,5 +115,6 @@ const twoDigits = (bytes: Uint8Array, at: number): number =>
 function shift(bytes: Uint8Array, start: number, offsetMinutes: number): Buffer | undefined {
   const local = Date.parse(`${Buffer.from(bytes.subarray(start, start + secondsEnd)).toString()}Z`)
   if (Number.isNaN(local)) return undefined
-  return Buffer.from(new Date(local - offsetMinutes * 60_000).toISOString().slice(0, secondsEnd))
+  const ms = local - offsetMinutes * 60_000
+  return isInYears(ms) ? Buffer.from(new Date(ms).toISOString().slice(0, secondsEnd)) : undefined
 }

@@ -51,12 +51,13 @@ test.each([
   ['format', 'format has no value'],
   ['source=', 'source has no value'],
   ['format=json&format=otlp', 'format stands there twice'],
-  ['sample=0', 'more than 0 and at most 1, not "0"'],
-  ['sample=1.01', 'more than 0 and at most 1'],
-  ['sample=-0.1', 'more than 0 and at most 1'],
-  ['sample=10%25', 'more than 0 and at most 1, not "10%"'],
-  ['sample=1e-3', 'more than 0 and at most 1'],
-  ['sample=NaN', 'more than 0 and at most 1'],
+  ['sample=0', 'from 0.000001 to 1, not "0"'],
+  ['sample=1.01', 'from 0.000001 to 1'],
+  ['sample=-0.1', 'from 0.000001 to 1'],
+  ['sample=10%25', 'from 0.000001 to 1, not "10%"'],
+  ['sample=1e-3', 'from 0.000001 to 1'],
+  ['sample=0.0000001', 'from 0.000001 to 1'],
+  ['sample=NaN', 'from 0.000001 to 1'],
   ['insecure=no', 'insecure has no value'],
   ['insecure&insecure', 'insecure stands there twice'],
   ['text=%zz', 'write a percent sign as %25'],
@@ -92,7 +93,7 @@ test('options that are said beside a url are written into it, and read again the
   expect(more).toBe(`${at}#text=x&text=y`)
   expect(addDrainOptions(`${at}#insecure`, { include: none, exclude: none })).toBe(`${at}#insecure`)
   expect(() => read(addDrainOptions(`${at}#format=json`, { format: 'otlp' }))).toThrow('twice')
-  expect(() => read(addDrainOptions(at, { sample: 0 }))).toThrow('more than 0')
+  expect(() => read(addDrainOptions(at, { sample: 0 }))).toThrow('from 0.000001')
 })
 
 test('backfill is no property of a drain', () => {

@@ -28,6 +28,8 @@ export class DrainOptionError extends Error {
   override readonly name = 'DrainOptionError'
 }
 
+/** One line in a million. */
+const sampleMin = 0.000001
 const example = '#format=json&source=app&sample=0.1'
 const once = new Set(['format', 'sample', 'insecure'])
 const lists = ['source', 'type', 'text'] as const
@@ -148,8 +150,8 @@ function readFormat(value: string): DrainLineFormat {
 
 function readSample(value: string): number {
   const share = /^\d*\.?\d+$/.test(value) ? Number(value) : NaN
-  if (share > 0 && share <= 1) return share
-  const says = 'sample is the share of the lines that is sent, more than 0 and at most 1'
+  if (share >= sampleMin && share <= 1) return share
+  const says = 'sample is the share of the lines that is sent, from 0.000001 to 1'
   throw refusal(`${says}, not "${value.slice(0, 40)}"`, '#sample=0.1')
 }
 
@@ -161,7 +163,8 @@ function addToList({ include, exclude }: DrainOptions, name: string, value: stri
     throw refusal(`a value of ${name} is longer than ${drainOptionBytesMax} bytes; shorten it`)
   if (list.length === drainOptionValuesMax)
     throw refusal(`${name} stands there more than ${drainOptionValuesMax} times; leave some out`)
-  list.push(value)
+  // Each value is looked for in every line.
+  if (!list.includes(value)) list.push(value)
 }
 
 function refusal(reason: string, shown = example): DrainOptionError {

@@ -252,7 +252,10 @@ export class Drain {
     // Stopped from outside is not the receiver's fault.
     if (this.#over) return
     this.#retryUpTo = batch.last
-    const { afterMs = backoffMs(++this.#failures, limits.retry), reason } = failure
+    const backOffMs = backoffMs(++this.#failures, limits.retry)
+    // A receiver may ask for sooner than that, but not for at once, over and over.
+    const afterMs = Math.max(failure.afterMs ?? backOffMs, limits.retry.firstMs)
+    const { reason } = failure
     const lastError = this.#shortened(reason)
     log.info({ drain: this.#drain.id, reason: lastError, afterMs }, 'drain will try again')
     await this.#cursor.move(() => failed(batch, lastError))

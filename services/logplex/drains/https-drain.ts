@@ -118,11 +118,11 @@ function judge({ statusCode, headers }: Dispatcher.ResponseData, limits: DrainLi
   return { kind: 'retry', ...answer, afterMs: Math.min(afterMs, limits.retryAfterMsMax) }
 }
 
-/** Milliseconds of a Retry-After header, in seconds or as a date; undefined when it is neither. */
+/** Milliseconds of a Retry-After header, in seconds or as HTTP's date; undefined when it is neither. */
 function readRetryAfter(header: string | string[] | undefined): number | undefined {
   if (typeof header !== 'string') return undefined
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000
-  const date = Date.parse(header)
+  const date = /^[A-Z][a-z]{2}, /.test(header) ? Date.parse(header) : NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
 }
 
