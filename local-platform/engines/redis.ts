@@ -22,7 +22,7 @@ export async function startRedis(options: {
     `dir ${JSON.stringify(dir)}`,
     'appendonly yes',
     'appendfsync everysec',
-    // The file is written anew by a process that costs as much as all else when it compresses.
+    // The file is written anew by a process that, compressing, costs half as much again as all appends.
     'rdbcompression no',
     'auto-aof-rewrite-percentage 200',
     'save ""',

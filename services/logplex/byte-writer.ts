@@ -1,7 +1,5 @@
-import { copyView, newView, viewOf, writeNumber } from './bytes.ts'
+import { copyView, digitsMax, newView, viewOf, writeNumber } from './bytes.ts'
 
-/** Digits of the largest whole number that is exact. */
-const digitsMax = 16
 /** Up to here it is mostly a constant, whose view would take the place of the lines' own. */
 const constantBytesMax = 24
 

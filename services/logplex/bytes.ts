@@ -120,6 +120,9 @@ export function startsAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boo
   return true
 }
 
+/** Digits of the largest whole number that is exact. */
+export const digitsMax = 16
+
 /** Writes a whole number >= 0 in decimal digits and gives the position after it. */
 export function writeNumber(target: DataView, at: number, value: number): number {
   let end = at + 1

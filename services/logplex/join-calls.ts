@@ -11,8 +11,8 @@ type Joined<Ask, Answer> = {
 export type JoinedCall<Ask, Answer> = (ask: Ask, how: { alone: boolean }) => Promise<Answer>
 
 /**
- * Makes one call of what is asked for in one turn of the event loop, for a call of Redis costs as
- * much as what it does: with 100 apps at 10,000 lines/s a third of all CPU (npm run bench).
+ * Makes one call of what is asked for in one turn of the event loop, for a call costs Redis
+ * and its client about as much as what it does.
  *
  * @param options.call answers each, in their order
  * @param options.callMax asks of a call at most, so that Redis is not busy with it for long

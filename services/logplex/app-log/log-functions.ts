@@ -10,8 +10,8 @@ import { appendFunctions } from './append-functions.ts'
  * line>:<lines added>` of each writer's last append, by which a writer that never got its answer
  * can ask again without adding its lines twice. The hash outlives the stream, so that numbers never
  * come back. A list has `<number of its last line>:<bytes>` of each entry, oldest first: to learn
- * what an entry weighs from the stream itself Lua would have to copy and hash all of it (a fifth of
- * an append).
+ * what an entry weighs from the stream itself Lua would have to copy and hash all of it (an eighth
+ * of Redis' CPU).
  *
  * Of posts that name themselves two more hashes hold how many of their lines are in the log
  * already, whichever process took them: the newer is filled until it is full or old, and is the

@@ -4,7 +4,7 @@ import { DrainOptionError, readDrainOptions } from '../drains/drain-options.ts'
 import { drainUrlBytesMax } from '../limits.ts'
 
 const schemes = new Set(['http:', 'https:', 'syslog:', 'syslog+tls:', 'udpsyslog:'])
-const controlCharacter = /\p{Cc}/u
+export const controlCharacter = /\p{Cc}/u
 
 /**
  * Refuses, with what to do instead, a url that cannot be a drain. Names are resolved when the drain

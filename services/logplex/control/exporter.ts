@@ -1,4 +1,5 @@
 import { invalidParams } from '#lib/errors.ts'
+import { controlCharacter } from './drain-url.ts'
 import {
   endpointCharsMax,
   exporterHeaderNameCharsMax,
@@ -16,7 +17,6 @@ export type Exporter = {
 
 const logsPath = '/v1/logs'
 // A url parser leaves some of them out without a word.
-const controlCharacter = /\p{Cc}/u
 
 const namePattern = new RegExp(`^[A-Za-z0-9_-]{1,${exporterHeaderNameCharsMax}}$`)
 const valuePattern = new RegExp(`^[\\x20-\\x7e]{0,${exporterHeaderValueCharsMax}}$`)

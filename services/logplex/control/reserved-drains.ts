@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { invalidParams, notFound } from '#lib/errors.ts'
 import { newId, type AppId, type DrainId } from '#lib/ids.ts'
 import { isUniqueViolation, transaction } from '#lib/postgres.ts'
+import { newDrainToken } from './drain-target.ts'
 import { lockChannel, sha256 } from './channels-db.ts'
 import type { ControlContext } from './context.ts'
 import { drainContext } from './drain-target.ts'
@@ -41,7 +41,7 @@ export async function reserveDrain(context: ControlContext, appId: AppId): Promi
   const row = await transaction(context.pool, async (tx) => {
     if (!(await lockChannel(tx, appId))) throw notFound('app')
     await assertRoom(tx, appId, 'log')
-    return insertReservedDrain(tx, { id: newId<DrainId>(), appId, token: `d.${randomUUID()}` })
+    return insertReservedDrain(tx, { id: newId<DrainId>(), appId, token: newDrainToken() })
   })
   return open(context, row)
 }

@@ -1,5 +1,5 @@
 import { blankLine, endOfText, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
-import { newView, writeNumber } from '../bytes.ts'
+import { digitsMax, newView, writeNumber } from '../bytes.ts'
 import type { ByteWriter } from '../byte-writer.ts'
 import { readLineTime } from '../line-time.ts'
 import { drainLossMessage } from '../loss.ts'
@@ -47,9 +47,6 @@ const numberKey = keyOf('logplex.line.number')
 const sourceKey = keyOf('heroku.source')
 const dynoKey = keyOf('heroku.dyno')
 const facilityKey = keyOf('syslog.facility.code')
-
-/** Digits of the largest whole number that is exact. */
-const digitsMax = 16
 
 /** What a line is known by: its number, and with the app before it among all lines there are. */
 type Named = { number: number; uid: Uint8Array; uidEnd: number }
