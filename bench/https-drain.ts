@@ -12,8 +12,8 @@ import { startWorker } from './worker.ts'
 
 const apps = 20
 const bodyBytes = 150
-const warmUpLines = 500_000
-const lines = 1_000_000
+const warmUpLines = 1_500_000
+const lines = 3_000_000
 
 export function httpsDrainBenches(engines: BenchEngines, profile: string | undefined): Bench[] {
   const name = `https drain ${bodyBytes} B 500 a batch`

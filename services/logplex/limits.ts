@@ -57,20 +57,32 @@ export const removedKeptSeconds = 24 * 3600
  * A chunk is one entry of the log: small enough that trimming is fine-grained, large enough to be
  * cheap.
  */
-export const chunkBytesMax = 64 * kiB
+export const chunkBytesMax = 320 * kiB
 export const chunkLinesMax = 500
+
+/**
+ * From here on an entry is placed in its log by a command of its own: to hand so many bytes to Lua
+ * would cost Redis more than that does.
+ */
+export const placedBytesMin = 16 * kiB
+/** Apps of which it is remembered where their log ends; beyond it all are forgotten … */
+export const headsKeptMax = 10_000
+/** … and none is placed for so long in one that other processes write to as well. */
+export const misplacedPauseMs = 10_000
+/** A reading is tried so often when all that it was to read is let go before it has come. */
+export const readTriesMax = 5
 
 /**
  * The newest chunks of a log that somebody here reads stay in memory; older ones come from Redis.
  */
-export const recentBytesPerAppMax = 256 * kiB
+export const recentBytesPerAppMax = 640 * kiB
 /** For all apps together; beyond it an app's newest are forgotten and Redis is asked. */
 export const recentBytesMax = 64 * miB
 
 /** Appends to different logs that go to Redis in one call, which does nothing else meanwhile … */
 export const appendsPerCallMax = 64
 /** … and their bytes, which take some milliseconds. */
-export const appendsBytesMax = 512 * kiB
+export const appendsBytesMax = 2 * miB
 /** Between two tries to append while Redis is away. */
 export const appendBackoff = { firstMs: 50, maxMs: 1_000 }
 /** Readers are told of growth over NATS; this is how late they are when a message was lost … */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ErrorReply } from 'redis'
+import { ErrorReply, MultiErrorReply } from 'redis'
 import type { Redis } from './redis.ts'
 
 /**
@@ -15,8 +15,19 @@ export function functionLibrary(source: string): FunctionLibrary {
   return { source: source.replace(/\bplexus_[a-z0-9_]+/g, `$&_${version}`), version }
 }
 
+/** A command of Redis and its arguments. */
+export type RedisCommand = (string | Buffer)[]
+
 /** A call of one of our functions, by the name that its library's source has for it. */
-export type FunctionCall = { name: string; keys: string[]; args: (string | Buffer)[] }
+export type FunctionCall = {
+  name: string
+  keys: string[]
+  args: (string | Buffer)[]
+  /**
+   * Goes in front, in one transaction with the call, for which it is to see whether they failed.
+   */
+  before?: RedisCommand[]
+}
 
 /** Makes a library's functions known to Redis; any process may at any time. */
 export async function loadFunctions(redis: Redis, { source }: FunctionLibrary): Promise<void> {
@@ -27,9 +38,13 @@ export async function loadFunctions(redis: Redis, { source }: FunctionLibrary): 
 export async function callFunction(
   redis: Redis,
   library: FunctionLibrary,
-  { name, keys, args }: FunctionCall,
+  { name, keys, args, before = [] }: FunctionCall,
 ): Promise<unknown> {
-  const call = () => redis.fCall(`${name}_${library.version}`, { keys, arguments: args })
+  const versioned = `${name}_${library.version}`
+  const call = () =>
+    before.length === 0
+      ? redis.fCall(versioned, { keys, arguments: args })
+      : lastOf(redis, [...before, ['FCALL', versioned, String(keys.length), ...keys, ...args]])
   try {
     return await call()
   } catch (error) {
@@ -38,6 +53,19 @@ export async function callFunction(
     await loadFunctions(redis, library)
     return call()
   }
+}
+
+/** What the last of some commands gives, which are one transaction. */
+async function lastOf(redis: Redis, commands: RedisCommand[]): Promise<unknown> {
+  const transaction = redis.multi()
+  for (const command of commands) transaction.addCommand(command)
+  const replies: unknown[] = await transaction.exec().catch((error: unknown) => {
+    if (error instanceof MultiErrorReply) return error.replies
+    throw error
+  })
+  const last = replies.at(-1)
+  if (last instanceof Error) throw last
+  return last
 }
 
 /** True for what Redis has against one call, and not for what is in the way of all of them. */

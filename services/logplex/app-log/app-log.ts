@@ -15,7 +15,7 @@ export type LogReading = { chunks: LogChunk[]; bounds: LogBounds }
 export type PostPart = { post: string; from: number; to: number; start: number; end: number }
 
 /** What lines are known by that may be given again: an id for all of them, or the posts in them. */
-export type Once = string | readonly PostPart[]
+type Once = string | readonly PostPart[]
 
 /** Number of the first line that was added (0: the log was removed), and how many were. */
 export type Appended = { first: number; added: number }

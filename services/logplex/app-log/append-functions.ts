@@ -14,11 +14,12 @@ end
 
 -- How many lines of each of these posts are in the log, by post; the hash that new ones are to be
 -- written into is not full and not old then.
-local function lines_taken(posts, older, ids, posts_max, seconds)
+local function lines_taken(log, ids, rules)
+  local posts, older, seconds = log.posts, log.older_posts, rules.post_seconds
   local now = tonumber(redis.call('TIME')[1])
   local newer = redis.call('HMGET', posts, 'since', unpack(ids))
   local since = tonumber(newer[1] or 0)
-  if since == 0 or now - since >= seconds or redis.call('HLEN', posts) > posts_max then
+  if since == 0 or now - since >= seconds or redis.call('HLEN', posts) > rules.posts_max then
     if since ~= 0 then
       redis.call('RENAME', posts, older)
       redis.call('EXPIRE', older, seconds)
@@ -33,120 +34,179 @@ local function lines_taken(posts, older, ids, posts_max, seconds)
   return taken
 end
 
--- Leaves out the lines of posts that are in the log already, and writes down those that are not.
--- Parts of a post come in their order from every writer: who gives lines from n on gave those before.
-local function leave_out(posts, older, frames, lines, args)
+-- Leaves out of an entry the lines of posts that are in the log already, and writes down those that
+-- are not. Parts of a post come in their order from every writer: who gives lines from n on gave those
+-- before. False when some of an entry in place, which is not to be changed, would have to be left out.
+local function leave_out(log, entry, rules)
+  if #entry.parts == 0 then return true end
   local ids = {}
-  for index = 10, #args, 5 do ids[#ids + 1] = args[index] end
-  local taken = lines_taken(posts, older, ids, tonumber(args[8]), tonumber(args[9]))
+  for _, part in ipairs(entry.parts) do ids[#ids + 1] = part.post end
+  local taken = lines_taken(log, ids, rules)
+  if entry.id then
+    for _, part in ipairs(entry.parts) do
+      if taken[part.post] > part.from then return false end
+    end
+  end
   local kept, at, news = {}, 1, {}
-  for index = 10, #args, 5 do
-    local post = args[index]
-    local from, to, known = tonumber(args[index + 1]), tonumber(args[index + 2]), taken[post]
-    if known > from then
-      local start = tonumber(args[index + 3])
-      local stop = start + 1
-      if known < to then
-        for _ = from + 1, known do
-          local length, body = string.match(frames, '^(%d+) ()', stop)
+  for _, part in ipairs(entry.parts) do
+    local known = taken[part.post]
+    if known > part.from then
+      local stop = part.start + 1
+      if known < part.to then
+        for _ = part.from + 1, known do
+          local length, body = string.match(entry.frames, '^(%d+) ()', stop)
           stop = body + tonumber(length)
         end
       else
-        stop = tonumber(args[index + 4]) + 1
+        stop = part.stop + 1
       end
-      kept[#kept + 1] = string.sub(frames, at, start)
+      kept[#kept + 1] = string.sub(entry.frames, at, part.start)
       at = stop
-      lines = lines - (math.min(known, to) - from)
+      entry.lines = entry.lines - (math.min(known, part.to) - part.from)
     end
-    if known < to then
-      taken[post] = to
-      news[#news + 1] = post
-      news[#news + 1] = text(to)
+    if known < part.to then
+      taken[part.post] = part.to
+      news[#news + 1] = part.post
+      news[#news + 1] = text(part.to)
     end
   end
-  if #news > 0 then redis.call('HSET', posts, unpack(news)) end
-  if at == 1 then return frames, lines end
-  kept[#kept + 1] = string.sub(frames, at)
-  return table.concat(kept), lines
+  if #news > 0 then redis.call('HSET', log.posts, unpack(news)) end
+  if at > 1 then
+    kept[#kept + 1] = string.sub(entry.frames, at)
+    entry.frames = table.concat(kept)
+    entry.bytes = #entry.frames
+  end
+  return true
 end
 
--- Adds an entry behind what is known of the log, trims it, and writes down the rest, such as who has
--- added it. Gives {first line, oldest kept line, lines added, bytes kept, 1 when some of them could go}.
-local function add(log, known, frames, lines, rules, ...)
+-- Takes out of the stream an entry that was placed, or nothing, and what is behind the log's head: who
+-- placed that believed the log to end there, as it did before Redis lost it, our functions with it.
+local function take_back(log, head, id)
+  if id then redis.call('XDEL', log.entries, id) end
+  repeat
+    local beyond = redis.call('XRANGE', log.entries, text(head + 1), '+', 'COUNT', 1)[1]
+    if beyond then redis.call('XDEL', log.entries, beyond[1]) end
+  until not beyond
+  if redis.call('XLEN', log.entries) == 0 then return redis.call('DEL', log.entries) end
+  redis.call('XSETID', log.entries, text(head) .. '-18446744073709551615')
+end
+
+-- True when the entry is in the stream, behind all that is known of, and nothing else is: the stream
+-- refuses one that is not behind all others, and has what was placed when our functions were not there.
+local function is_in_place(log, known, entry)
+  return string.match(entry.id, '^%d+') == text(known.head + entry.lines)
+    and redis.call('XLEN', log.entries) == redis.call('LLEN', log.sizes) + 1
+    and #redis.call('XRANGE', log.entries, '(' .. entry.id, '+', 'COUNT', 1) == 0
+end
+
+-- Adds an entry behind what is known of the log, unless it is in place already, trims the log, and
+-- writes down the rest, such as who has added it. Gives {first line, oldest kept line, lines added,
+-- bytes kept, 1 when some of them could go}.
+local function add(log, known, entry, rules, ...)
   local first = known.head + 1
-  local head = known.head + lines
+  local head = known.head + entry.lines
   local oldest, bytes, spare = known.oldest, known.bytes, 0
-  redis.call('XADD', log.entries, text(head) .. '-' .. text(lines), 'f', frames)
+  if not entry.id then
+    local id = text(head) .. '-' .. text(entry.lines)
+    local added = redis.pcall('XADD', log.entries, id, 'f', entry.frames)
+    if added.err then
+      take_back(log, known.head)
+      redis.call('XADD', log.entries, id, 'f', entry.frames)
+    end
+  end
   -- The first one of a log that is new, or that had expired.
-  local entries = redis.call('RPUSH', log.sizes, text(head) .. ':' .. #frames)
+  local entries = redis.call('RPUSH', log.sizes, text(head) .. ':' .. text(entry.bytes))
   if entries == 1 then oldest, bytes = first, 0 end
-  oldest, bytes, spare = trim(log, head, oldest, bytes + #frames, rules)
+  oldest, bytes, spare = trim(log, head, oldest, bytes + entry.bytes, rules)
   redis.call('HSET', log.meta, 'head', text(head), 'oldest', text(oldest), 'bytes', text(bytes), ...)
   redis.call('EXPIRE', log.entries, rules.seconds)
   redis.call('EXPIRE', log.sizes, rules.seconds)
-  return {first, oldest, lines, bytes, spare}
+  return {first, oldest, entry.lines, bytes, spare}
 end
 
--- Adds a writer's batch, or what 'news' leaves of it. Gives what add gives, or only {first line, oldest
--- kept line, lines added} when nothing was: the batch is there already, or the log was removed (first
--- 0).
-local function add_batch(log, writer, batch, frames, lines, rules, news)
+-- Adds a writer's batch, or what is new of it. Gives what add gives, or only {first line, oldest kept
+-- line, lines added} when nothing was added: the batch is there already, or the log was removed (first
+-- 0), or the entry was placed and is not where it should be (first -1) and is taken back.
+local function add_batch(log, writer, batch, entry, rules)
   local field = 'w:' .. writer
   local found = redis.call('HMGET', log.meta, 'head', 'oldest', 'bytes', field, 'removed')
   local known = known_of(found)
-  if found[5] then return {0, 1, 0} end
-  if found[4] then
-    local last, first, added = string.match(found[4], '^(%d+):(%d+):(%d+)$')
-    if last == batch then return {tonumber(first), known.oldest, tonumber(added)} end
-  else
-    forget_writers(log.meta)
+  local last, first, added = string.match(found[4] or '', '^(%d+):(%d+):(%d+)$')
+  if entry.id and (found[5] or last == batch or not is_in_place(log, known, entry)
+    or not leave_out(log, entry, rules)) then
+    take_back(log, known.head, entry.id)
+    return {-1, known.oldest, 0}
   end
-  if news then frames, lines = news(frames, lines) end
-  local first = known.head + 1
-  if lines == 0 then return {first, known.oldest, 0} end
-  local mark = batch .. ':' .. text(first) .. ':' .. text(lines)
-  return add(log, known, frames, lines, rules, field, mark)
+  if found[5] then return {0, 1, 0} end
+  if last == batch then return {tonumber(first), known.oldest, tonumber(added)} end
+  if not last then forget_writers(log.meta) end
+  if not entry.id then leave_out(log, entry, rules) end
+  if entry.lines == 0 then return {known.head + 1, known.oldest, 0} end
+  local mark = batch .. ':' .. text(known.head + 1) .. ':' .. text(entry.lines)
+  return add(log, known, entry, rules, field, mark)
 end
 
--- KEYS entries, meta, sizes of each log; ARGV lines_min, log_seconds, writer, then for each log frames,
--- lines, batch, bytes_max. Gives for each what add_batch gives.
+-- Reads a value at a time.
+local function reader(args)
+  local at = 0
+  return function() at = at + 1; return args[at] end
+end
+
+-- An entry as it stands in the arguments: its frames, or nothing and the id under which they were
+-- placed, their bytes and lines, and the parts of posts in it.
+local function entry_of(next)
+  local entry = {frames = next(), id = next(), bytes = tonumber(next()), lines = tonumber(next()), parts = {}}
+  if entry.id == '' then entry.id = nil end
+  for index = 1, tonumber(next()) do
+    entry.parts[index] = {
+      post = next(),
+      from = tonumber(next()),
+      to = tonumber(next()),
+      start = tonumber(next()),
+      stop = tonumber(next()),
+    }
+  end
+  return entry
+end
+
+-- KEYS of each log; ARGV lines_min, log_seconds, posts_max, post_seconds, writer, then for each log
+-- batch, bytes_max, and its entry: frames, id, bytes, lines, and the number of parts of posts, of each
+-- of which the id, its first line and that after its last, counted within the post, and where it
+-- starts and ends in the frames. Gives for each what add_batch gives.
 local function append(keys, args)
+  local next = reader(args)
+  local rules = {
+    lines_min = tonumber(next()),
+    seconds = next(),
+    posts_max = tonumber(next()),
+    post_seconds = tonumber(next()),
+  }
+  local writer = next()
   local answers = {}
-  for index = 1, #keys / 3 do
-    local at = index * 4
-    local rules = {bytes_max = tonumber(args[at + 3]), lines_min = tonumber(args[1]), seconds = args[2]}
-    local log = log_of(keys, index * 3 - 2)
-    local lines = tonumber(args[at + 1])
-    answers[index] = add_batch(log, args[3], args[at + 2], args[at], lines, rules)
+  for index, key in ipairs(keys) do
+    local batch = next()
+    rules.bytes_max = tonumber(next())
+    answers[index] = add_batch(log_of(key), writer, batch, entry_of(next), rules)
   end
   return answers
 end
 
--- KEYS entries, meta, sizes, posts, older posts; ARGV as append of one log, then posts_max,
--- post_seconds, and for each part of a post: its id, its first line and that after its last, counted
--- within the post, and where it starts and ends in the frames. Gives what add_batch gives.
-local function append_posts(keys, args)
-  local rules = {bytes_max = tonumber(args[7]), lines_min = tonumber(args[1]), seconds = args[2]}
-  local news = function(frames, lines) return leave_out(keys[4], keys[5], frames, lines, args) end
-  return add_batch(log_of(keys, 1), args[3], args[6], args[4], tonumber(args[5]), rules, news)
-end
-
--- KEYS entries, meta, sizes, once; ARGV frames, lines, bytes_max, lines_min, log_seconds,
--- once_seconds. Gives what add_batch gives.
+-- KEYS of the log, once; ARGV frames, lines, bytes_max, lines_min, log_seconds, once_seconds. Gives
+-- what add_batch gives.
 local function append_once(keys, args)
-  local log = log_of(keys, 1)
+  local log = log_of(keys[1])
   local found = redis.call('HMGET', log.meta, 'head', 'oldest', 'bytes', 'removed')
   local known = known_of(found)
   if found[4] then return {0, 1, 0} end
-  local first = redis.call('GET', keys[4])
+  local first = redis.call('GET', keys[2])
   if first then return {tonumber(first), known.oldest, 0} end
   local rules = {bytes_max = tonumber(args[3]), lines_min = tonumber(args[4]), seconds = args[5]}
-  local added = add(log, known, args[1], tonumber(args[2]), rules)
-  redis.call('SET', keys[4], text(added[1]), 'EX', args[6])
+  local entry = {frames = args[1], bytes = #args[1], lines = tonumber(args[2])}
+  local added = add(log, known, entry, rules)
+  redis.call('SET', keys[2], text(added[1]), 'EX', args[6])
   return added
 end
 
 redis.register_function('plexus_log_append', append)
-redis.register_function('plexus_log_append_posts', append_posts)
 redis.register_function('plexus_log_append_once', append_once)
 `

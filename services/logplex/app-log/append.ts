@@ -6,13 +6,14 @@ import type { Log } from '#lib/log.ts'
 import { joinCalls, type JoinedCall } from '../join-calls.ts'
 import type { Redis } from '../redis.ts'
 import { isCallsOwnError } from '../redis-functions.ts'
-import { appendBackoff, appendsBytesMax, appendsPerCallMax } from '../limits.ts'
-import type { Appended, AppLog, Once } from './app-log.ts'
+import { appendBackoff, appendsBytesMax, appendsPerCallMax, placedBytesMin } from '../limits.ts'
+import { LogEnds } from './log-ends.ts'
+import type { Appended, AppLog } from './app-log.ts'
 import type { LogBudget } from './log-budget.ts'
 import {
   appendLogs,
   appendOnce,
-  appendPosts,
+  misplaced,
   type LogAppended,
   type BatchAppend,
 } from './log-calls.ts'
@@ -28,7 +29,7 @@ type AppendDeps = {
 /** Lines that were given, and what was added of them. */
 export type Added = Pick<BatchAppend, 'appId' | 'count' | 'frames'> & Appended
 
-type Wanted = Omit<BatchAppend, 'bytesMax'> & { once: Once | undefined }
+type Wanted = Omit<BatchAppend, 'bytesMax' | 'behind'> & { once: string | undefined }
 
 /** Appends as AppLog says; `onAdded` hears of what came into a log before whoever gave it does. */
 export function createAppend(deps: AppendDeps, onAdded: (added: Added) => void): AppLog['append'] {
@@ -41,7 +42,9 @@ export function createAppend(deps: AppendDeps, onAdded: (added: Added) => void):
     return appended
   }
   return (appId, count, frames, once) => {
-    const wanted = { appId, count, frames, batch: ++batch, once }
+    const parts = typeof once === 'object' ? once : []
+    const onceId = typeof once === 'string' ? once : undefined
+    const wanted = { appId, count, frames, parts, batch: ++batch, once: onceId }
     // One at a time per app: only so is the last batch the one that may have been asked twice.
     const before = last.get(appId)
     const added = before ? before.then(() => append(wanted)) : append(wanted)
@@ -59,7 +62,8 @@ function noMatter(): undefined {}
 class Appender {
   readonly #deps: AppendDeps
   readonly #writer = randomBytes(8).toString('hex')
-  readonly #join: JoinedCall<BatchAppend, LogAppended>
+  readonly #join: JoinedCall<BatchAppend, LogAppended | typeof misplaced>
+  readonly #ends = new LogEnds()
   /** Appends that Redis has refused at least once and that are tried again. */
   #waiting = 0
 
@@ -97,9 +101,22 @@ class Appender {
   async #try({ once, ...wanted }: Wanted, alone: boolean): Promise<LogAppended> {
     const { redis, budget } = this.#deps
     const append = { ...wanted, bytesMax: budget.bytesPerApp }
-    if (typeof once === 'string') return appendOnce(redis, append, once)
-    if (once) return appendPosts(redis, this.#writer, append, once)
-    return this.#join(append, { alone })
+    if (once !== undefined) return appendOnce(redis, append, once)
+    const appended = await this.#add(append, alone)
+    this.#ends.set(wanted.appId, appended)
+    return appended
+  }
+
+  /** Places many bytes where the log is known to end; adds others as they are. */
+  async #add(append: BatchAppend, alone: boolean): Promise<LogAppended> {
+    const { appId, frames } = append
+    const behind = frames.length < placedBytesMin ? undefined : this.#ends.get(appId)
+    const placed = await this.#join({ ...append, behind }, { alone })
+    if (placed !== misplaced) return placed
+    this.#ends.distrust(appId)
+    const added = await this.#join(append, { alone })
+    if (added === misplaced) throw new Error('lines were misplaced that were not placed')
+    return added
   }
 
   /** An outage is told once, and its end, however many apps wait. */

@@ -1,7 +1,7 @@
 import { parseId, type AppId } from '#lib/ids.ts'
 import type { Redis } from '../redis.ts'
 import { logFunctions } from './log-functions.ts'
-import type { Appended, LogChunk, LogReading, PostPart } from './app-log.ts'
+import type { Appended, LogBounds, LogChunk, LogReading, PostPart } from './app-log.ts'
 import {
   logKeptSeconds,
   logLinesMin,
@@ -9,28 +9,30 @@ import {
   onceKeptSeconds,
   postsKeptMax,
   postsKeptSeconds,
+  readTriesMax,
   removedKeptSeconds,
 } from '../limits.ts'
-import { callFunction } from '../redis-functions.ts'
+import { callFunction, type RedisCommand } from '../redis-functions.ts'
 
 // The calls of log-functions.ts with their keys, arguments and answers. All reject with the
 // client's error when Redis is away.
 
-const keysOf = (appId: AppId): [entries: string, meta: string, sizes: string] => {
-  const log = `plexus:log:{${appId}}`
-  return [log, `${log}:meta`, `${log}:sizes`]
-}
-
-const postKeysOf = (appId: AppId): string[] => {
-  const posts = `plexus:log:{${appId}}:posts`
-  return [posts, `${posts}:older`]
-}
+const keyOf = (appId: AppId): string => `plexus:log:{${appId}}`
 
 /** Lines for one log; bytesMax is what it may weigh then, beyond its newest lines. */
 export type LogAppend = { appId: AppId; count: number; frames: Uint8Array; bytesMax: number }
 
 /** A writer's batches are numbered; its last one may be given again and is then not added again. */
-export type BatchAppend = LogAppend & { batch: number }
+export type BatchAppend = LogAppend & {
+  batch: number
+  /** The posts in it: what is in the log already of these is not added. */
+  parts: readonly PostPart[]
+  /**
+   * Number of the line that the log is believed to end with: the lines are placed behind it, which
+   * costs Redis half as much for many bytes. Nothing is added where the log ends elsewhere.
+   */
+  behind?: number | undefined
+}
 
 /** What a log weighs: its bytes, and whether it has lines beyond those that it always keeps. */
 export type LogWeight = { bytes: number; canShrink: boolean }
@@ -38,30 +40,42 @@ export type LogWeight = { bytes: number; canShrink: boolean }
 /** What became of an append, and the log's weight when there were lines to be added. */
 export type LogAppended = Appended & { weight?: LogWeight }
 
+/** An append's lines were placed where the log did not end, or what they were is there in part. */
+export const misplaced = Symbol('misplaced')
+
 /** Appends of one writer, each to another log, in one call; answers in their order. */
 export async function appendLogs(
   redis: Redis,
   writer: string,
   appends: BatchAppend[],
-): Promise<LogAppended[]> {
-  const keys = appends.flatMap(({ appId }) => keysOf(appId))
-  const args = [...appendRules, writer, ...appends.flatMap(batchArgs)]
-  return ((await call(redis, 'plexus_log_append', keys, args)) as number[][]).map(readAppended)
+): Promise<(LogAppended | typeof misplaced)[]> {
+  const placed: RedisCommand[] = []
+  const args = [...appendRules, ...postRules, writer]
+  for (const { appId, count, frames, bytesMax, batch, parts, behind } of appends) {
+    const bytes = bufferOf(frames)
+    let id = ''
+    if (behind !== undefined) {
+      id = placedId(behind + count, count)
+      placed.push(['XADD', keyOf(appId), id, 'f', bytes])
+    }
+    args.push(String(batch), String(bytesMax), id === '' ? bytes : '', id, String(frames.length))
+    args.push(String(count), String(parts.length))
+    for (const { post, from, to, start, end } of parts)
+      args.push(post, String(from), String(to), String(start), String(end))
+  }
+  const keys = appends.map(({ appId }) => keyOf(appId))
+  const reply = await call(redis, 'plexus_log_append', keys, args, placed)
+  return (reply as number[][]).map((answer) =>
+    answer[0] === -1 ? misplaced : readAppended(answer),
+  )
 }
 
-/** Adds what is not in the log already of these posts. */
-export async function appendPosts(
-  redis: Redis,
-  writer: string,
-  append: BatchAppend,
-  parts: readonly PostPart[],
-): Promise<LogAppended> {
-  const keys = [...keysOf(append.appId), ...postKeysOf(append.appId)]
-  const args = [...appendRules, writer, ...batchArgs(append)]
-  args.push(String(postsKeptMax), String(postsKeptSeconds))
-  for (const { post, from, to, start, end } of parts)
-    args.push(post, String(from), String(to), String(start), String(end))
-  return readAppended((await call(redis, 'plexus_log_append_posts', keys, args)) as number[])
+/** Lines of an entry are below it; what is added to them makes the id that of one append alone. */
+const idStep = 1_024
+
+/** An id that no other entry has, wherever it may be left: so it stands for its lines. */
+function placedId(last: number, count: number): string {
+  return `${last}-${count + idStep * Math.floor(Math.random() * 2 ** 42)}`
 }
 
 /** Adds the lines unless some were added by that id. */
@@ -70,18 +84,14 @@ export async function appendOnce(
   { appId, count, frames, bytesMax }: LogAppend,
   id: string,
 ): Promise<LogAppended> {
-  const [entries, ...others] = keysOf(appId)
-  const keys = [entries, ...others, `${entries}:once:${id}`]
+  const keys = [keyOf(appId), `${keyOf(appId)}:once:${id}`]
   const lines = [bufferOf(frames), String(count), String(bytesMax)]
   const args = [...lines, ...appendRules, String(onceKeptSeconds)]
   return readAppended((await call(redis, 'plexus_log_append_once', keys, args)) as number[])
 }
 
-const appendRules = [String(logLinesMin), String(logKeptSeconds)]
-
-const batchArgs = ({ frames, count, batch, bytesMax }: BatchAppend): (string | Buffer)[] => [
-  ...[bufferOf(frames), String(count), String(batch), String(bytesMax)],
-]
+const appendRules: (string | Buffer)[] = [String(logLinesMin), String(logKeptSeconds)]
+const postRules = [String(postsKeptMax), String(postsKeptSeconds)]
 
 const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer, byteOffset, byteLength)
@@ -94,7 +104,7 @@ function readAppended([first = 0, , added = 0, bytes, spare]: number[]): LogAppe
 /** Lets go of the oldest lines beyond so many bytes, but for the newest 1,500. */
 export async function shrinkLog(redis: Redis, appId: AppId, bytesMax: number): Promise<LogWeight> {
   const args = [String(bytesMax), String(logLinesMin)]
-  const reply = (await call(redis, 'plexus_log_shrink', keysOf(appId), args)) as [number, number]
+  const reply = (await call(redis, 'plexus_log_shrink', [keyOf(appId)], args)) as [number, number]
   return { bytes: reply[0], canShrink: reply[1] === 1 }
 }
 
@@ -103,10 +113,16 @@ export async function scanLogs(
   redis: Redis,
   cursor: string,
 ): Promise<{ cursor: string; appIds: AppId[] }> {
-  const pattern = { MATCH: keysOf('*' as AppId)[1], COUNT: logsScannedAtOnce }
+  const pattern = { MATCH: `${keyOf('*' as AppId)}:meta`, COUNT: logsScannedAtOnce }
   const found = await redis.scan(cursor, pattern)
   const appIds = found.keys.flatMap((key) => parseId<AppId>(String(key).slice(12, 48)) ?? [])
   return { cursor: String(found.cursor), appIds }
+}
+
+/** Numbers of the log's oldest and newest line. */
+export async function logBounds(redis: Redis, appId: AppId): Promise<LogBounds> {
+  const reply = (await call(redis, 'plexus_log_bounds', [keyOf(appId)], [])) as [number, number]
+  return { head: reply[0], oldest: reply[1] }
 }
 
 /** Chunks from the one that holds `from`, up to maxBytes but at least one, oldest first. */
@@ -116,8 +132,10 @@ export async function readLog(
   from: number,
   maxBytes: number,
 ): Promise<LogReading> {
-  const args = [String(from), String(maxBytes)]
-  return readReply(await call(redis, 'plexus_log_read', keysOf(appId), args))
+  const span = { name: 'plexus_log_span', args: [String(from), String(maxBytes)] }
+  return readSpan(redis, appId, span, (count) =>
+    redis.sendCommand(['XRANGE', keyOf(appId), String(from), '+', 'COUNT', String(count)]),
+  )
 }
 
 /** The newest chunks that end before `before`, up to maxBytes but at least one, oldest first. */
@@ -127,35 +145,54 @@ export async function readLogBack(
   before: number,
   maxBytes: number,
 ): Promise<LogReading> {
-  const args = [before === Infinity ? '+' : String(before - 1), String(maxBytes)]
-  const reading = readReply(await call(redis, 'plexus_log_read_back', keysOf(appId), args))
+  const ending = before === Infinity ? '+' : String(before)
+  const span = { name: 'plexus_log_span_back', args: [ending, String(maxBytes)] }
+  const reading = await readSpan(redis, appId, span, (count, head) => {
+    const newest = String(Math.min(before - 1, head))
+    return redis.sendCommand(['XREVRANGE', keyOf(appId), newest, '-', 'COUNT', String(count)])
+  })
   return { ...reading, chunks: reading.chunks.toReversed() }
+}
+
+type Entry = [id: Buffer, fields: Buffer[]]
+
+/** As many entries as a function of ours says, without a way through it. */
+async function readSpan(
+  redis: Redis,
+  appId: AppId,
+  span: { name: string; args: string[] },
+  entries: (count: number, head: number) => Promise<Entry[]>,
+): Promise<LogReading> {
+  for (let tries = 1; tries <= readTriesMax; tries++) {
+    const asked = call(redis, span.name, [keyOf(appId)], span.args) as Promise<number[]>
+    const [head = 0, oldest = 1, count = 0] = await asked
+    const bounds = { head, oldest }
+    if (count === 0) return { chunks: [], bounds }
+    const found = await entries(count, head)
+    const chunks = found.map(readChunk).filter((chunk) => chunk.first + chunk.count - 1 <= head)
+    // None: all of them were let go meanwhile.
+    if (chunks.length > 0) return { chunks, bounds }
+  }
+  throw new Error('lines of a log are let go faster than they can be read')
+}
+
+/** An entry's id is `<number of the last line>-<lines + a multiple of idStep>`. */
+function readChunk([id, [, frames]]: Entry): LogChunk {
+  const [last, count] = id.toString('latin1').split('-').map(Number)
+  if (!frames || last === undefined || count === undefined)
+    throw new Error(`no chunk of a log: ${String(id)}`)
+  const lines = count % idStep
+  return { first: last - lines + 1, count: lines, frames }
 }
 
 /** Lets all of an app's log go in so many seconds, unless it is appended to again. */
 export async function expireLog(redis: Redis, appId: AppId, seconds: number): Promise<void> {
-  await Promise.all(keysOf(appId).map((key) => redis.expire(key, seconds)))
+  const key = keyOf(appId)
+  await Promise.all([key, `${key}:meta`, `${key}:sizes`].map((each) => redis.expire(each, seconds)))
 }
 
 export async function removeLog(redis: Redis, appId: AppId): Promise<void> {
-  const keys = [...keysOf(appId), ...postKeysOf(appId)]
-  await call(redis, 'plexus_log_remove', keys, [String(removedKeptSeconds)])
-}
-
-function readReply(reply: unknown): LogReading {
-  const [head, oldest, ...entries] = reply as [number, number, ...Buffer[]]
-  const chunks: LogChunk[] = []
-  for (let index = 0; index + 1 < entries.length; index += 2)
-    chunks.push(readChunk(String(entries[index]), entries[index + 1]))
-  return { chunks, bounds: { oldest, head } }
-}
-
-/** An entry's id is `<number of the last line>-<lines>`. */
-function readChunk(id: string, frames: Buffer | undefined): LogChunk {
-  const [last, count] = id.split('-').map(Number)
-  if (!frames || last === undefined || count === undefined)
-    throw new Error(`no chunk of a log: ${id}`)
-  return { first: last - count + 1, count, frames }
+  await call(redis, 'plexus_log_remove', [keyOf(appId)], [String(removedKeptSeconds)])
 }
 
 function call(
@@ -163,6 +200,7 @@ function call(
   name: string,
   keys: string[],
   args: (string | Buffer)[],
+  before: RedisCommand[] = [],
 ): Promise<unknown> {
-  return callFunction(redis, logFunctions, { name, keys, args })
+  return callFunction(redis, logFunctions, { name, keys, args, before })
 }

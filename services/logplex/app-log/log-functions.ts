@@ -4,14 +4,17 @@ import { appendFunctions } from './append-functions.ts'
 /**
  * What Redis does with an app's log, each as one atomic call.
  *
- * The log is a stream with an entry per chunk; its id is `<number of its last line>-<lines>`, so a
- * range from a number begins with the chunk that holds it. Beside it a hash: `head` (newest
+ * The log is a stream with an entry per chunk; its id is `<number of its last line>-<lines + a
+ * multiple of 1,024>`, so a range from a number begins with the chunk that holds it. Beside it a hash: `head` (newest
  * number), `oldest` (oldest kept), `bytes` (of the kept frames) and `w:<writer>` = `<batch>:<first
  * line>:<lines added>` of each writer's last append, by which a writer that never got its answer
  * can ask again without adding its lines twice. The hash outlives the stream, so that numbers never
- * come back. A list has `<number of its last line>:<bytes>` of each entry, oldest first: to learn
- * what an entry weighs from the stream itself Lua would have to copy and hash all of it (an eighth
- * of Redis' CPU).
+ * come back. A list has `<number of its last line>:<bytes>` of each entry, oldest first, so that
+ * nothing here has to look at what an entry holds: Lua would copy and hash each byte of it.
+ *
+ * For that reason, too, a long entry may come in front of the call that adds it, in one
+ * transaction with it, placed where its writer believes the log to end (log-calls.ts). What is in
+ * the stream behind `head` is not in the log, whoever reads.
  *
  * Of posts that name themselves two more hashes hold how many of their lines are in the log
  * already, whichever process took them: the newer is filled until it is full or old, and is the
@@ -23,7 +26,16 @@ local function text(number) return string.format('%.0f', number) end
 
 local read_at_once = 64
 
-local function log_of(keys, at) return {entries = keys[at], meta = keys[at + 1], sizes = keys[at + 2]} end
+-- The keys of a log, by that of its entries, which has the app's id between braces.
+local function log_of(key)
+  return {
+    entries = key,
+    meta = key .. ':meta',
+    sizes = key .. ':sizes',
+    posts = key .. ':posts',
+    older_posts = key .. ':posts:older',
+  }
+end
 
 local function known_of(found)
   return {head = tonumber(found[1] or 0), oldest = tonumber(found[2] or 1), bytes = tonumber(found[3] or 0)}
@@ -46,10 +58,10 @@ local function trim(log, head, oldest, bytes, rules)
 end
 
 ${appendFunctions}
--- KEYS entries, meta, sizes; ARGV bytes_max, lines_min. Lets go what is beyond. Gives {bytes kept, 1
--- when some of them could go}.
+-- KEYS of the log; ARGV bytes_max, lines_min. Lets go what is beyond. Gives {bytes kept, 1 when some of
+-- them could go}.
 local function shrink(keys, args)
-  local log = log_of(keys, 1)
+  local log = log_of(keys[1])
   if redis.call('EXISTS', log.entries) == 0 then return {0, 0} end
   local known = known_of(redis.call('HMGET', log.meta, 'head', 'oldest', 'bytes'))
   local rules = {bytes_max = tonumber(args[1]), lines_min = tonumber(args[2])}
@@ -60,60 +72,90 @@ local function shrink(keys, args)
   return {bytes, spare}
 end
 
-local function bounds(log, meta)
-  local known = redis.call('HMGET', meta, 'head', 'oldest')
-  local head = tonumber(known[1] or 0)
-  if redis.call('EXISTS', log) == 0 then return head, head + 1 end
-  return head, tonumber(known[2])
+local function bounds_of(log)
+  local known = known_of(redis.call('HMGET', log.meta, 'head', 'oldest'))
+  if redis.call('EXISTS', log.sizes) == 0 then known.oldest = known.head + 1 end
+  return known
 end
 
--- So many of the next entries will fit, by what the last ones weighed: what is read beyond is copied
--- and hashed by Lua all the same.
-local function next_count(bytes_max, bytes, entries)
-  if entries == 0 then return 1 end
-  return math.max(1, math.min(read_at_once, math.floor((bytes_max - bytes) * entries / bytes)))
+-- KEYS of the log. Gives {head, oldest}.
+local function bounds(keys)
+  local known = bounds_of(log_of(keys[1]))
+  return {known.head, known.oldest}
 end
 
--- Adds entries to {head, oldest, id, frames, id, frames, …} as long as they fit, at least one, from
--- 'start' on in the direction of 'command' (XRANGE, XREVRANGE) to 'stop'.
-local function collect(keys, start, stop, command, bytes_max)
-  local head, oldest = bounds(keys[1], keys[2])
-  local answer, bytes, entries = {head, oldest}, 0, 0
-  while bytes < bytes_max do
-    local count = next_count(bytes_max, bytes, entries)
-    local found = redis.call(command, keys[1], start, stop, 'COUNT', count)
-    for _, entry in ipairs(found) do
-      local size = #entry[2][2]
-      if bytes > 0 and bytes + size > bytes_max then return answer end
-      bytes = bytes + size
-      entries = entries + 1
-      answer[#answer + 1] = entry[1]
-      answer[#answer + 1] = entry[2][2]
-    end
-    if #found < count then break end
-    start = '(' .. found[#found][1]
+-- Index of the first of so many entries that ends with line 'from' or a later one, 'entries' when none
+-- does; from the new end, where most readers are.
+local function find(log, entries, from)
+  local function ends_before(index)
+    return tonumber(string.match(redis.call('LINDEX', log.sizes, index), '^%d+')) < from
   end
-  return answer
+  local found, before, step = entries, entries - 1, 1
+  while before >= 0 and not ends_before(before) do
+    found, before, step = before, before - step, step * 2
+  end
+  before = math.max(before, -1)
+  while found - before > 1 do
+    local middle = math.floor((before + found) / 2)
+    if ends_before(middle) then before = middle else found = middle end
+  end
+  return found
 end
 
--- KEYS entries, meta; ARGV from, bytes_max. Gives {head, oldest, id, frames, id, frames, …}.
-local function read(keys, args) return collect(keys, args[1], '+', 'XRANGE', tonumber(args[2])) end
-
--- KEYS entries, meta; ARGV newest number or '+', bytes_max. As read, but newest first.
-local function read_back(keys, args)
-  return collect(keys, args[1], '-', 'XREVRANGE', tonumber(args[2]))
+-- How many entries fit into so many bytes, at least one, from that index on in steps of 1 or -1.
+local function fitting(log, index, entries, step, bytes_max)
+  local count, bytes = 0, 0
+  while index >= 0 and index < entries do
+    local from, to = index, math.min(entries - 1, index + read_at_once - 1)
+    if step < 0 then from, to = math.max(0, index - read_at_once + 1), index end
+    local sizes = redis.call('LRANGE', log.sizes, from, to)
+    for at = 1, #sizes do
+      local size = sizes[step > 0 and at or #sizes + 1 - at]
+      bytes = bytes + tonumber(string.match(size, '%d+$'))
+      if count > 0 and bytes > bytes_max then return count end
+      count = count + 1
+    end
+    index = index + step * #sizes
+  end
+  return count
 end
 
--- KEYS entries, meta, sizes, posts, older posts; ARGV seconds for which late appends are refused.
+-- KEYS of the log; ARGV from, bytes_max. Gives {head, oldest, entries from the line 'from' on that
+-- fit}.
+local function span(keys, args)
+  local log = log_of(keys[1])
+  local known = bounds_of(log)
+  local from, count = tonumber(args[1]), 0
+  if from <= known.head then
+    local entries = redis.call('LLEN', log.sizes)
+    count = fitting(log, find(log, entries, from), entries, 1, tonumber(args[2]))
+  end
+  return {known.head, known.oldest, count}
+end
+
+-- KEYS of the log; ARGV before, or '+', bytes_max. Gives {head, oldest, newest entries that end before
+-- that line and fit}.
+local function span_back(keys, args)
+  local log = log_of(keys[1])
+  local known = bounds_of(log)
+  local entries = redis.call('LLEN', log.sizes)
+  local stop = entries
+  if args[1] ~= '+' then stop = find(log, entries, tonumber(args[1])) end
+  return {known.head, known.oldest, fitting(log, stop - 1, entries, -1, tonumber(args[2]))}
+end
+
+-- KEYS of the log; ARGV seconds for which late appends are refused.
 local function remove(keys, args)
-  redis.call('DEL', unpack(keys))
-  redis.call('HSET', keys[2], 'removed', '1')
-  redis.call('EXPIRE', keys[2], args[1])
+  local log = log_of(keys[1])
+  redis.call('DEL', log.entries, log.meta, log.sizes, log.posts, log.older_posts)
+  redis.call('HSET', log.meta, 'removed', '1')
+  redis.call('EXPIRE', log.meta, args[1])
   return 1
 end
 
-redis.register_function{function_name='plexus_log_read', callback=read, flags={'no-writes'}}
-redis.register_function{function_name='plexus_log_read_back', callback=read_back, flags={'no-writes'}}
+redis.register_function{function_name='plexus_log_bounds', callback=bounds, flags={'no-writes'}}
+redis.register_function{function_name='plexus_log_span', callback=span, flags={'no-writes'}}
+redis.register_function{function_name='plexus_log_span_back', callback=span_back, flags={'no-writes'}}
 redis.register_function{function_name='plexus_log_shrink', callback=shrink, flags={'allow-oom'}}
 redis.register_function{function_name='plexus_log_remove', callback=remove, flags={'allow-oom'}}
 `)

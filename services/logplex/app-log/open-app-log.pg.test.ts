@@ -8,8 +8,14 @@ import {
   storedFrames,
   type TestLog,
 } from '../../../test/support/logs.ts'
-import { appendsBytesMax, appendsPerCallMax, postsKeptMax, postsKeptSeconds } from '../limits.ts'
-import { appendLogs, appendPosts, readLog } from './log-calls.ts'
+import {
+  appendsBytesMax,
+  appendsPerCallMax,
+  placedBytesMin,
+  postsKeptMax,
+  postsKeptSeconds,
+} from '../limits.ts'
+import { appendLogs, misplaced, readLog, type BatchAppend } from './log-calls.ts'
 
 const engines = inject('engines')
 let one: TestLog
@@ -165,11 +171,11 @@ describe('a post that comes again', () => {
   test('leaves the number of what was added for who never got the answer', async () => {
     const appId = newId<AppId>()
     await one.appLog.append(appId, ...part('p', 1, 2))
-    const [count, frames, once] = part('p', 1, 3)
-    const append = { appId, count, frames, batch: 1, bytesMax: 1_000_000 }
-    const answer = () => appendPosts(one.redis, 'w', append, once)
-    expect(await answer()).toMatchObject({ first: 3, added: 1 })
-    expect(await answer()).toEqual({ first: 3, added: 1 })
+    const [count, frames, parts] = part('p', 1, 3)
+    const append = { appId, count, frames, parts, batch: 1, bytesMax: 1_000_000 }
+    const answer = () => appendLogs(one.redis, 'w', [append])
+    expect(await answer()).toMatchObject([{ first: 3, added: 1 }])
+    expect(await answer()).toEqual([{ first: 3, added: 1 }])
   })
 
   test('is known for some time only, and of so many posts', async () => {
@@ -195,16 +201,102 @@ describe('a post that comes again', () => {
 
 test('a batch whose answer got lost is not added again when it is given again', async () => {
   const appId = newId<AppId>()
-  const append = { appId, count: 1, bytesMax: 1_000_000 }
+  const append = { appId, count: 1, parts: [], bytesMax: 1_000_000 }
   const first = { ...append, batch: 1, frames: storedFrames('first') }
   const second = { ...append, batch: 2, frames: storedFrames('second') }
   const other = { ...first, appId: newId<AppId>() }
   const firstOf = async (...appends: (typeof first)[]) =>
-    (await appendLogs(one.redis, 'w', appends)).map((appended) => appended.first)
+    (await appendLogs(one.redis, 'w', appends)).map((appended) =>
+      appended === misplaced ? misplaced : appended.first,
+    )
   expect(await firstOf(first)).toEqual([1])
   expect(await firstOf(first, other)).toEqual([1, 1])
   expect(await firstOf(other, second)).toEqual([1, 2])
   expect((await readLog(one.redis, appId, 1, 1000)).bounds.head).toBe(2)
+})
+
+describe('lines that are placed where their log ends', () => {
+  const placed = (appId: AppId, batch: number, behind: number | undefined): BatchAppend => {
+    const frames = storedFrames(`batch ${batch}`)
+    return { appId, count: 1, parts: [], bytesMax: 1_000_000, frames, batch, behind }
+  }
+  const give = (writer: string, ...appends: BatchAppend[]) => appendLogs(one.redis, writer, appends)
+
+  test('are in it as all others are', async () => {
+    const appId = newId<AppId>()
+    expect(await give('w', placed(appId, 1, 0))).toMatchObject([{ first: 1, added: 1 }])
+    expect(await give('w', placed(appId, 2, undefined))).toMatchObject([{ first: 2 }])
+    expect(await give('w', placed(appId, 3, 2), placed(newId<AppId>(), 4, 0))).toMatchObject([
+      { first: 3, weight: { bytes: 3 * storedFrames('batch 1').length } },
+      { first: 1 },
+    ])
+    expect(await keptMessages(one.appLog, appId)).toEqual(['batch 1', 'batch 2', 'batch 3'])
+  })
+
+  test('are taken back where the log does not end there', async () => {
+    const appId = newId<AppId>()
+    await give('w', placed(appId, 1, undefined), placed(newId<AppId>(), 2, undefined))
+    // Before the end, behind it, and in a log of which nothing is there.
+    for (const behind of [0, 1_000])
+      expect(await give('v', placed(appId, 3, behind))).toEqual([misplaced])
+    const none = newId<AppId>()
+    expect(await give('v', placed(none, 4, 7))).toEqual([misplaced])
+    expect(await one.redis.exists(`plexus:log:{${none}}`)).toBe(0)
+    // Its writer never got the answer.
+    expect(await give('w', placed(appId, 1, 1))).toEqual([misplaced])
+    expect(await give('v', placed(appId, 5, 1))).toMatchObject([{ first: 2 }])
+    expect(await keptMessages(one.appLog, appId)).toEqual(['batch 1', 'batch 5'])
+  })
+
+  test('are taken back when the log was removed, or has a part of them', async () => {
+    const [removed, known] = [newId<AppId>(), newId<AppId>()]
+    await give('w', placed(removed, 1, undefined))
+    await one.appLog.remove(removed)
+    expect(await give('w', placed(removed, 2, 1))).toEqual([misplaced])
+    expect(await one.redis.exists(`plexus:log:{${removed}}`)).toBe(0)
+    const parts = [{ post: 'p', from: 0, to: 1, start: 0, end: storedFrames('batch 1').length }]
+    const ofPost = (batch: number, behind: number) => ({ ...placed(known, batch, behind), parts })
+    expect(await give('w', ofPost(3, 0))).toMatchObject([{ first: 1, added: 1 }])
+    expect(await give('w', ofPost(4, 1))).toEqual([misplaced])
+    expect(await keptMessages(one.appLog, known)).toEqual(['batch 3'])
+  })
+
+  test("that were left when our functions were not there are in nobody's way", async () => {
+    const [far, near] = [newId<AppId>(), newId<AppId>()]
+    const leave = (appId: AppId, id: string) =>
+      one.redis.sendCommand(['XADD', `plexus:log:{${appId}}`, id, 'f', storedFrames('left')])
+    await give('w', placed(far, 1, undefined), placed(near, 1, undefined))
+    await leave(far, '1000-1')
+    await leave(near, '2-1')
+    expect(await keptMessages(one.appLog, far)).toEqual(['batch 1'])
+    expect(await give('w', placed(near, 2, 1))).toEqual([misplaced])
+    expect(await give('w', placed(near, 3, 1))).toMatchObject([{ first: 2 }])
+    expect(await give('w', placed(far, 4, undefined))).toMatchObject([{ first: 2 }])
+    expect(await keptMessages(one.appLog, far)).toEqual(['batch 1', 'batch 4'])
+    expect(await keptMessages(one.appLog, near)).toEqual(['batch 1', 'batch 3'])
+  })
+
+  test('go in by themselves when they are many, from several processes too', async () => {
+    const appId = newId<AppId>()
+    const much = (at: number) => storedFrames(`${at} ${'x'.repeat(placedBytesMin)}`)
+    const writers = [one.appLog, other.appLog, one.appLog, one.appLog]
+    const firsts: number[] = []
+    for (let at = 0; at < 20; at++) {
+      const writer = writers[at % writers.length] ?? one.appLog
+      firsts.push((await writer.append(appId, 1, much(at))).first)
+    }
+    expect(firsts).toEqual(Array.from({ length: 20 }, (_, at) => at + 1))
+    const kept = await keptMessages(one.appLog, appId)
+    expect(kept.map((message) => Number(message.split(' ')[0]))).toEqual(firsts.map((at) => at - 1))
+  })
+
+  test('wait for functions that Redis has lost', async () => {
+    const appId = newId<AppId>()
+    await give('w', placed(appId, 1, undefined))
+    await one.redis.functionFlush()
+    expect(await give('w', placed(appId, 2, 1))).toMatchObject([{ first: 2 }])
+    expect(await keptMessages(one.appLog, appId)).toEqual(['batch 1', 'batch 2'])
+  })
 })
 
 test('what goes to Redis together with a log in trouble is added all the same', async () => {

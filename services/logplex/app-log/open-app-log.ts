@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NatsConnection } from '@nats-io/transport-node'
-import type { AppId } from '#lib/ids.ts'
 import type { Log } from '#lib/log.ts'
 import type { Redis } from '../redis.ts'
-import type { AppLog, LogBounds } from './app-log.ts'
+import type { AppLog } from './app-log.ts'
 import { createAppend, type Added } from './append.ts'
 import { openDoorbell, type Doorbell } from './doorbell.ts'
 import { GrowthListeners } from './growth-listeners.ts'
@@ -16,7 +15,7 @@ import { RecentChunks } from './recent-chunks.ts'
 import { loadFunctions } from '../redis-functions.ts'
 import { weighLogs } from './weigh-logs.ts'
 import { weightFunctions } from './weight-functions.ts'
-import { readLog, readLogBack, removeLog } from './log-calls.ts'
+import { logBounds, readLog, readLogBack, removeLog } from './log-calls.ts'
 
 export type AppLogOptions = {
   redis: Redis
@@ -67,7 +66,7 @@ export async function openAppLog(
       return { chunks, bounds: { oldest: Math.min(from, head), head } }
     },
     readBack: (appId, before, maxBytes) => readLogBack(redis, appId, before, maxBytes),
-    bounds: (appId) => boundsOf(redis, appId),
+    bounds: (appId) => logBounds(redis, appId),
     onGrew: (appId, listener) => {
       const stop = growth.add(appId, listener)
       return () => {
@@ -87,10 +86,6 @@ export async function openAppLog(
       await budget.close()
     },
   }
-}
-
-async function boundsOf(redis: Redis, appId: AppId): Promise<LogBounds> {
-  return (await readLog(redis, appId, 1, 0)).bounds
 }
 
 function announce(shared: Shared, { appId, count, frames, first, added }: Added): void {
@@ -113,7 +108,7 @@ async function pollGrowth(shared: Shared): Promise<void> {
     for (let index = 0; index < apps.length && !signal.aborted; index += growthPollBatch) {
       const some = apps.slice(index, index + growthPollBatch)
       try {
-        const heads = await Promise.all(some.map((appId) => boundsOf(redis, appId)))
+        const heads = await Promise.all(some.map((appId) => logBounds(redis, appId)))
         heads.forEach(({ head }, at) => {
           const appId = some[at]
           if (appId) growth.asked(appId, head)

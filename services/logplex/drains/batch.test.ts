@@ -109,6 +109,18 @@ test('a batch ends at its limits or at the wanted line, and begins in the middle
   expect(range({ from: 7 })).toEqual([])
 })
 
+test('chunks that fit are sent as they are stored, one alone without a copy', () => {
+  const chunks = [chunk(1, ['1', '2']), chunk(3, ['3']), chunk(4, ['4', '5'])]
+  const all = composeBatch(chunks, options)
+  expect(all).toMatchObject({ first: 1, last: 5, lines: 5, frames: 5 })
+  expect(String(all?.bytes)).toBe(String(storedLines(['1', '2', '3', '4', '5'])))
+  const [one] = chunks
+  const alone = composeBatch(chunks, { ...options, limits: { bytesMax: 100_000, linesMax: 2 } })
+  expect(alone).toMatchObject({ first: 1, last: 2, firstTime: '2026-11-21T10:11:12.123456+00:00' })
+  expect(alone?.bytes.buffer).toBe(one?.frames.buffer)
+  expect(alone?.bytes.byteOffset).toBe(one?.frames.byteOffset)
+})
+
 test('the same lines have the same frame id of 32 upper hex digits, other lines another', () => {
   const id = (from: number): string =>
     frameIdOf(must(composeBatch([chunk(1, ['1', '2', '3'])], { ...options, from }), 'batch'))

@@ -9,6 +9,8 @@ import type { StoredLine } from '../app-log/stored-line.ts'
 export type DrainFrame = {
   writeLine: (writer: ByteWriter, frames: Uint8Array, line: StoredLine, number: number) => void
   writeLoss: (writer: ByteWriter, loss: Loss) => void
+  /** Lines look as they are stored, and may be copied many at a time. */
+  isStored?: true
   /** What is sent of what was written for a batch, where that is not all. */
   wrap?: (written: Buffer) => Buffer
 }
@@ -24,6 +26,7 @@ const hyphen = 0x2d
  * copied as they are. There is no structured data in it, and no newline is added.
  */
 export const httpsFrame: DrainFrame = {
+  isStored: true,
   writeLine: (writer, frames, line) => writer.copy(frames, line.start, line.end),
   writeLoss: (writer, loss) => writer.copy(logplexLine(drainLossMessage(loss))),
 }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { backoffMs } from '#lib/backoff.ts'
-import type { AppLog, LogChunk, LogReading } from '../app-log/app-log.ts'
+import type { LogChunk, LogReading } from '../app-log/app-log.ts'
 import type { LogDrain } from '../log-drain.ts'
 import { formatLogTime } from '../log-time.ts'
 import { noLoss, type Loss } from '../loss.ts'
@@ -14,8 +14,9 @@ import { drainOptionsOf } from './drain-options.ts'
 import { accepted, failed, overflowed, refused, rewound } from './drain-outcomes.ts'
 import { HeldCursor, type HeldCursorDeps } from './held-cursor.ts'
 import type { Pace } from './pace.ts'
+import { ReadAhead, type ReadAheadDeps } from './read-ahead.ts'
 
-export type DrainDeps = HeldCursorDeps & { appLog: AppLog; pace: Pace }
+export type DrainDeps = HeldCursorDeps & ReadAheadDeps & { pace: Pace }
 
 /**
  * One drain that this process owns: a cursor in the app's log that moves when the receiver has
@@ -31,6 +32,7 @@ export class Drain {
   readonly #stopListening: () => void
   readonly #stopping = new AbortController()
   readonly #cursor: HeldCursor
+  readonly #log: ReadAhead
   #running: Promise<void> | undefined
   #grown = false
   /** Number of the newest line that it was told of. */
@@ -46,6 +48,7 @@ export class Drain {
     this.#drain = drain
     const { id, firstLine } = drain
     this.#cursor = new HeldCursor(deps, { id, firstLine, cursor, stopping: this.#stopping.signal })
+    this.#log = new ReadAhead(deps, drain.appId)
     this.#carrier = carrier
     this.#filter = drainFilter(drainOptionsOf(new URL(drain.url)))
     this.#stopListening = deps.appLog.onGrew(drain.appId, (head) => this.#grew(head))
@@ -98,6 +101,7 @@ export class Drain {
       )
       .finally(() => {
         this.#running = undefined
+        this.#log.letGo()
         if (this.#grown) this.wake()
       })
   }
@@ -160,13 +164,14 @@ export class Drain {
 
   /** What there is past the cursor, after what is lost of it has been counted. */
   async #read(): Promise<LogReading> {
-    const { appLog } = this.#deps
     const { next, nextTime } = this.#cursor.now
-    const reading = await appLog.read(this.#drain.appId, next, this.#carrier.limits.bytesMax)
+    const reading = await this.#log.read(next, this.#carrier.limits.bytesMax, this.#head)
+    this.#head = Math.max(this.#head, reading.bounds.head)
     const { chunks, bounds } = reading
     const available = chunks[0]?.first ?? bounds.oldest
     // A head before the cursor: the log was lost and its numbers began anew.
     if (chunks.length === 0 && bounds.head < next - 1) {
+      this.#head = bounds.head
       await this.#cursor.move((cursor) => rewound(cursor, bounds.oldest))
       this.#grown = bounds.oldest <= bounds.head
     } else if (available > next) {
@@ -252,6 +257,7 @@ export class Drain {
     // Stopped from outside is not the receiver's fault.
     if (this.#over) return
     this.#retryUpTo = batch.last
+    this.#log.letGo()
     const backOffMs = backoffMs(++this.#failures, limits.retry)
     // A receiver may ask for sooner than that, but not for at once, over and over.
     const afterMs = Math.max(failure.afterMs ?? backOffMs, limits.retry.firstMs)

@@ -27,6 +27,7 @@ import { drainFunctions } from './drain-functions.ts'
 import { Drain, type DrainDeps } from './drain.ts'
 import { openCarrier } from './open-carrier.ts'
 import { Pace } from './pace.ts'
+import { AheadAllowance } from './read-ahead.ts'
 import { checkDrain, type DrainCheck } from './drain-check.ts'
 import { drainLimits, type DrainLimits } from './limits.ts'
 
@@ -78,8 +79,8 @@ export async function startDrains(options: DrainsOptions): Promise<Drains> {
     call: (commits: CursorCommit[]) => commitCursors(options.redis, owner, commits),
     callMax: limits.commitsPerCallMax,
   })
-  const pace = new Pace(limits)
-  const set = new DrainSet({ ...options, trusted, limits, owner, commit, pace })
+  const [pace, ahead] = [new Pace(limits), new AheadAllowance(limits)]
+  const set = new DrainSet({ ...options, trusted, limits, owner, commit, pace, ahead })
   return {
     sync: (drains) => set.sync(drains),
     state: (drain) => readState(options, drain),

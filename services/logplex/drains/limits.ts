@@ -3,7 +3,7 @@ export const drainLimits = {
   /** What Logplex posts at most, and what most receivers are sized for. */
   httpsBatchBytesMax: 102_400,
   /** A full chunk of short lines, which are longer on a drain than in the log. */
-  syslogBatchBytesMax: 96 * 1024,
+  syslogBatchBytesMax: 384 * 1024,
   batchLinesMax: 500,
   /**
    * A drain that has caught up waits for more, so that batches grow with the load: so long for each
@@ -17,6 +17,14 @@ export const drainLimits = {
   lingerLinesMax: 250,
   /** Drains that wait for long wait for the same moment, so that their cursors move in one call. */
   lingerGridMs: 50,
+  /**
+   * A drain that is behind by so many lines reads so much more of its log than it can send at once
+   * …
+   */
+  aheadLinesMin: 1_000,
+  aheadBytesPerDrainMax: 512 * 1024,
+  /** … while all drains together hold no more than this; others read a batch at a time. */
+  aheadBytesMax: 32 * 1024 * 1024,
   /** Cursors that are moved in one call. */
   commitsPerCallMax: 64,
 
