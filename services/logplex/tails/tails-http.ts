@@ -41,7 +41,8 @@ type TailsContext = {
 
 /** What a connection gives a tail: where bytes go, and how it is closed. */
 type Connection = {
-  send: (bytes: Buffer) => Promise<void>
+  /** Calls `sent` when the system has them. */
+  send: (bytes: Buffer, sent: () => void) => void
   /** `finished`: all was said; otherwise the client may come back for more. */
   close: (finished: boolean) => void
   cut: () => void
@@ -156,10 +157,7 @@ function serveHttp(context: TailsContext, request: FastifyRequest, reply: Fastif
     context,
     { session, tail, format, after: readAfter(request) },
     {
-      send: (bytes) =>
-        new Promise((resolve) => {
-          raw.write(bytes, () => resolve())
-        }),
+      send: (bytes, sent) => void raw.write(bytes, sent),
       // A stream that is cut short takes its connection along, or a stopping server waits for that.
       close: (finished) => raw.end(() => finished || request.raw.socket.end()),
       cut: () => raw.destroy(),
@@ -179,12 +177,11 @@ function serveWebSocket(context: TailsContext, socket: WebSocket, request: Fasti
     context,
     { session, tail, format, after: readAfter(request) },
     {
-      send: (bytes) =>
-        new Promise((resolve) => {
-          // A text message that is not UTF-8 would end the connection.
-          const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString('utf8'))
-          socket.send(text, { binary: false }, () => resolve())
-        }),
+      send: (bytes, sent) => {
+        // A text message that is not UTF-8 would end the connection.
+        const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString('utf8'))
+        socket.send(text, { binary: false }, () => sent())
+      },
       close: (finished) => socket.close(finished ? 1000 : 1001),
       cut: () => socket.terminate(),
     },
@@ -208,18 +205,24 @@ async function serveTail(
   const { signal } = tail
   const left = session.endsAt.getTime() - Date.now()
   const life = setTimeout(() => tail.abort(), Math.min(limits.streamSecondsMax * 1_000, left))
-  const aborted = new Promise<void>((resolve) =>
-    signal.addEventListener('abort', () => resolve(), { once: true }),
-  )
-  const send = async (bytes: Buffer): Promise<void> => {
-    const stalled = setTimeout(() => {
-      log.info({ app: session.appId }, 'tail took nothing for too long and is cut off')
-      tail.abort()
-      connection.cut()
-    }, limits.stalledSecondsMax * 1_000)
-    await Promise.race([connection.send(bytes), aborted])
-    clearTimeout(stalled)
-  }
+  let giveUp: (() => void) | undefined
+  signal.addEventListener('abort', () => giveUp?.(), { once: true })
+  // No race with a promise for the abort: each would stay in that one's memory until it ends.
+  const send = (bytes: Buffer): Promise<void> =>
+    new Promise((resolve) => {
+      const stalled = setTimeout(() => {
+        log.info({ app: session.appId }, 'tail took nothing for too long and is cut off')
+        tail.abort()
+        connection.cut()
+      }, limits.stalledSecondsMax * 1_000)
+      const sent = (): void => {
+        clearTimeout(stalled)
+        resolve()
+      }
+      giveUp = sent
+      if (signal.aborted) sent()
+      else connection.send(bytes, sent)
+    })
   let finished = false
   try {
     const testOf = (pattern: string): MessageTest => context.testOf(session.appId, pattern)
