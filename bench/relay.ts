@@ -20,7 +20,7 @@ const rsyslogPort = 28_900
 
 const cases: RelayCase[] = [
   { bodyBytes: 150, apps: 100, lines: 2_000_000, pace: saturated },
-  { bodyBytes: 500, apps: 100, lines: 1_000_000, pace: saturated },
+  { bodyBytes: 500, apps: 100, lines: 2_000_000, pace: saturated },
   { bodyBytes: 150, apps: 1, lines: 1_000_000, pace: saturated },
   { bodyBytes: 150, apps: 1_000, lines: 2_000_000, pace: saturated },
   { bodyBytes: 150, apps: 100, lines: 1_000_000, pace: 50_000 },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ErrorReply, MultiErrorReply } from 'redis'
+import { ClientOfflineError, ErrorReply, MultiErrorReply } from 'redis'
 import type { Redis } from './redis.ts'
 
 /**
@@ -40,11 +40,9 @@ export async function callFunction(
   library: FunctionLibrary,
   { name, keys, args, before = [] }: FunctionCall,
 ): Promise<unknown> {
-  const versioned = `${name}_${library.version}`
+  const command = functionCommand(library, name, keys, args)
   const call = () =>
-    before.length === 0
-      ? redis.fCall(versioned, { keys, arguments: args })
-      : lastOf(redis, [...before, ['FCALL', versioned, String(keys.length), ...keys, ...args]])
+    before.length === 0 ? redis.sendCommand(command) : lastOf(redis, [...before, command])
   try {
     return await call()
   } catch (error) {
@@ -55,8 +53,20 @@ export async function callFunction(
   }
 }
 
+/** The command that calls a function of the library. */
+export function functionCommand(
+  library: FunctionLibrary,
+  name: string,
+  keys: string[],
+  args: RedisCommand = [],
+): RedisCommand {
+  return ['FCALL', `${name}_${library.version}`, String(keys.length), ...keys, ...args]
+}
+
 /** What the last of some commands gives, which are one transaction. */
 async function lastOf(redis: Redis, commands: RedisCommand[]): Promise<unknown> {
+  // As a single command does: a transaction would wait in the client for Redis to come back.
+  if (!redis.isReady) throw new ClientOfflineError()
   const transaction = redis.multi()
   for (const command of commands) transaction.addCommand(command)
   const replies: unknown[] = await transaction.exec().catch((error: unknown) => {
@@ -70,5 +80,5 @@ async function lastOf(redis: Redis, commands: RedisCommand[]): Promise<unknown> 
 
 /** True for what Redis has against one call, and not for what is in the way of all of them. */
 export function isCallsOwnError(error: unknown): boolean {
-  return error instanceof ErrorReply && !error.message.startsWith('OOM')
+  return error instanceof ErrorReply && !/^(?:OOM|EXECABORT)\b/.test(error.message)
 }

@@ -34,17 +34,18 @@ export type AppLog = {
    */
   append: (appId: AppId, count: number, frames: Uint8Array, once?: Once) => Promise<Appended>
   /**
-   * Chunks that hold lines >= from, oldest first, up to maxBytes (at least one chunk if there is
-   * one). The first may start before `from` (its earlier lines are to be skipped) or after it (the
-   * lines between are gone: loss, exactly countable). Chunks are shared: do not write to them.
+   * Chunks that hold lines >= from, oldest first: as many as hold so many bytes of these, or all
+   * that there are. The first may start before `from` (its earlier lines are to be skipped) or after
+   * it (the lines between are gone: loss, exactly countable). Chunks are shared: do not write to
+   * them.
    */
-  read: (appId: AppId, from: number, maxBytes: number) => Promise<LogReading>
+  read: (appId: AppId, from: number, bytesWanted: number) => Promise<LogReading>
   /**
-   * The newest chunks that end before the line `before` (Infinity: the log's newest), up to
-   * maxBytes (at least one chunk if there is one), oldest first. `before` is where a chunk begins:
+   * The newest chunks that end before the line `before` (Infinity: the log's newest), as many as
+   * hold so many bytes, oldest first. `before` is where a chunk begins:
    * so a log is read backwards, chunk by chunk.
    */
-  readBack: (appId: AppId, before: number, maxBytes: number) => Promise<LogReading>
+  readBack: (appId: AppId, before: number, bytesWanted: number) => Promise<LogReading>
   bounds: (appId: AppId) => Promise<LogBounds>
   /**
    * Calls the listener when that app's log has grown: appended here, told by another process over

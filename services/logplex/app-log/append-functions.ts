@@ -42,9 +42,12 @@ local function leave_out(log, entry, rules)
   local ids = {}
   for _, part in ipairs(entry.parts) do ids[#ids + 1] = part.post end
   local taken = lines_taken(log, ids, rules)
-  if entry.id then
+  if entry.behind then
+    -- The same post may stand in an entry twice.
+    local known = {}
     for _, part in ipairs(entry.parts) do
-      if taken[part.post] > part.from then return false end
+      if (known[part.post] or taken[part.post]) > part.from then return false end
+      known[part.post] = part.to
     end
   end
   local kept, at, news = {}, 1, {}
@@ -79,24 +82,41 @@ local function leave_out(log, entry, rules)
   return true
 end
 
--- Takes out of the stream an entry that was placed, or nothing, and what is behind the log's head: who
--- placed that believed the log to end there, as it did before Redis lost it, our functions with it.
-local function take_back(log, head, id)
-  if id then redis.call('XDEL', log.entries, id) end
-  repeat
-    local beyond = redis.call('XRANGE', log.entries, text(head + 1), '+', 'COUNT', 1)[1]
-    if beyond then redis.call('XDEL', log.entries, beyond[1]) end
-  until not beyond
-  if redis.call('XLEN', log.entries) == 0 then return redis.call('DEL', log.entries) end
-  redis.call('XSETID', log.entries, text(head) .. '-18446744073709551615')
+-- Takes out of the stream what is not in the log that ends with the head: entries that were placed where
+-- it did not end, or when our functions were not there, for Redis had lost all. They are behind those of
+-- the log, for these are only added when there are none. A size beyond the head is half of an append: so
+-- much of it may be in the file of a Redis that lost power twice.
+local function take_back(log, head)
+  local last = redis.call('LINDEX', log.sizes, -1)
+  while last and tonumber(string.match(last, '^%d+')) > head do
+    redis.call('RPOP', log.sizes)
+    last = redis.call('LINDEX', log.sizes, -1)
+  end
+  local beyond = redis.call('XLEN', log.entries) - redis.call('LLEN', log.sizes)
+  if beyond <= 0 then return end
+  for _ = 1, beyond do
+    redis.call('XDEL', log.entries, redis.call('XREVRANGE', log.entries, '+', '-', 'COUNT', 1)[1][1])
+  end
+  local entries = redis.call('XLEN', log.entries)
+  if entries == 0 then return redis.call('DEL', log.entries) end
+  -- Where the stream ends, down to the head: newer Redis wants it to forget first what was deleted.
+  local largest = '18446744073709551615'
+  redis.call('XSETID', log.entries, largest .. '-' .. largest, 'ENTRIESADDED', entries, 'MAXDELETEDID', '0-1')
+  redis.call('XSETID', log.entries, text(head) .. '-' .. largest)
 end
 
--- True when the entry is in the stream, behind all that is known of, and nothing else is: the stream
--- refuses one that is not behind all others, and has what was placed when our functions were not there.
+-- KEYS of logs, behind which entries are to be placed: nothing else may be there.
+local function tidy(keys)
+  for _, key in ipairs(keys) do
+    local log = log_of(key)
+    pcall(take_back, log, tonumber(redis.call('HGET', log.meta, 'head') or 0))
+  end
+end
+
+-- True when what was placed behind that line is in the stream, and the log ends there: the stream
+-- refuses an entry that is not behind all others.
 local function is_in_place(log, known, entry)
-  return string.match(entry.id, '^%d+') == text(known.head + entry.lines)
-    and redis.call('XLEN', log.entries) == redis.call('LLEN', log.sizes) + 1
-    and #redis.call('XRANGE', log.entries, '(' .. entry.id, '+', 'COUNT', 1) == 0
+  return entry.behind == known.head and redis.call('XLEN', log.entries) == redis.call('LLEN', log.sizes) + 1
 end
 
 -- Adds an entry behind what is known of the log, unless it is in place already, trims the log, and
@@ -106,13 +126,9 @@ local function add(log, known, entry, rules, ...)
   local first = known.head + 1
   local head = known.head + entry.lines
   local oldest, bytes, spare = known.oldest, known.bytes, 0
-  if not entry.id then
-    local id = text(head) .. '-' .. text(entry.lines)
-    local added = redis.pcall('XADD', log.entries, id, 'f', entry.frames)
-    if added.err then
-      take_back(log, known.head)
-      redis.call('XADD', log.entries, id, 'f', entry.frames)
-    end
+  if not entry.behind then
+    take_back(log, known.head)
+    redis.call('XADD', log.entries, text(head) .. '-' .. text(entry.lines), 'f', entry.frames)
   end
   -- The first one of a log that is new, or that had expired.
   local entries = redis.call('RPUSH', log.sizes, text(head) .. ':' .. text(entry.bytes))
@@ -132,15 +148,15 @@ local function add_batch(log, writer, batch, entry, rules)
   local found = redis.call('HMGET', log.meta, 'head', 'oldest', 'bytes', field, 'removed')
   local known = known_of(found)
   local last, first, added = string.match(found[4] or '', '^(%d+):(%d+):(%d+)$')
-  if entry.id and (found[5] or last == batch or not is_in_place(log, known, entry)
+  if entry.behind and (found[5] or last == batch or not is_in_place(log, known, entry)
     or not leave_out(log, entry, rules)) then
-    take_back(log, known.head, entry.id)
+    take_back(log, known.head)
     return {-1, known.oldest, 0}
   end
   if found[5] then return {0, 1, 0} end
   if last == batch then return {tonumber(first), known.oldest, tonumber(added)} end
   if not last then forget_writers(log.meta) end
-  if not entry.id then leave_out(log, entry, rules) end
+  if not entry.behind then leave_out(log, entry, rules) end
   if entry.lines == 0 then return {known.head + 1, known.oldest, 0} end
   local mark = batch .. ':' .. text(known.head + 1) .. ':' .. text(entry.lines)
   return add(log, known, entry, rules, field, mark)
@@ -152,11 +168,16 @@ local function reader(args)
   return function() at = at + 1; return args[at] end
 end
 
--- An entry as it stands in the arguments: its frames, or nothing and the id under which they were
+-- An entry as it stands in the arguments: its frames, or nothing and the line behind which they were
 -- placed, their bytes and lines, and the parts of posts in it.
 local function entry_of(next)
-  local entry = {frames = next(), id = next(), bytes = tonumber(next()), lines = tonumber(next()), parts = {}}
-  if entry.id == '' then entry.id = nil end
+  local entry = {
+    frames = next(),
+    behind = tonumber(next()),
+    bytes = tonumber(next()),
+    lines = tonumber(next()),
+    parts = {},
+  }
   for index = 1, tonumber(next()) do
     entry.parts[index] = {
       post = next(),
@@ -170,7 +191,7 @@ local function entry_of(next)
 end
 
 -- KEYS of each log; ARGV lines_min, log_seconds, posts_max, post_seconds, writer, then for each log
--- batch, bytes_max, and its entry: frames, id, bytes, lines, and the number of parts of posts, of each
+-- batch, bytes_max, and its entry: frames, behind, bytes, lines, and the number of parts of posts, of each
 -- of which the id, its first line and that after its last, counted within the post, and where it
 -- starts and ends in the frames. Gives for each what add_batch gives.
 local function append(keys, args)
@@ -207,6 +228,7 @@ local function append_once(keys, args)
   return added
 end
 
+redis.register_function('plexus_log_tidy', tidy)
 redis.register_function('plexus_log_append', append)
 redis.register_function('plexus_log_append_once', append_once)
 `

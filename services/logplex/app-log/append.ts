@@ -101,8 +101,8 @@ class Appender {
   async #try({ once, ...wanted }: Wanted, alone: boolean): Promise<LogAppended> {
     const { redis, budget } = this.#deps
     const append = { ...wanted, bytesMax: budget.bytesPerApp }
-    if (once !== undefined) return appendOnce(redis, append, once)
-    const appended = await this.#add(append, alone)
+    const appended =
+      once === undefined ? await this.#add(append, alone) : await appendOnce(redis, append, once)
     this.#ends.set(wanted.appId, appended)
     return appended
   }

@@ -12,7 +12,7 @@ import {
   readTriesMax,
   removedKeptSeconds,
 } from '../limits.ts'
-import { callFunction, type RedisCommand } from '../redis-functions.ts'
+import { callFunction, functionCommand, type RedisCommand } from '../redis-functions.ts'
 
 // The calls of log-functions.ts with their keys, arguments and answers. All reject with the
 // client's error when Redis is away.
@@ -53,29 +53,20 @@ export async function appendLogs(
   const args = [...appendRules, ...postRules, writer]
   for (const { appId, count, frames, bytesMax, batch, parts, behind } of appends) {
     const bytes = bufferOf(frames)
-    let id = ''
-    if (behind !== undefined) {
-      id = placedId(behind + count, count)
-      placed.push(['XADD', keyOf(appId), id, 'f', bytes])
-    }
-    args.push(String(batch), String(bytesMax), id === '' ? bytes : '', id, String(frames.length))
-    args.push(String(count), String(parts.length))
+    const isPlaced = behind !== undefined
+    if (isPlaced) placed.push(['XADD', keyOf(appId), `${behind + count}-${count}`, 'f', bytes])
+    args.push(String(batch), String(bytesMax), isPlaced ? '' : bytes)
+    args.push(String(behind ?? ''), String(frames.length), String(count), String(parts.length))
     for (const { post, from, to, start, end } of parts)
       args.push(post, String(from), String(to), String(start), String(end))
   }
   const keys = appends.map(({ appId }) => keyOf(appId))
-  const reply = await call(redis, 'plexus_log_append', keys, args, placed)
+  const first = placed.map(([, key]) => String(key))
+  const tidy = placed.length > 0 ? [functionCommand(logFunctions, 'plexus_log_tidy', first)] : []
+  const reply = await call(redis, 'plexus_log_append', keys, args, [...tidy, ...placed])
   return (reply as number[][]).map((answer) =>
     answer[0] === -1 ? misplaced : readAppended(answer),
   )
-}
-
-/** Lines of an entry are below it; what is added to them makes the id that of one append alone. */
-const idStep = 1_024
-
-/** An id that no other entry has, wherever it may be left: so it stands for its lines. */
-function placedId(last: number, count: number): string {
-  return `${last}-${count + idStep * Math.floor(Math.random() * 2 ** 42)}`
 }
 
 /** Adds the lines unless some were added by that id. */
@@ -125,28 +116,28 @@ export async function logBounds(redis: Redis, appId: AppId): Promise<LogBounds> 
   return { head: reply[0], oldest: reply[1] }
 }
 
-/** Chunks from the one that holds `from`, up to maxBytes but at least one, oldest first. */
+/** Chunks from the one that holds `from`, with so many bytes if there are, oldest first. */
 export async function readLog(
   redis: Redis,
   appId: AppId,
   from: number,
-  maxBytes: number,
+  bytesWanted: number,
 ): Promise<LogReading> {
-  const span = { name: 'plexus_log_span', args: [String(from), String(maxBytes)] }
+  const span = { name: 'plexus_log_span', args: [String(from), String(bytesWanted)] }
   return readSpan(redis, appId, span, (count) =>
     redis.sendCommand(['XRANGE', keyOf(appId), String(from), '+', 'COUNT', String(count)]),
   )
 }
 
-/** The newest chunks that end before `before`, up to maxBytes but at least one, oldest first. */
+/** The newest chunks that end before `before`, with so many bytes if there are, oldest first. */
 export async function readLogBack(
   redis: Redis,
   appId: AppId,
   before: number,
-  maxBytes: number,
+  bytesWanted: number,
 ): Promise<LogReading> {
   const ending = before === Infinity ? '+' : String(before)
-  const span = { name: 'plexus_log_span_back', args: [ending, String(maxBytes)] }
+  const span = { name: 'plexus_log_span_back', args: [ending, String(bytesWanted)] }
   const reading = await readSpan(redis, appId, span, (count, head) => {
     const newest = String(Math.min(before - 1, head))
     return redis.sendCommand(['XREVRANGE', keyOf(appId), newest, '-', 'COUNT', String(count)])
@@ -176,13 +167,12 @@ async function readSpan(
   throw new Error('lines of a log are let go faster than they can be read')
 }
 
-/** An entry's id is `<number of the last line>-<lines + a multiple of idStep>`. */
+/** An entry's id is `<number of the last line>-<lines>`. */
 function readChunk([id, [, frames]]: Entry): LogChunk {
   const [last, count] = id.toString('latin1').split('-').map(Number)
   if (!frames || last === undefined || count === undefined)
     throw new Error(`no chunk of a log: ${String(id)}`)
-  const lines = count % idStep
-  return { first: last - lines + 1, count: lines, frames }
+  return { first: last - count + 1, count, frames }
 }
 
 /** Lets all of an app's log go in so many seconds, unless it is appended to again. */

@@ -4,8 +4,8 @@ import { appendFunctions } from './append-functions.ts'
 /**
  * What Redis does with an app's log, each as one atomic call.
  *
- * The log is a stream with an entry per chunk; its id is `<number of its last line>-<lines + a
- * multiple of 1,024>`, so a range from a number begins with the chunk that holds it. Beside it a hash: `head` (newest
+ * The log is a stream with an entry per chunk; its id is `<number of its last line>-<lines>`, so a
+ * range from a number begins with the chunk that holds it. Beside it a hash: `head` (newest
  * number), `oldest` (oldest kept), `bytes` (of the kept frames) and `w:<writer>` = `<batch>:<first
  * line>:<lines added>` of each writer's last append, by which a writer that never got its answer
  * can ask again without adding its lines twice. The hash outlives the stream, so that numbers never
@@ -13,8 +13,8 @@ import { appendFunctions } from './append-functions.ts'
  * nothing here has to look at what an entry holds: Lua would copy and hash each byte of it.
  *
  * For that reason, too, a long entry may come in front of the call that adds it, in one
- * transaction with it, placed where its writer believes the log to end (log-calls.ts). What is in
- * the stream behind `head` is not in the log, whoever reads.
+ * transaction with it, placed where its writer believes the log to end (log-calls.ts). An entry
+ * without a size in the list is not in the log; it is behind all others, and `head`.
  *
  * Of posts that name themselves two more hashes hold how many of their lines are in the log
  * already, whichever process took them: the newer is filled until it is full or old, and is the
@@ -102,8 +102,9 @@ local function find(log, entries, from)
   return found
 end
 
--- How many entries fit into so many bytes, at least one, from that index on in steps of 1 or -1.
-local function fitting(log, index, entries, step, bytes_max)
+-- How many entries hold so many bytes, from that index on in steps of 1 or -1, fewer when there are no
+-- more; beside these the first one may be cut.
+local function holding(log, index, entries, step, bytes_wanted, is_cut)
   local count, bytes = 0, 0
   while index >= 0 and index < entries do
     local from, to = index, math.min(entries - 1, index + read_at_once - 1)
@@ -111,37 +112,40 @@ local function fitting(log, index, entries, step, bytes_max)
     local sizes = redis.call('LRANGE', log.sizes, from, to)
     for at = 1, #sizes do
       local size = sizes[step > 0 and at or #sizes + 1 - at]
-      bytes = bytes + tonumber(string.match(size, '%d+$'))
-      if count > 0 and bytes > bytes_max then return count end
+      if count > 0 or not is_cut then bytes = bytes + tonumber(string.match(size, '%d+$')) end
       count = count + 1
+      if bytes >= bytes_wanted then return count end
     end
     index = index + step * #sizes
   end
   return count
 end
 
--- KEYS of the log; ARGV from, bytes_max. Gives {head, oldest, entries from the line 'from' on that
--- fit}.
+-- KEYS of the log; ARGV from, bytes_wanted. Gives {head, oldest, entries that hold so many bytes from the
+-- line 'from' on}.
 local function span(keys, args)
   local log = log_of(keys[1])
   local known = bounds_of(log)
   local from, count = tonumber(args[1]), 0
   if from <= known.head then
     local entries = redis.call('LLEN', log.sizes)
-    count = fitting(log, find(log, entries, from), entries, 1, tonumber(args[2]))
+    local start = find(log, entries, from)
+    local before = start > 0 and tonumber(string.match(redis.call('LINDEX', log.sizes, start - 1), '^%d+'))
+    local is_cut = from > (before and before + 1 or known.oldest)
+    count = holding(log, start, entries, 1, tonumber(args[2]), is_cut)
   end
   return {known.head, known.oldest, count}
 end
 
--- KEYS of the log; ARGV before, or '+', bytes_max. Gives {head, oldest, newest entries that end before
--- that line and fit}.
+-- KEYS of the log; ARGV before, or '+', bytes_wanted. Gives {head, oldest, newest entries that end before
+-- that line and hold so many bytes}.
 local function span_back(keys, args)
   local log = log_of(keys[1])
   local known = bounds_of(log)
   local entries = redis.call('LLEN', log.sizes)
   local stop = entries
   if args[1] ~= '+' then stop = find(log, entries, tonumber(args[1])) end
-  return {known.head, known.oldest, fitting(log, stop - 1, entries, -1, tonumber(args[2]))}
+  return {known.head, known.oldest, holding(log, stop - 1, entries, -1, tonumber(args[2]), false)}
 end
 
 -- KEYS of the log; ARGV seconds for which late appends are refused.

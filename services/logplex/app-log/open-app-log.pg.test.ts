@@ -15,6 +15,7 @@ import {
   postsKeptMax,
   postsKeptSeconds,
 } from '../limits.ts'
+import type { PostPart } from './app-log.ts'
 import { appendLogs, misplaced, readLog, type BatchAppend } from './log-calls.ts'
 
 const engines = inject('engines')
@@ -48,12 +49,17 @@ test('lines get numbers from 1 on, and are read from any number in chunks', asyn
   expect((await one.appLog.read(appId, 4, 1_000_000)).chunks).toEqual([])
 })
 
-test('a reading ends at its byte limit but holds at least one chunk', async () => {
+test('a reading has as many bytes as are wanted, from its first line on', async () => {
   const appId = newId<AppId>()
   for (let at = 1; at <= 20; at++) await one.appLog.append(appId, 1, storedFrames(`line ${at}`))
   const size = storedFrames('line 1').length
   expect(linesOf((await one.appLog.read(appId, 1, 1)).chunks)).toHaveLength(1)
   expect(linesOf((await one.appLog.read(appId, 1, 3 * size)).chunks)).toHaveLength(3)
+  await one.appLog.append(appId, 2, storedFrames('line 21', 'line 22'))
+  await one.appLog.append(appId, 1, storedFrames('line 23'))
+  expect(linesOf((await one.appLog.read(appId, 21, size)).chunks)).toHaveLength(2)
+  // What is in front of it in its chunk does not count.
+  expect(linesOf((await one.appLog.read(appId, 22, size)).chunks)).toHaveLength(3)
 })
 
 test('a log is read backwards from its newest line to its oldest, within a byte limit', async () => {
@@ -254,11 +260,20 @@ describe('lines that are placed where their log ends', () => {
     await one.appLog.remove(removed)
     expect(await give('w', placed(removed, 2, 1))).toEqual([misplaced])
     expect(await one.redis.exists(`plexus:log:{${removed}}`)).toBe(0)
-    const parts = [{ post: 'p', from: 0, to: 1, start: 0, end: storedFrames('batch 1').length }]
+    const parts: [PostPart] = [
+      { post: 'p', from: 0, to: 1, start: 0, end: storedFrames('batch 1').length },
+    ]
     const ofPost = (batch: number, behind: number) => ({ ...placed(known, batch, behind), parts })
     expect(await give('w', ofPost(3, 0))).toMatchObject([{ first: 1, added: 1 }])
     expect(await give('w', ofPost(4, 1))).toEqual([misplaced])
-    expect(await keptMessages(one.appLog, known)).toEqual(['batch 3'])
+    const [part] = parts
+    const twice = { ...placed(known, 5, 1), count: 2, frames: storedFrames('batch 5', 'batch 5') }
+    const again = [part, { ...part, start: part.end, end: 2 * part.end }]
+    const other = again.map((each) => ({ ...each, post: 'q' }))
+    expect(await give('w', { ...twice, parts: other })).toEqual([misplaced])
+    const given = { ...twice, behind: undefined, parts: other }
+    expect(await give('w', given)).toMatchObject([{ first: 2, added: 1 }])
+    expect(await keptMessages(one.appLog, known)).toEqual(['batch 3', 'batch 5'])
   })
 
   test("that were left when our functions were not there are in nobody's way", async () => {
@@ -268,12 +283,34 @@ describe('lines that are placed where their log ends', () => {
     await give('w', placed(far, 1, undefined), placed(near, 1, undefined))
     await leave(far, '1000-1')
     await leave(near, '2-1')
+    await leave(near, '3-1')
     expect(await keptMessages(one.appLog, far)).toEqual(['batch 1'])
-    expect(await give('w', placed(near, 2, 1))).toEqual([misplaced])
     expect(await give('w', placed(near, 3, 1))).toMatchObject([{ first: 2 }])
-    expect(await give('w', placed(far, 4, undefined))).toMatchObject([{ first: 2 }])
-    expect(await keptMessages(one.appLog, far)).toEqual(['batch 1', 'batch 4'])
+    const frames = storedFrames('batch 4', 'batch 5')
+    const more = { ...placed(far, 4, undefined), count: 2, frames }
+    await leave(far, '2000-1')
+    expect(await give('w', more)).toMatchObject([{ first: 2 }])
+    expect(await give('w', placed(far, 6, 3))).toMatchObject([{ first: 4 }])
+    expect(await keptMessages(one.appLog, far)).toEqual([1, 4, 5, 6].map((at) => `batch ${at}`))
     expect(await keptMessages(one.appLog, near)).toEqual(['batch 1', 'batch 3'])
+  })
+
+  test("are in nobody's way either when only half of an append was left", async () => {
+    const appId = newId<AppId>()
+    const key = `plexus:log:{${appId}}`
+    await give('w', placed(appId, 1, undefined))
+    for (const [id, size] of [
+      ['2-1', '2:10'],
+      ['9-7', '9:70'],
+    ] as const) {
+      await one.redis.sendCommand(['XADD', key, id, 'f', storedFrames('half')])
+      await one.redis.rPush(`${key}:sizes`, size)
+    }
+    expect(await keptMessages(one.appLog, appId)).toEqual(['batch 1'])
+    expect(await give('w', placed(appId, 2, 1))).toMatchObject([{ first: 2 }])
+    await one.redis.rPush(`${key}:sizes`, '9:70')
+    expect(await give('w', placed(appId, 3, undefined))).toMatchObject([{ first: 3 }])
+    expect(await keptMessages(one.appLog, appId)).toEqual(['batch 1', 'batch 2', 'batch 3'])
   })
 
   test('go in by themselves when they are many, from several processes too', async () => {

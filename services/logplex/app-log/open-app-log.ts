@@ -58,14 +58,14 @@ export async function openAppLog(
   const polling = Promise.all([pollGrowth(shared), weighLogs({ redis, budget, log }, signal)])
   return {
     append: createAppend({ redis, budget, log, signal }, (added) => announce(shared, added)),
-    read: async (appId, from, maxBytes) => {
-      const chunks = shared.recent.read(appId, from, maxBytes)
+    read: async (appId, from, bytesWanted) => {
+      const chunks = shared.recent.read(appId, from, bytesWanted)
       const newest = chunks.at(-1)
-      if (!newest) return readLog(redis, appId, from, maxBytes)
+      if (!newest) return readLog(redis, appId, from, bytesWanted)
       const head = Math.max(newest.first + newest.count - 1, growth.headOf(appId))
       return { chunks, bounds: { oldest: Math.min(from, head), head } }
     },
-    readBack: (appId, before, maxBytes) => readLogBack(redis, appId, before, maxBytes),
+    readBack: (appId, before, bytesWanted) => readLogBack(redis, appId, before, bytesWanted),
     bounds: (appId) => logBounds(redis, appId),
     onGrew: (appId, listener) => {
       const stop = growth.add(appId, listener)

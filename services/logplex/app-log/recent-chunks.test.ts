@@ -9,15 +9,17 @@ const chunk = (first: number, count: number, bytes = 10) => ({
   frames: new Uint8Array(bytes),
 })
 
-test('chunks are read from the one that holds the line, up to so many bytes', () => {
+test('chunks are read from the one that holds the line, with so many bytes from there on', () => {
   const recent = new RecentChunks()
   const appId = newId<AppId>()
   for (const first of [1, 4, 7, 10]) recent.add(appId, chunk(first, 3))
-  const firsts = (from: number, maxBytes: number) =>
-    recent.read(appId, from, maxBytes).map(({ first }) => first)
+  const firsts = (from: number, bytesWanted: number) =>
+    recent.read(appId, from, bytesWanted).map(({ first }) => first)
   expect(firsts(1, 1_000)).toEqual([1, 4, 7, 10])
   expect(firsts(6, 1_000)).toEqual([4, 7, 10])
-  expect(firsts(6, 25)).toEqual([4, 7])
+  expect(firsts(4, 10)).toEqual([4])
+  expect(firsts(4, 11)).toEqual([4, 7])
+  expect(firsts(6, 10)).toEqual([4, 7])
   expect(firsts(12, 1)).toEqual([10])
   expect(firsts(13, 1_000)).toEqual([])
   expect(firsts(0, 1_000)).toEqual([])

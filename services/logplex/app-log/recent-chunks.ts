@@ -30,18 +30,22 @@ export class RecentChunks {
     }
   }
 
-  /** Chunks from the one that holds `from`, up to maxBytes; none when that line is not here. */
-  read(appId: AppId, from: number, maxBytes: number): LogChunk[] {
+  /**
+   * Chunks from the one that holds `from`, with so many bytes from there on if there are; none when
+   * that line is not here.
+   */
+  read(appId: AppId, from: number, bytesWanted: number): LogChunk[] {
     const chunks = this.#apps.get(appId)?.chunks ?? []
     if (!chunks[0] || from < chunks[0].first) return []
     // From the new end: most readers are at it.
     const start = chunks.findLastIndex(({ first }) => first <= from)
     const found = chunks[start]
     if (!found || found.first + found.count <= from) return []
-    let end = start
-    for (let bytes = 0; end < chunks.length; end++) {
-      bytes += chunks[end]?.frames.length ?? 0
-      if (end > start && bytes > maxBytes) break
+    let end = start + 1
+    for (let bytes = found.first === from ? found.frames.length : 0; bytes < bytesWanted; end++) {
+      const next = chunks[end]
+      if (!next) break
+      bytes += next.frames.length
     }
     return chunks.slice(start, end)
   }

@@ -81,7 +81,7 @@ export function composeBatch(
     chunk.first >= from &&
     endOf(chunk) <= options.last &&
     written + chunk.count <= limits.linesMax &&
-    bytes + chunk.frames.length <= limits.bytesMax
+    writer.length + chunk.frames.length <= limits.bytesMax
   for (const chunk of chunks) {
     if (frame.isStored && !passes && fits(chunk) && !mayHoldCertificateLine(chunk.frames)) {
       first ||= chunk.first

@@ -2,7 +2,7 @@
 export const drainLimits = {
   /** What Logplex posts at most, and what most receivers are sized for. */
   httpsBatchBytesMax: 102_400,
-  /** A full chunk of short lines, which are longer on a drain than in the log. */
+  /** A full chunk of lines of 500 bytes, which are longer on a drain than in the log. */
   syslogBatchBytesMax: 384 * 1024,
   batchLinesMax: 500,
   /**
@@ -34,8 +34,9 @@ export const drainLimits = {
   /** Of an answer's body, which nobody reads. */
   answerBytesMax: 16 * 1024,
   syslogConnectMsMax: 4_000,
-  /** A receiver that takes a batch more slowly than this is reconnected to. */
+  /** A receiver that takes so many bytes, or fewer, more slowly than this is reconnected to. */
   syslogSendMsMax: 10_000,
+  syslogSendBytes: 96 * 1024,
   syslogIdleMsMax: 240_000,
   /** Receivers behind a load balancer are spread anew from time to time. */
   syslogConnectionMsMax: 5 * 3_600_000,

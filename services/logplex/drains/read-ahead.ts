@@ -40,25 +40,27 @@ export class ReadAhead {
   }
 
   /**
-   * As AppLog.read, from what was read before if the line is there: `oldest` is then the line
-   * itself.
+   * As AppLog.read, from what was read before if all that is wanted is there: `oldest` is then the
+   * line itself. So what a batch holds goes by its limits alone, and is the same when it comes again.
    *
    * @param head of the log, as far as the drain knows
    */
-  async read(from: number, bytesMax: number, head: number): Promise<LogReading> {
+  async read(from: number, bytesWanted: number, head: number): Promise<LogReading> {
     const { appLog, ahead, limits } = this.#deps
-    const start = this.#chunks.findIndex(({ first, count }) => first + count > from)
-    const next = this.#chunks[start]
-    if (next && next.first <= from) {
-      this.#chunks = this.#chunks.slice(start)
-      const last = this.#chunks.at(-1) ?? next
-      const bounds = { oldest: from, head: Math.max(head, last.first + last.count - 1) }
-      return { chunks: this.#chunks, bounds }
+    this.#chunks = this.#chunks.filter(({ first, count }) => first + count > from)
+    const [next] = this.#chunks
+    const last = this.#chunks.at(-1)
+    if (next && last && next.first <= from) {
+      const end = last.first + last.count - 1
+      const whole = next.first === from ? this.#chunks : this.#chunks.slice(1)
+      const bytes = whole.reduce((sum, { frames }) => sum + frames.length, 0)
+      if (bytes >= bytesWanted || end >= head)
+        return { chunks: this.#chunks, bounds: { oldest: from, head: Math.max(head, end) } }
     }
     this.letGo()
     const isBehind = head - from >= limits.aheadLinesMin
     this.#allowed = isBehind ? ahead.take(limits.aheadBytesPerDrainMax) : 0
-    const reading = await appLog.read(this.#appId, from, bytesMax + this.#allowed)
+    const reading = await appLog.read(this.#appId, from, bytesWanted + this.#allowed)
     if (this.#allowed > 0) this.#chunks = reading.chunks
     return reading
   }

@@ -39,9 +39,11 @@ export function openSyslogDrain(options: CarrierOptions): Carrier {
 
   const send = async (batch: Batch): Promise<Delivery> => {
     const connection = socket?.writable ? socket : await open()
+    const share = Math.max(1, batch.bytes.length / limits.syslogSendBytes)
+    const msMax = Math.ceil(limits.syslogSendMsMax * share)
     const late = setTimeout(() => {
-      connection.destroy(new Error(`the receiver took nothing for ${limits.syslogSendMsMax} ms`))
-    }, limits.syslogSendMsMax)
+      connection.destroy(new Error(`the receiver did not take a batch within ${msMax} ms`))
+    }, msMax)
     try {
       await new Promise<void>((resolve, reject) => {
         connection.once('error', reject)
