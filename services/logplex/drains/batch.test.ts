@@ -103,7 +103,11 @@ test('a batch ends at its limits or at the wanted line, and begins in the middle
   expect(range({})).toEqual([1, 6, 6])
   expect(range({ from: 2 })).toEqual([2, 6, 5])
   expect(range({ from: 3, last: 4 })).toEqual([3, 4, 2])
-  expect(range({ limits: { bytesMax: 100_000, linesMax: 4 } })).toEqual([1, 4, 4])
+  expect(range({ limits: { bytesMax: 100_000, linesMax: 7 } })).toEqual([1, 6, 6])
+  // Not behind the fourth, in the middle of a chunk: the next batch would begin there.
+  expect(range({ limits: { bytesMax: 100_000, linesMax: 4 } })).toEqual([1, 3, 3])
+  const cut = { frame: syslogFrame(token), limits: { bytesMax: 100_000, linesMax: 4 } }
+  expect(range(cut).slice(0, 2)).toEqual([1, 4])
   expect(range({ limits: { bytesMax: size * 2 + 1, linesMax: 500 } })).toEqual([1, 2, 2])
   expect(range({ limits: { bytesMax: 1, linesMax: 500 } })).toEqual([1, 1, 1])
   expect(range({ from: 7 })).toEqual([])

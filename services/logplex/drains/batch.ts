@@ -34,8 +34,9 @@ export function frameIdOf({ drainId, first, last, loss }: Batch): string {
 export type BatchLimits = { bytesMax: number; linesMax: number }
 
 /**
- * Composes lines from number `from` on, up to `last` or the limits, but at least one, unless the
- * filter leaves out all; undefined when the chunks hold none. A loss that is to be told goes first.
+ * Composes lines from number `from` on, up to `last` or the limits, or where a chunk ends when half as
+ * many lines are in it, but at least one, unless the filter leaves out all; undefined when the chunks
+ * hold none. A loss that is to be told goes first.
  */
 export function composeBatch(
   chunks: LogChunk[],
@@ -82,8 +83,11 @@ export function composeBatch(
     endOf(chunk) <= options.last &&
     written + chunk.count <= limits.linesMax &&
     writer.length + chunk.frames.length <= limits.bytesMax
+  const mayBeWhole = frame.isStored && !passes
   for (const chunk of chunks) {
-    if (frame.isStored && !passes && fits(chunk) && !mayHoldCertificateLine(chunk.frames)) {
+    // One that is cut in two would have all behind it cut as well.
+    if (mayBeWhole && written > limits.linesMax / 2 && !fits(chunk)) break
+    if (mayBeWhole && fits(chunk) && !mayHoldCertificateLine(chunk.frames)) {
       first ||= chunk.first
       last = endOf(chunk)
       if (written === 0) firstTime = timeOfFirst([chunk], first)
