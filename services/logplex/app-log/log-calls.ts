@@ -29,7 +29,8 @@ export type BatchAppend = LogAppend & {
   parts: readonly PostPart[]
   /**
    * Number of the line that the log is believed to end with: the lines are placed behind it, which
-   * costs Redis half as much for many bytes. Nothing is added where the log ends elsewhere.
+   * costs Redis less when they are many bytes (decision 9). Nothing is added where the log ends
+   * elsewhere.
    */
   behind?: number | undefined
 }

@@ -25,8 +25,8 @@ export class AheadAllowance {
 export type ReadAheadDeps = { appLog: AppLog; ahead: AheadAllowance; limits: DrainLimits }
 
 /**
- * Reads a log for one drain, several batches at a time while that is behind: to ask Redis for each
- * took a third of what a batch of an https drain cost (npm run bench).
+ * Reads a log for one drain, several batches at a time while that is behind: to ask Redis for each of
+ * them is a way there and back, twice.
  */
 export class ReadAhead {
   readonly #deps: ReadAheadDeps
