@@ -20,6 +20,11 @@ export function newView({ buffer, byteOffset, byteLength }: Uint8Array): DataVie
   return new DataView(buffer, byteOffset, byteLength)
 }
 
+/** The same bytes as a Buffer. */
+export function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
 /** Copies source[start..end) to target[at..) and gives the position after them. */
 export function copyView(
   target: DataView,

@@ -41,9 +41,9 @@ export type AppLog = {
    */
   read: (appId: AppId, from: number, bytesWanted: number) => Promise<LogReading>
   /**
-   * The newest chunks that end before the line `before` (Infinity: the log's newest), as many as
-   * hold so many bytes, oldest first. `before` is where a chunk begins:
-   * so a log is read backwards, chunk by chunk.
+   * The newest chunks that end before the line `before` (Infinity: the log's newest), as many
+   * as hold so many bytes, oldest first. `before` is where a chunk begins: so a log is read
+   * backwards, chunk by chunk.
    */
   readBack: (appId: AppId, before: number, bytesWanted: number) => Promise<LogReading>
   bounds: (appId: AppId) => Promise<LogBounds>

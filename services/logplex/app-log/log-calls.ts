@@ -1,4 +1,5 @@
 import { parseId, type AppId } from '#lib/ids.ts'
+import { bufferOf } from '../bytes.ts'
 import type { Redis } from '../redis.ts'
 import { logFunctions } from './log-functions.ts'
 import type { Appended, LogBounds, LogChunk, LogReading, PostPart } from './app-log.ts'
@@ -84,9 +85,6 @@ export async function appendOnce(
 
 const appendRules: (string | Buffer)[] = [String(logLinesMin), String(logKeptSeconds)]
 const postRules = [String(postsKeptMax), String(postsKeptSeconds)]
-
-const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength)
 
 function readAppended([first = 0, , added = 0, bytes, spare]: number[]): LogAppended {
   if (bytes === undefined) return { first, added }

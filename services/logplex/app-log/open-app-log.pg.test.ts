@@ -316,6 +316,9 @@ describe('lines that are placed where their log ends', () => {
   test('go in by themselves when they are many, from several processes too', async () => {
     const appId = newId<AppId>()
     const much = (at: number) => storedFrames(`${at} ${'x'.repeat(placedBytesMin)}`)
+    const transactions = async (): Promise<number> =>
+      Number(/cmdstat_exec:calls=(\d+)/.exec(await one.redis.info('commandstats'))?.[1] ?? 0)
+    const before = await transactions()
     const writers = [one.appLog, other.appLog, one.appLog, one.appLog]
     const firsts: number[] = []
     for (let at = 0; at < 20; at++) {
@@ -325,6 +328,8 @@ describe('lines that are placed where their log ends', () => {
     expect(firsts).toEqual(Array.from({ length: 20 }, (_, at) => at + 1))
     const kept = await keptMessages(one.appLog, appId)
     expect(kept.map((message) => Number(message.split(' ')[0]))).toEqual(firsts.map((at) => at - 1))
+    // Nothing else that is tested here makes a transaction.
+    expect(await transactions()).toBeGreaterThan(before)
   })
 
   test('wait for functions that Redis has lost', async () => {

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
 import type { LogChunk } from '../app-log/app-log.ts'
-import { startsAt } from '../bytes.ts'
-import { ByteWriter } from '../byte-writer.ts'
+import { bufferOf, startsAt } from '../bytes.ts'
 import type { Loss } from '../loss.ts'
 import { blankLine, readStoredLine, type StoredLine } from '../app-log/stored-line.ts'
+import { BatchWriter } from './batch-writer.ts'
 import type { DrainFilter } from './drain-filter.ts'
 import type { DrainFrame } from './drain-frame.ts'
 
@@ -103,37 +103,6 @@ export function composeBatch(
   return { first, last, bytes: sent, ...counts, loss, firstTime, drainId }
 }
 
-/** The bytes of a batch, which are not copied while they are but a chunk's. */
-class BatchWriter {
-  readonly #expectedBytes: () => number
-  #writer: ByteWriter | undefined
-  #whole: Uint8Array | undefined
-
-  constructor(expectedBytes: () => number) {
-    this.#expectedBytes = expectedBytes
-  }
-
-  get length(): number {
-    return this.#writer?.length ?? this.#whole?.length ?? 0
-  }
-
-  addWhole(frames: Uint8Array): void {
-    if (this.length === 0) this.#whole = frames
-    else this.started().copy(frames)
-  }
-
-  started(): ByteWriter {
-    if (this.#writer) return this.#writer
-    this.#writer = new ByteWriter(this.#expectedBytes())
-    if (this.#whole) this.#writer.copy(this.#whole)
-    return this.#writer
-  }
-
-  finish(): Buffer {
-    return this.#whole && !this.#writer ? bufferOf(this.#whole) : this.started().finish()
-  }
-}
-
 const logplexSource = Buffer.from('heroku logplex')
 const certificateMark = Buffer.from('Error L14 ')
 
@@ -146,9 +115,6 @@ function isNotForDrains(frames: Uint8Array, line: StoredLine): boolean {
 function mayHoldCertificateLine(frames: Uint8Array): boolean {
   return bufferOf(frames).includes(certificateMark)
 }
-
-const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
-  Buffer.from(buffer, byteOffset, byteLength)
 
 /** True for a line of the plexer itself. */
 function isOwn(frames: Uint8Array, { sourceStart, procEnd }: StoredLine): boolean {
